@@ -1,0 +1,2 @@
+//! The demonstration application of the founding talk: every tweeting user has a service.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Owns the keyspace and its engine behind one handle.

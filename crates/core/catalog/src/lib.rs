@@ -1,0 +1,1 @@
+//! Nodes, services and instances, and the views that the faces read.

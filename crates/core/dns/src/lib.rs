@@ -1,0 +1,1 @@
+//! DNS: a question and a catalog view make an answer.

@@ -1,0 +1,1 @@
+//! The ordered keyspace: revisions, typed values, transactions, deadlines, watches.

@@ -1,0 +1,21 @@
+//! The nouns: names, ids, revision, endpoint, health, spec, and the records that the system space keeps of them.
+//!
+//! Types parse and print themselves and hold what their name says. No logic lives here: what follows from a
+//! health or a spec is decided in `catalog` and `rollout`. The serde form of these types is the form in which
+//! the system space stores them; the JSON that people see is shaped in `api` and nowhere else.
+
+mod duration;
+mod health;
+mod id;
+mod name;
+mod record;
+mod revision;
+mod spec;
+
+pub use duration::{ParseDurationError, parse_duration, print_duration};
+pub use health::Health;
+pub use id::{InstanceId, ParseIdError};
+pub use name::{Name, NameError};
+pub use record::{Event, Instance, Node, Phase, Process, Service, Version};
+pub use revision::Revision;
+pub use spec::{Check, CheckKind, Order, Restart, RestartCondition, Spec, Stop, Task, Update};

@@ -1,0 +1,137 @@
+//! The records that the system space keeps: nodes, services, versions, instances, events.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Check, Health, InstanceId, Name, Spec, Task};
+
+/// A machine that runs instances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    pub name: Name,
+    /// Where its instances are reached.
+    pub address: IpAddr,
+}
+
+/// A service as it is wanted now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub spec: Spec,
+    /// The version that `spec` stands for. Versions count from 1.
+    pub version: u32,
+    /// Being removed: no instance is wanted any more, the record goes when the last one has gone.
+    pub removed: bool,
+    /// Unix milliseconds.
+    pub created: u64,
+}
+
+/// What a service's instances of one version run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    pub service: Name,
+    pub number: u32,
+    pub task: Task,
+    pub check: Check,
+    /// Unix milliseconds.
+    pub created: u64,
+}
+
+/// One running copy of one version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    pub id: InstanceId,
+    pub service: Name,
+    pub version: u32,
+    /// From 1. A slot has one instance at a time, two for a moment while it is replaced start-first.
+    pub slot: u32,
+    pub node: Name,
+    pub endpoint: SocketAddr,
+    pub phase: Phase,
+    /// Meaningful while the process runs; says whether it gets traffic.
+    pub health: Health,
+    pub process: Option<Process>,
+    pub restarts: u32,
+    /// What went wrong last, in words for people.
+    pub reason: Option<String>,
+    /// Unix milliseconds.
+    pub created: u64,
+    /// Of the last change of phase or health. Unix milliseconds.
+    pub changed: u64,
+}
+
+/// Where the process of an instance is in its life.
+///
+/// ```text
+/// Planned -> Running -> Stopping -> Stopped
+///               |  ^
+///               v  |
+///             Backoff -> Failed
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Committed with its port; not started yet.
+    Planned,
+    Running,
+    /// Ended by itself; to be started again after a pause.
+    Backoff,
+    /// Told to end.
+    Stopping,
+    /// Ended as wished.
+    Stopped,
+    /// Ended by itself and given up.
+    Failed,
+}
+
+/// What tells a process from every other that had or will have its pid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub pid: u32,
+    /// Clock ticks since boot, field 22 of `/proc/PID/stat`.
+    pub start_time: u64,
+    pub boot_id: String,
+}
+
+/// One line of the event log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unix milliseconds.
+    pub time: u64,
+    /// What happened, a word for programs: `service-created`, `instance-passing`, `instance-exited`...
+    pub kind: String,
+    pub service: Option<Name>,
+    pub instance: Option<InstanceId>,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl Phase {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Planned => "planned",
+            Phase::Running => "running",
+            Phase::Backoff => "backoff",
+            Phase::Stopping => "stopping",
+            Phase::Stopped => "stopped",
+            Phase::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing more will come of the instance.
+    pub fn is_final(self) -> bool {
+        matches!(self, Phase::Stopped | Phase::Failed)
+    }
+}
+
+impl Instance {
+    /// As people call it: `chirp-worker.2`.
+    pub fn title(&self) -> String {
+        format!("{}.{}", self.service, self.slot)
+    }
+
+    /// Whether it gets traffic and is found by name.
+    pub fn is_routable(&self) -> bool {
+        self.phase == Phase::Running && self.health == Health::Passing
+    }
+}

@@ -1,0 +1,1 @@
+//! The Redis protocol: bytes, frames, commands.

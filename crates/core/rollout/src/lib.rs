@@ -1,0 +1,1 @@
+//! Desired and observed make a plan.

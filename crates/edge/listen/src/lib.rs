@@ -1,0 +1,1 @@
+//! RESP and DNS sockets.
