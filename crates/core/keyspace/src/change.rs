@@ -1,0 +1,159 @@
+//! What a transaction did: the one form that journal, watches, notifications and history read.
+//!
+//! A change carries the delta of one key, never the whole of an aggregate, and never the command that caused it.
+
+use adsum_model::Revision;
+use smallvec::SmallVec;
+
+use crate::{Blob, Deadline, Now, Value};
+
+/// Adsum's own keys and everybody's are apart, so that no user key is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Database {
+    /// What Redis and Consul clients see, 0 to 15.
+    User(u8),
+    /// Catalog, specs, tokens, idempotency records.
+    System,
+}
+
+impl Database {
+    /// How many user databases there are.
+    pub const USERS: u8 = 16;
+}
+
+/// Everything that one transaction did. One revision, one event record, one journal record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    pub revision: Revision,
+    /// When; also the clock mark from which ticks go on after a restart.
+    pub now: Now,
+    /// In order; the N-th, from 1, is the event `REVISION-N`.
+    pub changes: Vec<Change>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub database: Database,
+    /// Empty for [`Op::Clear`].
+    pub key: Blob,
+    pub op: Op,
+    /// What Redis calls it: the keyspace notifications of this change, in order.
+    pub notices: Notices,
+}
+
+pub type Notices = SmallVec<[Notice; 2]>;
+
+/// The delta of one key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// The whole value anew, with its deadline.
+    Put {
+        value: Value,
+        deadline: Option<Deadline>,
+    },
+    Delete,
+    SetDeadline(Option<Deadline>),
+    /// Bytes at the end of a string.
+    Append(Blob),
+    /// `remove` elements of a list taken out at `rank`, `insert` put in their place. Makes the list when the key is
+    /// not there.
+    Splice {
+        rank: u64,
+        remove: u64,
+        insert: SmallVec<[Blob; 1]>,
+    },
+    /// A whole database emptied.
+    Clear,
+}
+
+/// The event names of Redis' keyspace notifications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Notice {
+    Set = 1,
+    Expire = 2,
+    Persist = 3,
+    Del = 4,
+    Expired = 5,
+    Append = 6,
+    Incrby = 7,
+    RenameFrom = 8,
+    RenameTo = 9,
+    Lpush = 10,
+    Rpush = 11,
+    Lpop = 12,
+    Rpop = 13,
+    Lrem = 14,
+    Linsert = 15,
+    Lset = 16,
+    Ltrim = 17,
+    Incrbyfloat = 18,
+    Setrange = 19,
+    CopyTo = 20,
+    MoveFrom = 21,
+    MoveTo = 22,
+}
+
+const NAMES: [(Notice, &str); 22] = [
+    (Notice::Set, "set"),
+    (Notice::Expire, "expire"),
+    (Notice::Persist, "persist"),
+    (Notice::Del, "del"),
+    (Notice::Expired, "expired"),
+    (Notice::Append, "append"),
+    (Notice::Incrby, "incrby"),
+    (Notice::RenameFrom, "rename_from"),
+    (Notice::RenameTo, "rename_to"),
+    (Notice::Lpush, "lpush"),
+    (Notice::Rpush, "rpush"),
+    (Notice::Lpop, "lpop"),
+    (Notice::Rpop, "rpop"),
+    (Notice::Lrem, "lrem"),
+    (Notice::Linsert, "linsert"),
+    (Notice::Lset, "lset"),
+    (Notice::Ltrim, "ltrim"),
+    (Notice::Incrbyfloat, "incrbyfloat"),
+    (Notice::Setrange, "setrange"),
+    (Notice::CopyTo, "copy_to"),
+    (Notice::MoveFrom, "move_from"),
+    (Notice::MoveTo, "move_to"),
+];
+
+impl Notice {
+    pub fn as_str(self) -> &'static str {
+        NAMES[self as usize - 1].1
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Notice> {
+        NAMES.get(usize::from(code).wrapping_sub(1)).map(|(notice, _)| *notice)
+    }
+}
+
+impl Change {
+    /// Bytes that it keeps in memory, roughly: what a history counts.
+    pub fn weight(&self) -> usize {
+        let payload = match &self.op {
+            Op::Put { value: Value::String(value), .. } => value.len(),
+            Op::Put { value: Value::List(list), .. } => list.iter().map(|element| element.len() + 32).sum(),
+            Op::Append(tail) => tail.len(),
+            Op::Splice { insert, .. } => insert.iter().map(|element| element.len() + 32).sum(),
+            Op::Delete | Op::SetDeadline(_) | Op::Clear => 0,
+        };
+        size_of::<Change>() + self.key.len() + payload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_notice_has_its_own_name_and_code() {
+        for (at, (notice, name)) in NAMES.iter().enumerate() {
+            assert_eq!(*notice as usize, at + 1, "{name}");
+            assert_eq!(Notice::from_code(*notice as u8), Some(*notice));
+        }
+        assert_eq!(Notice::from_code(0), None);
+        assert_eq!(Notice::from_code(23), None);
+    }
+}

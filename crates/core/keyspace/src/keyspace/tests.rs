@@ -1,0 +1,248 @@
+//! Transactions, expiry, history, snapshot and replay against a plain model.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use proptest::prelude::*;
+use smallvec::smallvec;
+
+use super::*;
+use crate::{Notice, codec};
+
+const DB: Database = Database::User(0);
+
+fn at(tick: u64) -> Now {
+    Now { tick, wall: 1_000_000 + tick }
+}
+
+fn put(keyspace: &mut Keyspace, key: &str, value: &str, ttl: Option<u64>, now: Now) -> Arc<Commit> {
+    let deadline = ttl.map(|ttl| Deadline::after(ttl, now));
+    let value = Value::String(value.into());
+    keyspace.transact(now, |tx| tx.put(DB, key, value, deadline, &[Notice::Set])).commit.unwrap()
+}
+
+fn string(keyspace: &mut Keyspace, key: &str, now: Now) -> Option<String> {
+    let outcome = keyspace.transact(now, |tx| match tx.get(DB, key.as_bytes()).map(|entry| &entry.value) {
+        Some(Value::String(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Some(Value::List(_)) | None => None,
+    });
+    outcome.reply
+}
+
+#[test]
+fn a_transaction_is_one_revision_and_sees_its_own_writes() {
+    let mut keyspace = Keyspace::default();
+    let outcome = keyspace.transact(at(1), |tx| {
+        tx.put(DB, "a", Value::String("1".into()), None, &[Notice::Set]);
+        tx.put(DB, "b", Value::String("2".into()), None, &[Notice::Set]);
+        tx.get(DB, b"a").map(|entry| (entry.created, entry.modified))
+    });
+    assert_eq!(outcome.reply, Some((Revision(1), Revision(1))));
+    assert_eq!(outcome.commit.unwrap().changes.len(), 2);
+    assert_eq!(keyspace.revision(), Revision(1));
+    assert!(keyspace.transact(at(2), |tx| tx.get(DB, b"a").cloned()).commit.is_none());
+    assert_eq!(keyspace.revision(), Revision(1));
+}
+
+#[test]
+fn a_key_keeps_its_create_revision_until_it_is_deleted() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", "1", None, at(1));
+    put(&mut keyspace, "a", "2", None, at(1));
+    let revisions = |keyspace: &Keyspace| {
+        let entry = keyspace.keys(DB).get(b"a".as_slice()).unwrap();
+        (entry.created.0, entry.modified.0)
+    };
+    assert_eq!(revisions(&keyspace), (1, 2));
+    keyspace.transact(at(1), |tx| tx.delete(DB, b"a", Notice::Del));
+    put(&mut keyspace, "a", "3", None, at(1));
+    assert_eq!(revisions(&keyspace), (4, 4));
+}
+
+#[test]
+fn a_due_key_is_gone_with_an_expired_event_whoever_finds_it() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "looked-at", "x", Some(10), at(0));
+    put(&mut keyspace, "left-alone", "x", Some(10), at(0));
+    assert_eq!(keyspace.next_deadline(at(4)), Some(6));
+    assert_eq!(string(&mut keyspace, "looked-at", at(9)), Some("x".into()));
+
+    let read = keyspace.transact(at(10), |tx| tx.get(DB, b"looked-at").is_some());
+    assert!(!read.reply);
+    assert_eq!(read.commit.unwrap().changes[0].notices.as_slice(), [Notice::Expired]);
+
+    let expired = keyspace.expire(at(10)).unwrap();
+    assert_eq!(expired.changes.len(), 1);
+    assert_eq!(expired.changes[0].key, Blob::from("left-alone"));
+    assert_eq!(keyspace.expire(at(10)), None);
+    assert_eq!(keyspace.next_deadline(at(10)), None);
+}
+
+#[test]
+fn setting_a_due_key_expires_it_first_and_makes_it_anew() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", "old", Some(10), at(0));
+    let outcome = keyspace.transact(at(20), |tx| {
+        assert!(tx.get(DB, b"a").is_none());
+        tx.put(DB, "a", Value::String("new".into()), None, &[Notice::Set]);
+    });
+    let names: Vec<&str> = outcome.commit.unwrap().changes.iter().map(|c| c.notices[0].as_str()).collect();
+    assert_eq!(names, ["expired", "set"]);
+    assert_eq!(keyspace.keys(DB).get(b"a".as_slice()).unwrap().created, Revision(2));
+}
+
+#[test]
+fn a_listing_shows_no_due_key_even_before_its_round() {
+    let mut keyspace = Keyspace::default();
+    for n in 0..limits::EXPIRE_ROUND + 10 {
+        put(&mut keyspace, &format!("k{n}"), "x", Some(10), at(0));
+    }
+    assert_eq!(keyspace.expire(at(10)).unwrap().changes.len(), limits::EXPIRE_ROUND);
+    let listed = keyspace.transact(at(10), |tx| tx.keys(DB).len());
+    assert_eq!((listed.reply, listed.commit.unwrap().changes.len()), (0, 10));
+}
+
+#[test]
+fn an_emptied_list_goes_with_a_del_of_its_own() {
+    let mut keyspace = Keyspace::default();
+    keyspace.transact(at(0), |tx| tx.splice(DB, b"q", 0, 0, smallvec!["a".into()], &[Notice::Lpush]));
+    let popped = keyspace.transact(at(0), |tx| tx.splice(DB, b"q", 0, 1, smallvec![], &[Notice::Lpop]));
+    let names: Vec<&str> = popped.commit.unwrap().changes.iter().map(|c| c.notices[0].as_str()).collect();
+    assert_eq!(names, ["lpop", "del"]);
+    assert!(keyspace.keys(DB).is_empty());
+}
+
+#[test]
+fn clearing_a_database_leaves_the_others_and_costs_one_change() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", "1", Some(10), at(0));
+    keyspace.transact(at(0), |tx| tx.put(Database::System, "s", Value::String("1".into()), None, &[]));
+    let cleared = keyspace.transact(at(0), |tx| tx.clear(DB)).commit.unwrap();
+    assert_eq!(cleared.changes.len(), 1);
+    assert_eq!((keyspace.keys(DB).len(), keyspace.keys(Database::System).len()), (0, 1));
+    assert_eq!(keyspace.next_deadline(at(0)), None);
+    assert_eq!(keyspace.take_garbage().iter().map(Tree::len).sum::<usize>(), 1);
+}
+
+#[test]
+fn each_space_has_its_own_history() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", "1", None, at(0));
+    keyspace.transact(at(0), |tx| tx.put(Database::System, "s", Value::String("1".into()), None, &[]));
+    let revisions =
+        |space| keyspace.after(space, Revision::ZERO).unwrap().map(|c| c.revision.0).collect::<Vec<_>>();
+    assert_eq!((revisions(Space::User), revisions(Space::System)), (vec![1], vec![2]));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(u8, u8, Option<u64>),
+    Delete(u8),
+    Push(u8, Vec<u8>),
+    Splice(u8, u8, u8),
+    Append(u8, u8),
+    Persist(u8),
+    Pass(u64),
+    Clear,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let key = 0..12u8;
+    let step = prop_oneof![
+        (key.clone(), any::<u8>(), prop::option::of(1..50u64)).prop_map(|(k, v, t)| Step::Put(k, v, t)),
+        key.clone().prop_map(Step::Delete),
+        (key.clone(), prop::collection::vec(any::<u8>(), 1..4)).prop_map(|(k, v)| Step::Push(k, v)),
+        (key.clone(), 0..4u8, 0..4u8).prop_map(|(k, r, n)| Step::Splice(k, r, n)),
+        (key.clone(), any::<u8>()).prop_map(|(k, v)| Step::Append(k, v)),
+        key.prop_map(Step::Persist),
+        (1..30u64).prop_map(Step::Pass),
+        Just(Step::Clear),
+    ];
+    prop::collection::vec(step, 0..150)
+}
+
+fn run(keyspace: &mut Keyspace, step: Step, now: &mut Now) -> Option<Arc<Commit>> {
+    if let Step::Pass(millis) = step {
+        *now = at(now.tick + millis);
+        return keyspace.expire(*now);
+    }
+    let outcome = keyspace.transact(*now, |tx| {
+        let key = |k: u8| [b'k', k];
+        match step {
+            Step::Put(k, v, ttl) => {
+                let deadline = ttl.map(|ttl| Deadline::after(ttl, tx.now()));
+                tx.put(DB, &key(k), Value::String(Blob::from(&[v])), deadline, &[Notice::Set]);
+            }
+            Step::Delete(k) => {
+                tx.delete(DB, &key(k), Notice::Del);
+            }
+            Step::Push(k, v) => {
+                if !matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
+                    let insert = v.iter().map(|byte| Blob::from(&[*byte])).collect();
+                    tx.splice(DB, &key(k), usize::MAX, 0, insert, &[Notice::Rpush]);
+                }
+            }
+            Step::Splice(k, rank, remove) => {
+                if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::List(_), .. })) {
+                    tx.splice(DB, &key(k), rank.into(), remove.into(), smallvec![], &[Notice::Lrem]);
+                }
+            }
+            Step::Append(k, v) => {
+                if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
+                    tx.append(DB, &key(k), &[v]);
+                }
+            }
+            Step::Persist(k) => {
+                if tx.get(DB, &key(k)).is_some() {
+                    tx.set_deadline(DB, &key(k), None, Notice::Persist);
+                }
+            }
+            Step::Pass(_) => {}
+            Step::Clear => tx.clear(DB),
+        }
+    });
+    outcome.commit
+}
+
+fn contents(keyspace: &Keyspace) -> BTreeMap<Blob, Entry> {
+    keyspace.keys(DB).iter().map(|(key, entry)| (key.clone(), (**entry).clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn replay_of_the_encoded_commits_and_restore_of_a_snapshot_give_the_same_state(
+        steps in steps(),
+        split in 0..150usize,
+    ) {
+        let mut keyspace = Keyspace::default();
+        let mut now = at(0);
+        let mut journal: Vec<Vec<u8>> = Vec::new();
+        let mut snapshot = None;
+        for (n, step) in steps.into_iter().enumerate() {
+            if n == split {
+                snapshot = Some((journal.len(), keyspace.snapshot(now), contents(&keyspace)));
+            }
+            if let Some(commit) = run(&mut keyspace, step, &mut now) {
+                let mut bytes = Vec::new();
+                codec::encode_commit(&commit, &mut bytes);
+                journal.push(bytes);
+            }
+        }
+        let mut replayed = Keyspace::default();
+        journal.iter().for_each(|bytes| replayed.replay(codec::decode_commit(bytes).unwrap()));
+        prop_assert_eq!(contents(&replayed), contents(&keyspace));
+        prop_assert_eq!(replayed.revision(), keyspace.revision());
+        prop_assert_eq!(replayed.next_deadline(now), keyspace.next_deadline(now));
+
+        if let Some((position, snapshot, then)) = snapshot {
+            let chunks = snapshot.into_chunks().map(Ok::<_, Infallible>);
+            let (mut restored, _) = Keyspace::restore(chunks).unwrap();
+            prop_assert_eq!(contents(&restored), then);
+            journal[position..].iter().for_each(|bytes| restored.replay(codec::decode_commit(bytes).unwrap()));
+            prop_assert_eq!(contents(&restored), contents(&keyspace));
+            prop_assert_eq!(restored.next_deadline(now), keyspace.next_deadline(now));
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! An ordered map that can be read as of one moment while it is written.
+//!
+//! A B+ tree whose nodes are shared by reference count. A clone of the tree is one more reference to the root. A
+//! write changes nodes that nobody else holds in place, and copies the path to nodes that a clone still holds:
+//!
+//! ```text
+//! clone = tree.clone()          tree.insert(d)
+//!
+//!   tree  clone                 tree      clone
+//!     \   /                       |         |
+//!      [*]                       [*']      [*]
+//!     /   \                     /   \     /   \
+//!  [a b] [c]              [a b] <----+---+    [c]
+//!                               [c d']
+//! ```
+//!
+//! So a reader at a revision costs the writer one path copy per written leaf, and nothing when there is no reader.
+//! Branches count what is below them: the n-th element and the rank of a key cost a walk from root to leaf. Every
+//! aggregate of the keyspace is such a tree, which makes each of them readable as of one moment too.
+//!
+//! Invariants: all leaves have the same depth; no node but an empty root is empty; no node holds more than `WIDTH`.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+mod iter;
+
+pub use iter::Iter;
+
+/// Entries of a node at most.
+const WIDTH: usize = 32;
+/// A node below this is merged with a neighbour when both fit one.
+const THIN: usize = WIDTH / 4;
+
+#[derive(Clone)]
+pub struct Tree<K, V> {
+    root: Arc<Node<K, V>>,
+}
+
+#[derive(Clone)]
+enum Node<K, V> {
+    Leaf(Vec<(K, V)>),
+    Branch(Vec<Child<K, V>>),
+}
+
+/// `low` is at most the smallest key below and greater than every key of the child before.
+#[derive(Clone)]
+struct Child<K, V> {
+    low: K,
+    count: usize,
+    node: Arc<Node<K, V>>,
+}
+
+impl<K, V> Default for Tree<K, V> {
+    fn default() -> Self {
+        Tree { root: Arc::new(Node::Leaf(Vec::new())) }
+    }
+}
+
+impl<K, V> Tree<K, V> {
+    pub fn len(&self) -> usize {
+        self.root.count()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All entries in order.
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter::from_rank(&self.root, 0)
+    }
+
+    /// The entries in order from the one with this rank on.
+    pub fn iter_from_rank(&self, rank: usize) -> Iter<'_, K, V> {
+        Iter::from_rank(&self.root, rank)
+    }
+
+    /// The entry with this rank, counted from 0.
+    pub fn nth(&self, rank: usize) -> Option<(&K, &V)> {
+        self.iter_from_rank(rank).next()
+    }
+
+    pub fn first(&self) -> Option<(&K, &V)> {
+        self.nth(0)
+    }
+
+    pub fn last(&self) -> Option<(&K, &V)> {
+        self.len().checked_sub(1).and_then(|rank| self.nth(rank))
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Tree<K, V> {
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf(entries) => {
+                    let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
+                    return Some(&entries[at].1);
+                }
+                Node::Branch(children) => node = &children[child_of(children, key)].node,
+            }
+        }
+    }
+
+    /// The value of `key` to be changed in place. Copies the path if a clone of the tree holds it.
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let mut node = Arc::make_mut(&mut self.root);
+        loop {
+            match node {
+                Node::Leaf(entries) => {
+                    let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
+                    return Some(&mut entries[at].1);
+                }
+                Node::Branch(children) => {
+                    let at = child_of(children, key);
+                    node = Arc::make_mut(&mut children[at].node);
+                }
+            }
+        }
+    }
+
+    /// Puts `value` at `key` and gives back what stood there.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match insert_into(&mut self.root, key, value) {
+            Inserted::Replaced(value) => Some(value),
+            Inserted::Added { split: None } => None,
+            Inserted::Added { split: Some(right) } => {
+                let left = Child::of(std::mem::take(&mut self.root));
+                self.root = Arc::new(Node::Branch(vec![left, right]));
+                None
+            }
+        }
+    }
+
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        // Looked up first, so that a miss copies no path.
+        self.get(key)?;
+        let value = remove_from(&mut self.root, key);
+        self.lower_root();
+        value
+    }
+
+    /// The entries in order from `key` on, itself included.
+    pub fn iter_from<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
+    where
+        K: Borrow<Q>,
+    {
+        self.iter_from_rank(self.rank(key))
+    }
+
+    /// How many keys are smaller than `key`.
+    pub fn rank<Q: Ord + ?Sized>(&self, key: &Q) -> usize
+    where
+        K: Borrow<Q>,
+    {
+        let mut rank = 0;
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf(entries) => return rank + entries.partition_point(|(k, _)| k.borrow() < key),
+                Node::Branch(children) => {
+                    let at = child_of(children, key);
+                    rank += children[..at].iter().map(|child| child.count).sum::<usize>();
+                    node = &children[at].node;
+                }
+            }
+        }
+    }
+
+    /// Takes away levels that have become a single path.
+    fn lower_root(&mut self) {
+        while let Node::Branch(children) = &*self.root {
+            match children.as_slice() {
+                [] => self.root = Arc::default(),
+                [only] => self.root = only.node.clone(),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut tree = Tree::default();
+        for (key, value) in entries {
+            tree.insert(key, value);
+        }
+        tree
+    }
+}
+
+impl<K, V> Default for Node<K, V> {
+    fn default() -> Self {
+        Node::Leaf(Vec::new())
+    }
+}
+
+impl<K, V> Node<K, V> {
+    fn count(&self) -> usize {
+        match self {
+            Node::Leaf(entries) => entries.len(),
+            Node::Branch(children) => children.iter().map(|child| child.count).sum(),
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Node::Leaf(entries) => entries.len(),
+            Node::Branch(children) => children.len(),
+        }
+    }
+}
+
+impl<K: Clone, V> Child<K, V> {
+    fn of(node: Arc<Node<K, V>>) -> Self {
+        let low = match &*node {
+            Node::Leaf(entries) => entries[0].0.clone(),
+            Node::Branch(children) => children[0].low.clone(),
+        };
+        Child { low, count: node.count(), node }
+    }
+}
+
+enum Inserted<K, V> {
+    Replaced(V),
+    /// With the right half, when the node had to be split.
+    Added {
+        split: Option<Child<K, V>>,
+    },
+}
+
+/// The child whose keys `key` belongs to.
+fn child_of<K: Borrow<Q>, V, Q: Ord + ?Sized>(children: &[Child<K, V>], key: &Q) -> usize {
+    children[1..].partition_point(|child| child.low.borrow() <= key)
+}
+
+fn insert_into<K: Ord + Clone, V: Clone>(node: &mut Arc<Node<K, V>>, key: K, value: V) -> Inserted<K, V> {
+    match Arc::make_mut(node) {
+        Node::Leaf(entries) => match entries.binary_search_by(|(k, _)| k.cmp(&key)) {
+            Ok(at) => Inserted::Replaced(std::mem::replace(&mut entries[at].1, value)),
+            Err(at) => {
+                let half = add(entries, at, (key, value));
+                Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Leaf(half)))) }
+            }
+        },
+        Node::Branch(children) => insert_below(children, key, value),
+    }
+}
+
+fn insert_below<K: Ord + Clone, V: Clone>(
+    children: &mut Vec<Child<K, V>>,
+    key: K,
+    value: V,
+) -> Inserted<K, V> {
+    let at = child_of(children, &key);
+    let child = &mut children[at];
+    if key < child.low {
+        child.low = key.clone();
+    }
+    let split = match insert_into(&mut child.node, key, value) {
+        Inserted::Replaced(value) => return Inserted::Replaced(value),
+        Inserted::Added { split } => split,
+    };
+    child.count += 1;
+    let Some(right) = split else { return Inserted::Added { split: None } };
+    child.count -= right.count;
+    let half = add(children, at + 1, right);
+    Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Branch(half)))) }
+}
+
+/// Puts `entry` at `at`. A full node is split and its right half given back. At the end, as ascending keys come,
+/// nothing moves over, so that a node filled in order stays full.
+fn add<T>(entries: &mut Vec<T>, at: usize, entry: T) -> Option<Vec<T>> {
+    if entries.len() < WIDTH {
+        entries.insert(at, entry);
+        return None;
+    }
+    let keep = if at == WIDTH { WIDTH } else { WIDTH / 2 };
+    let mut half = Vec::with_capacity(WIDTH);
+    half.extend(entries.drain(keep..));
+    match at.checked_sub(keep) {
+        Some(at) => half.insert(at, entry),
+        None => entries.insert(at, entry),
+    }
+    Some(half)
+}
+
+/// Removes `key`, which is known to be there.
+fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
+    node: &mut Arc<Node<K, V>>,
+    key: &Q,
+) -> Option<V> {
+    match Arc::make_mut(node) {
+        Node::Leaf(entries) => {
+            let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
+            Some(entries.remove(at).1)
+        }
+        Node::Branch(children) => {
+            let at = child_of(children, key);
+            let value = remove_from(&mut children[at].node, key);
+            children[at].count -= 1;
+            thin_out(children, at);
+            value
+        }
+    }
+}
+
+/// Removes the child if it is empty and merges it with a neighbour if it is thin.
+fn thin_out<K: Clone, V: Clone>(children: &mut Vec<Child<K, V>>, at: usize) {
+    let width = children[at].node.width();
+    if width == 0 {
+        children.remove(at);
+        return;
+    }
+    if width >= THIN || children.len() == 1 {
+        return;
+    }
+    let left = if at + 1 < children.len() { at } else { at - 1 };
+    if children[left].node.width() + children[left + 1].node.width() > WIDTH - THIN {
+        return;
+    }
+    let right = children.remove(left + 1);
+    children[left].count += right.count;
+    match (Arc::make_mut(&mut children[left].node), Arc::unwrap_or_clone(right.node)) {
+        (Node::Leaf(left), Node::Leaf(right)) => left.extend(right),
+        (Node::Branch(left), Node::Branch(right)) => left.extend(right),
+        (Node::Leaf(_), Node::Branch(_)) | (Node::Branch(_), Node::Leaf(_)) => {
+            unreachable!("all leaves have the same depth")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

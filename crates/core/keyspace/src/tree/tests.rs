@@ -1,0 +1,112 @@
+//! The tree against the standard map, and its promise to readers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{Node, Tree, WIDTH};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u16, u32),
+    Remove(u16),
+    Change(u16),
+    Clone,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let key = 0..600u16;
+    let step = prop_oneof![
+        6 => (key.clone(), any::<u32>()).prop_map(|(k, v)| Step::Insert(k, v)),
+        4 => key.clone().prop_map(Step::Remove),
+        1 => key.prop_map(Step::Change),
+        1 => Just(Step::Clone),
+    ];
+    prop::collection::vec(step, 0..1500)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_tree_is_the_standard_map_and_its_clones_stay_as_they_were(steps in steps()) {
+        let mut tree = Tree::default();
+        let mut map = BTreeMap::new();
+        let mut clones = Vec::new();
+        for step in steps {
+            match step {
+                Step::Insert(k, v) => assert_eq!(tree.insert(k, v), map.insert(k, v)),
+                Step::Remove(k) => assert_eq!(tree.remove(&k), map.remove(&k)),
+                Step::Change(k) => {
+                    let (ours, theirs) = (tree.get_mut(&k), map.get_mut(&k));
+                    assert_eq!(ours, theirs);
+                    if let (Some(ours), Some(theirs)) = (ours, theirs) {
+                        *ours ^= 1;
+                        *theirs ^= 1;
+                    }
+                }
+                Step::Clone => clones.push((tree.clone(), map.clone())),
+            }
+        }
+        same(&tree, &map);
+        for (tree, map) in &clones {
+            same(tree, map);
+        }
+    }
+}
+
+#[track_caller]
+fn same(tree: &Tree<u16, u32>, map: &BTreeMap<u16, u32>) {
+    assert!(tree.iter().eq(map.iter()));
+    assert_eq!(tree.len(), map.len());
+    assert_eq!(tree.last(), map.last_key_value());
+    sound(&tree.root, true);
+    for key in [0, 7, 300, 599, 700] {
+        assert_eq!(tree.get(&key), map.get(&key));
+        assert_eq!(tree.rank(&key), map.range(..key).count());
+        assert!(tree.iter_from(&key).eq(map.range(key..)));
+    }
+}
+
+/// Checks the invariants and gives the depth.
+#[track_caller]
+fn sound(node: &Arc<Node<u16, u32>>, is_root: bool) -> usize {
+    assert!(node.width() <= WIDTH && (is_root || node.width() > 0));
+    match &**node {
+        Node::Leaf(_) => 0,
+        Node::Branch(children) => {
+            let depths: Vec<usize> = children.iter().map(|child| sound(&child.node, false)).collect();
+            assert!(depths.windows(2).all(|pair| pair[0] == pair[1]));
+            assert!(children.iter().all(|child| child.count == child.node.count()));
+            depths[0] + 1
+        }
+    }
+}
+
+#[test]
+fn ascending_keys_leave_full_leaves() {
+    let tree: Tree<u32, ()> = (0..10_000).map(|key| (key, ())).collect();
+    let mut leaves = 0;
+    count_leaves(&tree.root, &mut leaves);
+    assert_eq!(leaves, 10_000usize.div_ceil(WIDTH));
+}
+
+fn count_leaves<K, V>(node: &Node<K, V>, leaves: &mut usize) {
+    match node {
+        Node::Leaf(_) => *leaves += 1,
+        Node::Branch(children) => children.iter().for_each(|child| count_leaves(&child.node, leaves)),
+    }
+}
+
+#[test]
+fn a_write_without_a_reader_copies_nothing() {
+    let mut tree: Tree<u32, u32> = (0..1000).map(|key| (key, 0)).collect();
+    let root = Arc::as_ptr(&tree.root);
+    *tree.get_mut(&500).unwrap() = 1;
+    assert_eq!(Arc::as_ptr(&tree.root), root);
+    let reader = tree.clone();
+    *tree.get_mut(&500).unwrap() = 2;
+    assert_ne!(Arc::as_ptr(&tree.root), root);
+    assert_eq!((reader.get(&500), tree.get(&500)), (Some(&1), Some(&2)));
+}
