@@ -1,5 +1,6 @@
 //! Names of services, nodes and stacks.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -47,6 +48,13 @@ impl FromStr for Name {
             return Err(NameError::Hyphen(text.to_string()));
         }
         Ok(Name(text.into()))
+    }
+}
+
+/// A name orders as its text does, so that names can be looked up by any text.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -56,8 +56,10 @@ pub struct Instance {
     pub reason: Option<String>,
     /// Unix milliseconds.
     pub created: u64,
-    /// Of the last change of phase or health. Unix milliseconds.
+    /// Of the last change of phase or health. Unix milliseconds, for people.
     pub changed: u64,
+    /// The same moment as a tick of the keyspace's clock, for decisions: wall clocks jump.
+    pub since: u64,
 }
 
 /// Where the process of an instance is in its life.

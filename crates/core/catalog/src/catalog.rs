@@ -1,0 +1,232 @@
+//! Everything that is registered, as of one revision.
+
+use std::sync::Arc;
+
+use adsum_keyspace::{Change, Commit, Database, Entry, Keys, Op, Tree, Value};
+use adsum_model::{Event, Instance, InstanceId, Name, Node, Revision, Service, Version};
+
+use crate::records::{Subject, decode};
+
+/// A clone is a few references: whoever answers a question takes one and reads on without a lock.
+#[derive(Clone, Default)]
+pub struct Catalog {
+    revision: Revision,
+    nodes: Tree<Name, Arc<Node>>,
+    services: Tree<Name, Arc<ServiceState>>,
+    versions: Tree<(Name, u32), Arc<Version>>,
+    /// Which service an instance belongs to, for changes that name the instance alone.
+    owners: Tree<InstanceId, Name>,
+    events: Tree<String, Arc<Event>>,
+    /// Of the last change of the set of services or of their tags.
+    services_index: Revision,
+    /// Of the last removal of anything that had an index of its own.
+    removals: Revision,
+}
+
+/// A service with its instances. It may have instances and no record (the record went first), or the reverse.
+#[derive(Clone, Default)]
+pub struct ServiceState {
+    pub service: Option<Service>,
+    /// In order of slot, then age.
+    pub instances: Vec<Arc<Instance>>,
+    /// Of the last change of anything here.
+    pub index: Revision,
+}
+
+impl ServiceState {
+    /// Those that are found by name and get traffic.
+    pub fn routable(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.instances.iter().filter(|instance| instance.is_routable())
+    }
+
+    /// Those that are not over.
+    pub fn live(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.instances.iter().filter(|instance| !instance.phase.is_final())
+    }
+}
+
+impl Catalog {
+    /// Reads the whole system space.
+    pub fn load(keys: &Keys, revision: Revision) -> Catalog {
+        let mut catalog = Catalog { removals: revision, services_index: revision, ..Catalog::default() };
+        for (key, entry) in keys.iter() {
+            catalog.put(Subject::of(key), entry, entry.modified);
+        }
+        catalog.revision = revision;
+        catalog
+    }
+
+    /// Takes in a commit; commits come in order.
+    pub fn apply(&mut self, commit: &Commit) {
+        for change in commit.changes.iter().filter(|change| change.database == Database::System) {
+            self.apply_change(change, commit.revision);
+        }
+        self.revision = commit.revision;
+    }
+
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.iter().map(|(_, node)| node)
+    }
+
+    pub fn node(&self, name: &Name) -> Option<&Arc<Node>> {
+        self.nodes.get(name)
+    }
+
+    /// All services that have a record or an instance, by name.
+    pub fn services(&self) -> impl Iterator<Item = (&Name, &Arc<ServiceState>)> {
+        self.services.iter()
+    }
+
+    /// The services whose name begins with `prefix`.
+    pub fn services_under<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a Name, &'a Arc<ServiceState>)> {
+        self.services.iter_from(prefix).take_while(move |(name, _)| name.as_str().starts_with(prefix))
+    }
+
+    pub fn service(&self, name: &Name) -> Option<&Arc<ServiceState>> {
+        self.services.get(name)
+    }
+
+    pub fn version(&self, service: &Name, number: u32) -> Option<&Arc<Version>> {
+        self.versions.get(&(service.clone(), number))
+    }
+
+    pub fn instance(&self, id: &InstanceId) -> Option<&Arc<Instance>> {
+        let service = self.services.get(self.owners.get(id)?)?;
+        service.instances.iter().find(|instance| instance.id == *id)
+    }
+
+    pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.services.iter().flat_map(|(_, state)| &state.instances)
+    }
+
+    /// The event log with the ids of its entries, oldest first.
+    pub fn events(&self) -> impl Iterator<Item = (&String, &Arc<Event>)> {
+        self.events.iter()
+    }
+
+    /// The revision at which what is known of a service last changed; never 0, and never going back, for a service
+    /// that is unknown too.
+    pub fn index(&self, service: &Name) -> Revision {
+        let own = self.services.get(service).map(|state| state.index);
+        own.unwrap_or(self.removals).max(Revision(1))
+    }
+
+    /// The same for all services under a prefix.
+    pub fn index_under(&self, prefix: &str) -> Revision {
+        let newest = self.services_under(prefix).map(|(_, state)| state.index).max();
+        newest.unwrap_or_default().max(self.removals).max(Revision(1))
+    }
+
+    /// The revision at which the set of services or one's tags last changed.
+    pub fn services_index(&self) -> Revision {
+        self.services_index.max(Revision(1))
+    }
+
+    fn apply_change(&mut self, change: &Change, revision: Revision) {
+        let subject = Subject::of(&change.key);
+        match &change.op {
+            Op::Put { value: value @ Value::String(_), deadline } => {
+                let entry = Entry {
+                    value: value.clone(),
+                    created: revision,
+                    modified: revision,
+                    deadline: *deadline,
+                };
+                self.put(subject, &entry, revision);
+            }
+            Op::Delete => self.delete(subject, revision),
+            Op::Put { value: Value::List(_), .. }
+            | Op::SetDeadline(_)
+            | Op::Append(_)
+            | Op::Splice { .. } => {}
+            Op::Clear => {
+                *self = Catalog { removals: revision, services_index: revision, ..Catalog::default() }
+            }
+        }
+    }
+
+    fn put(&mut self, subject: Subject, entry: &Entry, revision: Revision) {
+        match subject {
+            Subject::Node(name) => {
+                self.nodes.insert(name, Arc::new(decode(entry)));
+            }
+            Subject::Service(name) => self.put_service(name, decode(entry), revision),
+            Subject::Version(service, number) => {
+                self.versions.insert((service, number), Arc::new(decode(entry)));
+            }
+            Subject::Instance(id) => self.put_instance(id, decode(entry), revision),
+            Subject::Event(id) => {
+                self.events.insert(id, Arc::new(decode(entry)));
+            }
+            Subject::Other => {}
+        }
+    }
+
+    fn delete(&mut self, subject: Subject, revision: Revision) {
+        match subject {
+            Subject::Node(name) => {
+                self.nodes.remove(&name);
+            }
+            Subject::Service(name) => {
+                self.services_index = revision;
+                self.change(&name, revision, |state| state.service = None);
+            }
+            Subject::Version(service, number) => {
+                self.versions.remove(&(service, number));
+            }
+            Subject::Instance(id) => {
+                if let Some(owner) = self.owners.remove(&id) {
+                    self.change(&owner, revision, |state| state.instances.retain(|i| i.id != id));
+                }
+            }
+            Subject::Event(id) => {
+                self.events.remove(&id);
+            }
+            Subject::Other => {}
+        }
+    }
+
+    fn put_service(&mut self, name: Name, service: Service, revision: Revision) {
+        let before = self.services.get(&name).and_then(|state| state.service.as_ref());
+        if before.is_none_or(|before| before.spec.tags != service.spec.tags) {
+            self.services_index = self.services_index.max(revision);
+        }
+        self.change(&name, revision, |state| state.service = Some(service));
+    }
+
+    fn put_instance(&mut self, id: InstanceId, instance: Instance, revision: Revision) {
+        self.owners.insert(id, instance.service.clone());
+        let owner = instance.service.clone();
+        self.change(&owner, revision, |state| {
+            state.instances.retain(|other| other.id != instance.id);
+            let order = |i: &Instance| (i.slot, i.created, i.id.clone());
+            let at = state.instances.partition_point(|other| order(other) < order(&instance));
+            state.instances.insert(at, Arc::new(instance));
+        });
+    }
+
+    /// Changes what is known of a service; one of which nothing is left goes.
+    fn change(&mut self, name: &Name, revision: Revision, change: impl FnOnce(&mut ServiceState)) {
+        if self.services.get(name).is_none() {
+            self.services.insert(name.clone(), Arc::default());
+        }
+        let state = self.services.get_mut(name).expect("it was just put when it was not there");
+        let state = Arc::make_mut(state);
+        change(state);
+        state.index = state.index.max(revision);
+        if state.service.is_none() && state.instances.is_empty() {
+            self.services.remove(name);
+            self.removals = self.removals.max(revision);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The view follows the records, whether it is loaded or kept up.
+
+use adsum_keyspace::{Keyspace, Now, Space};
+use adsum_model::{Health, Phase, Spec};
+
+use super::*;
+use crate::records;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn service(text: &str) -> Service {
+    let spec = Spec::new(name(text), vec!["true".into()]);
+    Service { spec, version: 1, removed: false, created: 0 }
+}
+
+fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
+    Instance {
+        id: InstanceId::from_seed(seed),
+        service: name(service),
+        version: 1,
+        slot,
+        node: name("n1"),
+        endpoint: "127.0.0.1:20000".parse().unwrap(),
+        phase: Phase::Running,
+        health,
+        process: None,
+        restarts: 0,
+        reason: None,
+        created: 0,
+        changed: 0,
+        since: 0,
+    }
+}
+
+/// Runs transactions and keeps a catalog up by the commits.
+struct Kept {
+    keyspace: Keyspace,
+    catalog: Catalog,
+}
+
+impl Kept {
+    fn new() -> Kept {
+        Kept { keyspace: Keyspace::default(), catalog: Catalog::default() }
+    }
+
+    fn run(&mut self, body: impl FnOnce(&mut adsum_keyspace::Transaction<'_>)) -> u64 {
+        self.keyspace.transact(Now::default(), body);
+        let seen = self.catalog.revision();
+        let commits: Vec<_> = self.keyspace.after(Space::System, seen).unwrap().cloned().collect();
+        commits.iter().for_each(|commit| self.catalog.apply(commit));
+        self.catalog.revision().0
+    }
+}
+
+#[test]
+fn a_catalog_that_is_kept_up_is_the_one_that_is_loaded() {
+    let mut kept = Kept::new();
+    kept.run(|tx| records::put_service(tx, &service("web")));
+    kept.run(|tx| records::put_instance(tx, &mut instance(1, "web", 2, Health::Passing)));
+    kept.run(|tx| records::put_instance(tx, &mut instance(2, "web", 1, Health::Starting)));
+    kept.run(|tx| records::put_instance(tx, &mut instance(3, "api", 1, Health::Passing)));
+    kept.run(|tx| records::delete_instance(tx, &InstanceId::from_seed(3)));
+
+    let loaded = Catalog::load(kept.keyspace.keys(Database::System), kept.keyspace.revision());
+    for catalog in [&kept.catalog, &loaded] {
+        let web = catalog.service(&name("web")).unwrap();
+        assert_eq!(web.instances.iter().map(|i| i.slot).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(web.routable().count(), 1);
+        assert!(catalog.service(&name("api")).is_none());
+        assert!(catalog.instance(&InstanceId::from_seed(1)).is_some());
+    }
+}
+
+#[test]
+fn an_index_moves_with_its_service_alone_and_never_back() {
+    let mut kept = Kept::new();
+    assert_eq!(kept.catalog.index(&name("web")), Revision(1));
+    let created = kept.run(|tx| records::put_service(tx, &service("web")));
+    assert_eq!(kept.catalog.index(&name("web")).0, created);
+    kept.run(|tx| records::put_service(tx, &service("other")));
+    assert_eq!(kept.catalog.index(&name("web")).0, created);
+    let removed = kept.run(|tx| records::delete_service(tx, &name("web")));
+    assert_eq!(kept.catalog.index(&name("web")).0, removed);
+    assert_eq!(kept.catalog.services_index().0, removed);
+}
+
+#[test]
+fn services_under_a_prefix_are_found_by_any_prefix() {
+    let mut kept = Kept::new();
+    for service_name in ["a", "chirp-user-a", "chirp-user-b", "chirp-worker", "d"] {
+        kept.run(|tx| records::put_service(tx, &service(service_name)));
+    }
+    let under = |prefix: &str| {
+        let names = kept.catalog.services_under(prefix);
+        names.map(|(name, _)| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(under("chirp-user-"), ["chirp-user-a", "chirp-user-b"]);
+    assert_eq!(under("").len(), 5);
+    assert_eq!(under("x"), Vec::<String>::new());
+}

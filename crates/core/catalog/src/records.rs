@@ -1,0 +1,234 @@
+//! Records of the system space, by key.
+//!
+//! ```text
+//! node/NAME               Node
+//! service/NAME            Service
+//! version/NAME/0000000001 Version
+//! instance/ID             Instance
+//! port/NODE/20001         the instance that has it; nobody, until a deadline, while it rests
+//! event/REVISION-N        Event, until a deadline
+//! request/SCOPE           the answer to a write with a client token, until a deadline
+//! ```
+
+use std::time::Duration;
+
+use adsum_keyspace::{Blob, Database, Deadline, Entry, Notice, Transaction, Value};
+use adsum_model::{Event, Instance, InstanceId, Name, Node, Service, Version};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How long an event stays in the log.
+pub const EVENT_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long a released port stays unused, so that no client of the old owner reaches a new one.
+pub const PORT_REST: Duration = Duration::from_secs(60);
+/// How long the answer to a write with a client token is kept.
+pub const REQUEST_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// What a key of the system space is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Node(Name),
+    Service(Name),
+    Version(Name, u32),
+    Instance(InstanceId),
+    Event(String),
+    /// Of no interest to the catalog: ports, requests.
+    Other,
+}
+
+impl Subject {
+    pub fn of(key: &[u8]) -> Subject {
+        let Ok(key) = str::from_utf8(key) else { return Subject::Other };
+        let subject = match key.split_once('/') {
+            Some(("node", name)) => name.parse().ok().map(Subject::Node),
+            Some(("service", name)) => name.parse().ok().map(Subject::Service),
+            Some(("version", rest)) => version_of(rest),
+            Some(("instance", id)) => id.parse().ok().map(Subject::Instance),
+            Some(("event", id)) => Some(Subject::Event(id.to_string())),
+            _ => None,
+        };
+        subject.unwrap_or(Subject::Other)
+    }
+}
+
+fn version_of(rest: &str) -> Option<Subject> {
+    let (name, number) = rest.split_once('/')?;
+    Some(Subject::Version(name.parse().ok()?, number.parse().ok()?))
+}
+
+/// Reads the JSON of a record. A record that cannot be read was written by a newer release or is damaged; either way
+/// it must not pass for absent.
+pub fn decode<T: DeserializeOwned>(entry: &Entry) -> T {
+    let Value::String(bytes) = &entry.value else { panic!("a record of the system space is a string") };
+    serde_json::from_slice(bytes).expect("a record of the system space has the form of its type")
+}
+
+pub fn service(tx: &mut Transaction<'_>, name: &Name) -> Option<Service> {
+    read(tx, &service_key(name))
+}
+
+pub fn put_service(tx: &mut Transaction<'_>, service: &Service) {
+    write(tx, service_key(&service.spec.name), service);
+}
+
+pub fn delete_service(tx: &mut Transaction<'_>, name: &Name) {
+    delete(tx, &service_key(name));
+}
+
+pub fn version(tx: &mut Transaction<'_>, service: &Name, number: u32) -> Option<Version> {
+    read(tx, &version_key(service, number))
+}
+
+pub fn put_version(tx: &mut Transaction<'_>, version: &Version) {
+    write(tx, version_key(&version.service, version.number), version);
+}
+
+pub fn delete_version(tx: &mut Transaction<'_>, service: &Name, number: u32) {
+    delete(tx, &version_key(service, number));
+}
+
+pub fn instance(tx: &mut Transaction<'_>, id: &InstanceId) -> Option<Instance> {
+    read(tx, &instance_key(id))
+}
+
+/// Writes the record, with the moment of the change.
+pub fn put_instance(tx: &mut Transaction<'_>, instance: &mut Instance) {
+    instance.changed = tx.now().wall;
+    instance.since = tx.now().tick;
+    write(tx, instance_key(&instance.id), instance);
+}
+
+pub fn delete_instance(tx: &mut Transaction<'_>, id: &InstanceId) {
+    delete(tx, &instance_key(id));
+}
+
+pub fn put_node(tx: &mut Transaction<'_>, node: &Node) {
+    write(tx, format!("node/{}", node.name), node);
+}
+
+/// Whether somebody has the port or it rests.
+pub fn port_is_taken(tx: &mut Transaction<'_>, node: &Name, port: u16) -> bool {
+    tx.get(Database::System, port_key(node, port).as_bytes()).is_some()
+}
+
+/// Gives a port to an instance.
+pub fn take_port(tx: &mut Transaction<'_>, node: &Name, port: u16, owner: &InstanceId) {
+    let value = Value::String(owner.as_str().into());
+    tx.put(Database::System, port_key(node, port), value, None, &[Notice::Set]);
+}
+
+/// Takes the port from its owner; nobody gets it for [`PORT_REST`].
+pub fn release_port(tx: &mut Transaction<'_>, node: &Name, port: u16) {
+    let deadline = Deadline::after(PORT_REST.as_millis() as u64, tx.now());
+    let value = Value::String("".into());
+    tx.put(Database::System, port_key(node, port), value, Some(deadline), &[Notice::Set, Notice::Expire]);
+}
+
+/// Adds to the event log. Several in one transaction keep their order.
+pub fn log(tx: &mut Transaction<'_>, event: &Event) {
+    let revision = tx.revision().0;
+    let number = (1u32..).find(|n| tx.get(Database::System, event_key(revision, *n).as_bytes()).is_none());
+    let key = event_key(revision, number.expect("an event has a free number"));
+    write_until(tx, key, event, EVENT_KEPT);
+}
+
+/// The recorded answer to a write that carried a client token.
+pub fn request<T: DeserializeOwned>(tx: &mut Transaction<'_>, scope: &str) -> Option<T> {
+    read(tx, &format!("request/{scope}"))
+}
+
+pub fn put_request<T: Serialize>(tx: &mut Transaction<'_>, scope: &str, answer: &T) {
+    write_until(tx, format!("request/{scope}"), answer, REQUEST_KEPT);
+}
+
+fn service_key(name: &Name) -> String {
+    format!("service/{name}")
+}
+
+fn version_key(service: &Name, number: u32) -> String {
+    format!("version/{service}/{number:010}")
+}
+
+fn instance_key(id: &InstanceId) -> String {
+    format!("instance/{id}")
+}
+
+fn port_key(node: &Name, port: u16) -> String {
+    format!("port/{node}/{port}")
+}
+
+fn event_key(revision: u64, number: u32) -> String {
+    format!("event/{revision:020}-{number:04}")
+}
+
+fn read<T: DeserializeOwned>(tx: &mut Transaction<'_>, key: &str) -> Option<T> {
+    tx.get(Database::System, key.as_bytes()).map(decode)
+}
+
+fn json<T: Serialize>(record: &T) -> Value {
+    Value::String(Blob::from(serde_json::to_vec(record).expect("a record has a JSON form")))
+}
+
+fn write<T: Serialize>(tx: &mut Transaction<'_>, key: String, record: &T) {
+    tx.put(Database::System, key, json(record), None, &[Notice::Set]);
+}
+
+fn write_until<T: Serialize>(tx: &mut Transaction<'_>, key: String, record: &T, kept: Duration) {
+    let deadline = Deadline::after(kept.as_millis() as u64, tx.now());
+    tx.put(Database::System, key, json(record), Some(deadline), &[Notice::Set, Notice::Expire]);
+}
+
+fn delete(tx: &mut Transaction<'_>, key: &str) {
+    tx.delete(Database::System, key.as_bytes(), Notice::Del);
+}
+
+#[cfg(test)]
+mod tests {
+    use adsum_keyspace::{Keyspace, Now};
+
+    use super::*;
+
+    #[test]
+    fn a_key_names_its_subject() {
+        let name: Name = "web".parse().unwrap();
+        let id = InstanceId::from_seed(7);
+        assert_eq!(Subject::of(service_key(&name).as_bytes()), Subject::Service(name.clone()));
+        assert_eq!(Subject::of(version_key(&name, 12).as_bytes()), Subject::Version(name.clone(), 12));
+        assert_eq!(Subject::of(instance_key(&id).as_bytes()), Subject::Instance(id));
+        assert_eq!(Subject::of(port_key(&name, 20000).as_bytes()), Subject::Other);
+        assert_eq!(Subject::of(b"\xff"), Subject::Other);
+    }
+
+    #[test]
+    fn a_released_port_rests_before_it_is_free() {
+        let mut keyspace = Keyspace::default();
+        let node: Name = "n1".parse().unwrap();
+        let taken = |keyspace: &mut Keyspace, tick| {
+            keyspace.transact(Now { tick, wall: 0 }, |tx| port_is_taken(tx, &node, 20000)).reply
+        };
+        keyspace.transact(Now::default(), |tx| take_port(tx, &node, 20000, &InstanceId::from_seed(1)));
+        assert!(taken(&mut keyspace, 1_000_000));
+        keyspace.transact(Now { tick: 1_000_000, wall: 0 }, |tx| release_port(tx, &node, 20000));
+        assert!(taken(&mut keyspace, 1_059_999));
+        assert!(!taken(&mut keyspace, 1_060_000));
+    }
+
+    #[test]
+    fn events_of_one_transaction_keep_their_order() {
+        let mut keyspace = Keyspace::default();
+        let event = |kind: &str| Event {
+            time: 0,
+            kind: kind.into(),
+            service: None,
+            instance: None,
+            message: String::new(),
+        };
+        keyspace.transact(Now::default(), |tx| {
+            log(tx, &event("first"));
+            log(tx, &event("second"));
+        });
+        let kinds: Vec<String> =
+            keyspace.keys(Database::System).iter().map(|(_, entry)| decode::<Event>(entry).kind).collect();
+        assert_eq!(kinds, ["first", "second"]);
+    }
+}
