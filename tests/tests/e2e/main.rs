@@ -1,0 +1,5 @@
+//! The product through its binary, with real clients: one test binary, one module per subject.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+mod kit;
