@@ -51,7 +51,10 @@ pub struct Instance {
     /// Meaningful while the process runs; says whether it gets traffic.
     pub health: Health,
     pub process: Option<Process>,
+    /// How often it was started again.
     pub restarts: u32,
+    /// How often in a row it ended without having stayed up for long.
+    pub streak: u32,
     /// What went wrong last, in words for people.
     pub reason: Option<String>,
     /// Unix milliseconds.
