@@ -99,8 +99,8 @@ impl Keyspace {
     }
 
     /// A commit that changes nothing and marks the clock.
-    pub fn clock_mark(&self, now: Now) -> Commit {
-        Commit { revision: self.revision, now, changes: Vec::new() }
+    pub fn mark_clock(&mut self, now: Now) -> Arc<Commit> {
+        self.commit(now, Vec::new())
     }
 
     /// Applies a commit that was made before: read from the journal, or made elsewhere.
