@@ -1,0 +1,126 @@
+//! The real disk: one directory of the filesystem, files readable by their owner only.
+//!
+//! Not here: the lock on the directory (`lock`). All descriptors are close-on-exec, as the standard library has it.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::disk::{Disk, File};
+
+pub(crate) struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// The directory at `path`, made durably when it is not there.
+    pub(crate) fn open(path: &Path) -> io::Result<Directory> {
+        if !path.is_dir() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            let parent = path.canonicalize()?.parent().map(Path::to_owned);
+            parent.map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())?;
+        }
+        Ok(Directory { path: path.to_owned() })
+    }
+
+    /// A file for its owner only.
+    pub(crate) fn options() -> fs::OpenOptions {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).mode(0o600);
+        options
+    }
+}
+
+impl Disk for Directory {
+    fn path(&self, name: &str) -> PathBuf {
+        if name.is_empty() { self.path.clone() } else { self.path.join(name) }
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        // A name that is not UTF-8 is none of ours.
+        let names = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn File>> {
+        let file = Directory::options().create(true).truncate(true).open(self.path.join(name))?;
+        Ok(Box::new(OnDisk(file)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
+        let file = Directory::options().open(self.path.join(name))?;
+        file.sync_all()?;
+        forget_cached(&file);
+        Ok(Box::new(OnDisk(file)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        fs::File::open(&self.path)?.sync_all()
+    }
+}
+
+struct OnDisk(fs::File);
+
+impl File for OnDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match self.0.read_at(buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn preallocate(&self, len: u64) {
+        reserve(&self.0, len);
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+/// Reserves blocks and lengthens the file, so that a sync after a write has neither to log a new size nor to find room.
+/// Of the ways measured on ext4 (size growing with each write, reserving without the size, this, writing zeros) this was
+/// the fastest, 12,000 syncs a second against 5,000 to 8,000 for growing, and it does not write the data twice.
+#[cfg(target_os = "linux")]
+fn reserve(file: &fs::File, len: u64) {
+    let Ok(len) = i64::try_from(len) else { return };
+    // Filesystems without this, or without room, are told by the write that follows.
+    let _ = nix::fcntl::fallocate(file, nix::fcntl::FallocateFlags::empty(), 0, len);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &fs::File, _: u64) {}
+
+/// After a failed sync the cache can hold pages that are marked clean and never reached the disk. They must not be read.
+#[cfg(target_os = "linux")]
+fn forget_cached(file: &fs::File) {
+    // An advice; filesystems without a cache to drop need none.
+    let _ = nix::fcntl::posix_fadvise(file, 0, 0, nix::fcntl::PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget_cached(_: &fs::File) {}

@@ -1,0 +1,206 @@
+//! The handle: append, ask how far the disk has come, write a snapshot, close.
+//!
+//! Not here: files (`log`, `snapshot`) and the thread that writes them (`committer`).
+
+use std::{io, sync::Arc, thread, time::Instant};
+
+use parking_lot::Mutex;
+
+use crate::{
+    committer::Committer,
+    directory::Directory,
+    disk::{Disk, failure},
+    error::{IoError, JournalError, OpenError, WriteError},
+    header,
+    kept::{Kept, SnapshotInfo},
+    lock::Lock,
+    name::{self, Name},
+    options::{ClusterId, Options},
+    queue::Queue,
+    recovery::{Recovered, recover},
+    snapshot,
+};
+
+/// An open journal. Dropped or closed, it brings everything appended to disk first.
+pub struct Journal {
+    queue: Arc<Queue>,
+    kept: Arc<Mutex<Kept>>,
+    disk: Arc<dyn Disk>,
+    cluster: ClusterId,
+    /// Held while a snapshot is written: one at a time.
+    snapshotting: Mutex<()>,
+    thread: Option<thread::JoinHandle<()>>,
+    _lock: Option<Lock>,
+}
+
+/// Opens the directory, locks it for life, and finds what it holds. The records are read by the caller, from
+/// [`Recovered`]. Nothing but an interrupted, never acknowledged write at the very end is cut; everything else that is
+/// not as it was written refuses the start.
+pub fn open(options: Options) -> Result<(Journal, Recovered), OpenError> {
+    let refused = |source| OpenError::Directory { dir: options.dir.clone(), source };
+    let disk = Directory::open(&options.dir).map_err(refused)?;
+    let lock = Lock::take(&options.dir)?;
+    open_on(Arc::new(disk), Some(lock), options)
+}
+
+pub(crate) fn open_on(
+    disk: Arc<dyn Disk>,
+    lock: Option<Lock>,
+    options: Options,
+) -> Result<(Journal, Recovered), OpenError> {
+    let (log, recovered) = recover(disk.clone(), &options)?;
+    let kept = log.kept.clone();
+    let behind = bytes_behind_snapshot(&*disk, &recovered, log.offset)
+        .map_err(|e| failure(&*disk, "", "measuring", e))?;
+    let queue = Arc::new(Queue::new(recovered.revision, behind));
+    let committer = Committer {
+        queue: queue.clone(),
+        log,
+        interval: options.durability.interval(),
+        next_sync: Instant::now() + options.durability.interval(),
+        on_durable: options.on_durable,
+        on_failure: options.on_failure,
+    };
+    let thread = thread::Builder::new().name("journal".to_owned()).spawn(|| committer.run());
+    let thread = Some(thread.map_err(|error| failure(&*disk, "", "starting the thread for", error))?);
+    let (cluster, snapshotting) = (recovered.cluster, Mutex::default());
+    Ok((Journal { queue, kept, disk, cluster, snapshotting, thread, _lock: lock }, recovered))
+}
+
+impl Journal {
+    /// Appends a record. Returns at once: the record is durable when [`durable`](Journal::durable) has reached its
+    /// revision. After a failure it goes nowhere.
+    ///
+    /// # Panics
+    /// When `revision` is not above the one before, or the payload is over 256 MiB.
+    pub fn append(&self, revision: u64, payload: &[u8]) {
+        self.append_with(revision, |buffer| buffer.extend_from_slice(payload));
+    }
+
+    /// Appends a record that `fill` writes to the end of the buffer, which holds other records before it. Other appends
+    /// wait for `fill`.
+    ///
+    /// # Panics
+    /// As [`append`](Journal::append).
+    pub fn append_with(&self, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.queue.append(revision, fill);
+    }
+
+    /// The highest revision that is on disk, together with all below it. Never goes back.
+    #[must_use]
+    pub fn durable(&self) -> u64 {
+        self.queue.durable()
+    }
+
+    /// Waits until `revision`, which has been appended, is on disk.
+    pub fn wait_durable(&self, revision: u64) -> Result<(), JournalError> {
+        self.queue.wait_durable(revision)
+    }
+
+    /// Why nothing becomes durable any more. Final.
+    #[must_use]
+    pub fn failed(&self) -> Option<JournalError> {
+        self.queue.failure().cloned()
+    }
+
+    /// How many bytes are appended and not written yet: grows when the disk is slower than the writers.
+    #[must_use]
+    pub fn pending_bytes(&self) -> u64 {
+        self.queue.unwritten()
+    }
+
+    /// How many bytes of records a recovery would read behind the newest snapshot, about.
+    #[must_use]
+    pub fn segment_bytes_since_snapshot(&self) -> u64 {
+        self.queue.since_snapshot()
+    }
+
+    /// The cluster that every file names.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotInfo> {
+        self.kept.lock().snapshot.clone()
+    }
+
+    /// Writes the state at `revision` on the calling thread, reads it back, and lets go of the snapshot before it and of
+    /// the segments it covers. When an equal or newer snapshot stands already, that one is returned and nothing written.
+    ///
+    /// Waits until `revision` is durable. It may also be above all records appended: a restored state begins that way,
+    /// and the next record is above it.
+    ///
+    /// # Panics
+    /// When a chunk is over 256 MiB.
+    pub fn write_snapshot(
+        &self,
+        revision: u64,
+        chunks: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<SnapshotInfo, WriteError> {
+        let _one_at_a_time = self.snapshotting.lock();
+        if let Some(standing) = self.snapshot().filter(|standing| standing.revision >= revision) {
+            return Ok(standing);
+        }
+        self.failed().map_or(Ok(()), |error| Err(WriteError::Failed(error)))?;
+        let behind = self.queue.since_snapshot();
+        self.queue.wait_durable(revision.min(self.queue.last())).map_err(WriteError::Failed)?;
+        let info = snapshot::write(&self.disk, self.cluster, revision, chunks)?;
+        self.kept.lock().snapshot = Some(info.clone());
+        self.queue.skip_to(revision);
+        self.queue.covered(behind);
+        self.forget_covered(revision)?;
+        Ok(info)
+    }
+
+    /// Removes what the verified snapshot of `revision` makes superfluous, the oldest first.
+    fn forget_covered(&self, revision: u64) -> Result<(), IoError> {
+        let covered = self.kept.lock().covered(revision);
+        for first in covered {
+            self.remove(&name::segment(first))?;
+            self.kept.lock().segments.retain(|kept| *kept != first);
+        }
+        for name in self.disk.list().map_err(|error| failure(&*self.disk, "", "listing", error))? {
+            if matches!(Name::parse(&name), Some(Name::Snapshot(old)) if old < revision) {
+                self.remove(&name)?;
+            }
+        }
+        self.disk.sync_dir().map_err(|error| failure(&*self.disk, "", "syncing the directory", error))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), IoError> {
+        self.disk.remove(name).map_err(|error| failure(&*self.disk, name, "removing", error))
+    }
+
+    /// Brings everything appended to disk, leaves a mark that it is, and releases the directory.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.finish();
+        self.failed().map_or(Ok(()), Err)
+    }
+
+    fn finish(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // The thread reports its own panics as failures.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The sizes of the segments that are to be read.
+fn bytes_behind_snapshot(disk: &dyn Disk, recovered: &Recovered, newest: u64) -> io::Result<u64> {
+    let mut bytes = newest.saturating_sub(header::LENGTH as u64);
+    let before_newest = recovered.records.segments.len().saturating_sub(1);
+    for first in recovered.records.segments.iter().take(before_newest) {
+        bytes += disk.open(&name::segment(*first))?.len()?;
+    }
+    Ok(bytes)
+}

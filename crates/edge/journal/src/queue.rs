@@ -1,0 +1,162 @@
+//! What waits for the disk, and how far the disk has come: the meeting place of those who append, the committer, and
+//! those who wait. One short lock; nobody holds it while touching a file.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::{error::JournalError, frame::Draft};
+
+pub(crate) struct Queue {
+    pending: Mutex<Pending>,
+    /// There is something to write, or an end to come to.
+    work: Condvar,
+    /// The durable revision has grown, or the journal has failed.
+    progress: Condvar,
+    durable: AtomicU64,
+    /// Bytes appended and not written yet.
+    unwritten: AtomicU64,
+    /// Bytes appended since the newest snapshot.
+    since_snapshot: AtomicU64,
+    failure: OnceLock<JournalError>,
+}
+
+struct Pending {
+    frames: Vec<u8>,
+    /// The highest revision appended.
+    last: u64,
+    closing: bool,
+}
+
+/// Why the committer is woken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// There is a batch, or a sync is due.
+    Work,
+    /// There is a last batch, possibly empty.
+    Close,
+}
+
+impl Queue {
+    /// Everything up to `revision` is on disk, with `bytes` of records behind the snapshot.
+    pub(crate) fn new(revision: u64, bytes: u64) -> Queue {
+        Queue {
+            pending: Mutex::new(Pending { frames: Vec::new(), last: revision, closing: false }),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            durable: AtomicU64::new(revision),
+            unwritten: AtomicU64::new(0),
+            since_snapshot: AtomicU64::new(bytes),
+            failure: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn append(&self, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+        let mut pending = self.pending.lock();
+        assert!(revision > pending.last, "revision {revision} is appended after {}", pending.last);
+        pending.last = revision;
+        if self.failure.get().is_some() {
+            return;
+        }
+        let mut draft = Draft::begin(&mut pending.frames, revision);
+        fill(draft.payload());
+        let bytes = draft.finish() as u64;
+        self.unwritten.fetch_add(bytes, Ordering::Relaxed);
+        self.since_snapshot.fetch_add(bytes, Ordering::Relaxed);
+        self.work.notify_one();
+    }
+
+    /// Swaps the batch that waits with the empty `batch`, as soon as there is one, or a sync is `due`.
+    pub(crate) fn take(&self, batch: &mut Vec<u8>, due: Option<Instant>) -> Wake {
+        let mut pending = self.pending.lock();
+        while pending.frames.is_empty() && !pending.closing {
+            match due {
+                None => self.work.wait(&mut pending),
+                Some(due) if self.work.wait_until(&mut pending, due).timed_out() => break,
+                Some(_) => {}
+            }
+        }
+        std::mem::swap(&mut pending.frames, batch);
+        if pending.closing { Wake::Close } else { Wake::Work }
+    }
+
+    pub(crate) fn written(&self, bytes: u64) {
+        self.unwritten.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to `revision` is on disk. Returns whether that is news.
+    pub(crate) fn advance(&self, revision: u64) -> bool {
+        let before = self.durable.fetch_max(revision, Ordering::AcqRel);
+        self.announce(self.pending.lock());
+        revision > before
+    }
+
+    pub(crate) fn fail(&self, error: JournalError) {
+        let _ = self.failure.set(error);
+        let mut pending = self.pending.lock();
+        pending.frames = Vec::new();
+        self.unwritten.store(0, Ordering::Relaxed);
+        self.announce(pending);
+    }
+
+    /// Those who wait check under the lock; whoever changes what they wait for takes it once, so that none sleeps past it.
+    fn announce(&self, pending: MutexGuard<'_, Pending>) {
+        drop(pending);
+        self.progress.notify_all();
+    }
+
+    pub(crate) fn close(&self) {
+        self.pending.lock().closing = true;
+        self.work.notify_one();
+    }
+
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn failure(&self) -> Option<&JournalError> {
+        self.failure.get()
+    }
+
+    pub(crate) fn wait_durable(&self, revision: u64) -> Result<(), JournalError> {
+        let mut pending = self.pending.lock();
+        while self.durable() < revision {
+            if let Some(error) = self.failure() {
+                return Err(error.clone());
+            }
+            self.progress.wait(&mut pending);
+        }
+        Ok(())
+    }
+
+    /// The highest revision appended.
+    pub(crate) fn last(&self) -> u64 {
+        self.pending.lock().last
+    }
+
+    /// A snapshot of `revision` stands, whether or not records led there.
+    pub(crate) fn skip_to(&self, revision: u64) {
+        let mut pending = self.pending.lock();
+        pending.last = pending.last.max(revision);
+        self.durable.fetch_max(revision, Ordering::AcqRel);
+    }
+
+    pub(crate) fn since_snapshot(&self) -> u64 {
+        self.since_snapshot.load(Ordering::Relaxed)
+    }
+
+    /// A new snapshot covers `bytes` of what was appended.
+    pub(crate) fn covered(&self, bytes: u64) {
+        self.since_snapshot.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
