@@ -1,1 +1,50 @@
-//! The controllers: observe, plan, execute.
+//! The controllers: observe, plan, execute, and the loops that drive them.
+//!
+//! - [`services`]: for each service, from its record and its instances to new, draining, stopping instances.
+//! - [`node`]: for each instance of this node, from its record and what the keeper sees to processes.
+//! - [`health`]: for each running instance, from probes to its health.
+//!
+//! None takes orders. Each looks at the catalog when it has changed and when a time has come, has a plan made in
+//! `core/rollout`, and carries it out without choices of its own; what it does is a commit, which is what the others
+//! look at. So each can be stopped at any point, and goes on from what is on record.
+
+mod health;
+mod node;
+mod ports;
+mod services;
+mod settings;
+
+use adsum_catalog::records;
+use adsum_model::{Event, Instance, Node};
+use adsum_runtime::Keeper;
+use adsum_store::{Failed, Store};
+
+pub use settings::Settings;
+
+/// Registers the node and runs all controllers until the store fails.
+pub async fn run(store: Store, keeper: Keeper, settings: Settings) -> Failed {
+    let this = Node { name: settings.node.clone(), address: settings.address };
+    if let Err(failed) = store.commit(|tx| records::put_node(tx, &this)).await {
+        return failed;
+    }
+    let failed = tokio::try_join!(
+        services::run(store.clone(), settings.clone()),
+        node::run(store.clone(), keeper.clone(), settings.clone()),
+        health::run(store, keeper, settings),
+    );
+    match failed {
+        Err(failed) => failed,
+        Ok((never, _, _)) => match never {},
+    }
+}
+
+/// An event about one instance.
+fn event(time: u64, kind: &str, instance: &Instance, what: &str) -> Event {
+    Event {
+        time,
+        kind: kind.to_string(),
+        service: Some(instance.service.clone()),
+        instance: Some(instance.id.clone()),
+        message: format!("{} ({}) {what}", instance.title(), instance.id),
+    }
+}

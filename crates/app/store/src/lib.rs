@@ -1,1 +1,27 @@
 //! Owns the keyspace and its engine behind one handle.
+//!
+//! ```text
+//! face -> Store::enter -> [lock: clock, due expiries, body, commits to the journal] -> reply
+//!                                                                    |
+//!            visible revision  <-- on disk (always) / at once (everysec)
+//!                  |
+//!       connections flush, watches deliver, Directory's view moves on
+//! ```
+//!
+//! Whatever depends on a revision above the visible one does not leave the process: every face waits by
+//! [`Store::durable`] or reads from what has waited, [`Watch`] and [`Directory`].
+//!
+//! Not here: what a transaction does (`core`), how bytes get on disk (`edge/journal`).
+
+mod clock;
+mod directory;
+mod options;
+mod recovery;
+mod store;
+mod timer;
+mod watch;
+
+pub use directory::Directory;
+pub use options::{Durability, OpenError, Options};
+pub use store::{Failed, Store};
+pub use watch::{Ended, Watch};

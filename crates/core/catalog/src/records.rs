@@ -91,11 +91,14 @@ pub fn instance(tx: &mut Transaction<'_>, id: &InstanceId) -> Option<Instance> {
     read(tx, &instance_key(id))
 }
 
-/// Writes the record, with the moment of the change.
-pub fn put_instance(tx: &mut Transaction<'_>, instance: &mut Instance) {
-    instance.changed = tx.now().wall;
-    instance.since = tx.now().tick;
-    write(tx, instance_key(&instance.id), instance);
+/// Writes the record, with the moment if its phase or health has changed.
+pub fn put_instance(tx: &mut Transaction<'_>, record: &mut Instance) {
+    let before = instance(tx, &record.id).map(|before| (before.phase, before.health));
+    if before != Some((record.phase, record.health)) {
+        record.changed = tx.now().wall;
+        record.since = tx.now().tick;
+    }
+    write(tx, instance_key(&record.id), record);
 }
 
 pub fn delete_instance(tx: &mut Transaction<'_>, id: &InstanceId) {

@@ -1,0 +1,188 @@
+//! The controller of services.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use adsum_catalog::{Catalog, records};
+use adsum_keyspace::Transaction;
+use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
+use adsum_rollout::service::{Cause, Plan, Situation, Step, plan};
+use adsum_store::{Failed, Store};
+
+use crate::{Settings, event, ports};
+use crate::ports::Ports;
+
+/// When a plan could not be carried out, for want of a port or the like.
+const RETRY: Duration = Duration::from_secs(1);
+
+struct Controller {
+    store: Store,
+    settings: Settings,
+    ports: Ports,
+    /// At which index of a service there was nothing to do.
+    settled: HashMap<Name, Revision>,
+}
+
+/// Follows the catalog for ever.
+pub(crate) async fn run(store: Store, settings: Settings) -> Result<Infallible, Failed> {
+    let ports = Ports::new(settings.ports.clone());
+    let mut controller = Controller { store, settings, ports, settled: HashMap::new() };
+    loop {
+        let view = controller.store.catalog().await?;
+        let next_look = controller.activate(&view).await?;
+        let changed = controller.store.directory().changed(view.revision());
+        match next_look {
+            Some(rest) => {
+                if let Ok(failed) = tokio::time::timeout(rest, changed).await {
+                    failed?;
+                }
+            }
+            None => {
+                changed.await?;
+            }
+        }
+    }
+}
+
+impl Controller {
+    /// One round over the services that may have something to do. Says when to look again even if nothing changes.
+    async fn activate(&mut self, view: &Catalog) -> Result<Option<Duration>, Failed> {
+        self.settled.retain(|name, _| view.service(name).is_some());
+        let mut next_look: Option<Duration> = None;
+        let mut last = Revision::ZERO;
+        let tick = self.store.now().tick;
+        for (name, state) in view.services() {
+            if self.settled.get(name) == Some(&state.index) {
+                continue;
+            }
+            let asked = self.store.directory().was_asked(name);
+            let plan = plan(&Situation { state, asked, tick });
+            let (carried_out, revision) = self.carry_out(name, &plan);
+            last = last.max(revision);
+            match look_again(&plan, carried_out) {
+                None => drop(self.settled.insert(name.clone(), state.index)),
+                Some(rest) => next_look = Some(next_look.map_or(rest, |other| other.min(rest))),
+            }
+        }
+        self.store.durable(last).await?;
+        Ok(next_look)
+    }
+
+    /// Carries out all steps of a plan. Whether all of them were possible, and the revision to wait for.
+    fn carry_out(&mut self, name: &Name, plan: &Plan) -> (bool, Revision) {
+        if plan.steps.is_empty() {
+            return (true, Revision::ZERO);
+        }
+        let (settings, ports) = (&self.settings, &mut self.ports);
+        self.store.transact(|tx| {
+            plan.steps.iter().fold(true, |all, step| match step {
+                Step::Create { slot, version } => create(tx, settings, ports, name, *slot, *version) && all,
+                Step::Drain(id) => {
+                    drain(tx, id);
+                    all
+                }
+                Step::Stop(id) => {
+                    stop(tx, id);
+                    all
+                }
+                Step::Forget(id) => {
+                    records::delete_instance(tx, id);
+                    all
+                }
+                Step::RemoveService => {
+                    remove(tx, name);
+                    all
+                }
+            })
+        })
+    }
+}
+
+/// When to plan again although nothing has changed on record.
+fn look_again(plan: &Plan, carried_out: bool) -> Option<Duration> {
+    let drains = plan.waiting_on.iter().filter_map(|waiting| match &waiting.on {
+        Cause::Drain { rest } => Some(*rest),
+        Cause::Start | Cause::Check { .. } | Cause::Restart { .. } | Cause::GivenUp { .. } | Cause::Exit => None,
+    });
+    drains.chain((!carried_out).then_some(RETRY)).min()
+}
+
+/// Puts a new instance on record, with its port. Nothing when the service has changed since the plan was made; false
+/// when there is no port to be had.
+fn create(
+    tx: &mut Transaction<'_>,
+    settings: &Settings,
+    ports: &mut Ports,
+    service: &Name,
+    slot: u32,
+    version: u32,
+) -> bool {
+    let is_current = records::service(tx, service)
+        .is_some_and(|record| !record.removed && record.version == version && slot <= record.spec.replicas);
+    if !is_current {
+        return true;
+    }
+    let id = InstanceId::from_seed(random());
+    let is_free = |port| ports::is_free(settings.address, port);
+    let Some(port) = ports.take(tx, &settings.node, &id, is_free) else {
+        tracing::warn!(%service, range = ?settings.ports, "no free port in the range: widen --port-range");
+        return false;
+    };
+    let mut instance = Instance {
+        id,
+        service: service.clone(),
+        version,
+        slot,
+        node: settings.node.clone(),
+        endpoint: SocketAddr::new(settings.address, port),
+        phase: Phase::Planned,
+        health: Health::Starting,
+        process: None,
+        restarts: 0,
+        streak: 0,
+        reason: None,
+        created: tx.now().wall,
+        changed: 0,
+        since: 0,
+    };
+    records::put_instance(tx, &mut instance);
+    let what = format!("planned on {} at {}, version {version}", instance.node, instance.endpoint);
+    records::log(tx, &event(tx.now().wall, "instance-planned", &instance, &what));
+    true
+}
+
+fn drain(tx: &mut Transaction<'_>, id: &InstanceId) {
+    let Some(mut instance) = records::instance(tx, id) else { return };
+    if instance.phase == Phase::Running && instance.health != Health::Draining {
+        instance.health = Health::Draining;
+        records::put_instance(tx, &mut instance);
+        records::log(tx, &event(tx.now().wall, "instance-draining", &instance, "gets no new requests"));
+    }
+}
+
+fn stop(tx: &mut Transaction<'_>, id: &InstanceId) {
+    let Some(mut instance) = records::instance(tx, id) else { return };
+    if !instance.phase.is_final() && instance.phase != Phase::Stopping {
+        instance.phase = Phase::Stopping;
+        instance.health = Health::Draining;
+        records::put_instance(tx, &mut instance);
+        records::log(tx, &event(tx.now().wall, "instance-stopping", &instance, "is told to end"));
+    }
+}
+
+fn remove(tx: &mut Transaction<'_>, name: &Name) {
+    let Some(service) = records::service(tx, name) else { return };
+    (1..=service.version).for_each(|version| records::delete_version(tx, name, version));
+    records::delete_service(tx, name);
+    let time = tx.now().wall;
+    let message = format!("service {name} has gone");
+    let kind = "service-gone".to_string();
+    records::log(tx, &adsum_model::Event { time, kind, service: Some(name.clone()), instance: None, message });
+}
+
+/// Ids must not repeat over restarts, so they come from the system's randomness.
+fn random() -> u64 {
+    getrandom::u64().expect("the kernel's randomness is there once the machine has started")
+}

@@ -1,0 +1,287 @@
+//! The handle, and the lock behind it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use adsum_catalog::Catalog;
+use adsum_journal::{ClusterId, Durability, Journal, JournalError};
+use adsum_keyspace::{Now, Space, Transaction, encode_commit};
+use adsum_model::Revision;
+use adsum_resp::Server;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+use crate::clock::Clocks;
+use crate::{Directory, OpenError, Options, Watch, recovery, timer};
+
+/// Records that wait for the disk, in bytes, from which on writers wait for it as well.
+const JOURNAL_QUEUE: u64 = 64 * 1024 * 1024;
+
+/// A handle on the one keyspace of this process. Clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    /// Rung when the next deadline may have come nearer.
+    pub(crate) alarm: Condvar,
+    pub(crate) journal: Journal,
+    durability: Durability,
+    /// What may leave the process.
+    visible: Arc<watch::Sender<Revision>>,
+    failure: Arc<Mutex<Option<JournalError>>>,
+    directory: Directory,
+    pub(crate) closing: AtomicBool,
+}
+
+pub(crate) struct State {
+    pub(crate) server: Server,
+    pub(crate) clocks: Clocks,
+    /// The tick of the last commit: from where the clock would go on after a restart.
+    pub(crate) marked: u64,
+    /// Whether a snapshot is being written.
+    pub(crate) snapshotting: bool,
+    /// The tick for which the timer is set.
+    pub(crate) armed: u64,
+}
+
+/// The engine can make nothing durable any more. What is in memory must not be relied on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the journal has failed, nothing is acknowledged any more")]
+pub struct Failed(#[source] Option<JournalError>);
+
+impl Failed {
+    /// Seen from where the reason is not known.
+    pub(crate) fn unknown() -> Failed {
+        Failed(None)
+    }
+}
+
+impl Store {
+    /// Opens the directory, recovers what it holds, and starts the journal's and the timer's threads. The directory's
+    /// view is kept up by a task of the runtime in whose context this is called.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn open(options: Options) -> Result<Store, OpenError> {
+        let visible = Arc::new(watch::Sender::new(Revision::ZERO));
+        let failure = Arc::new(Mutex::new(None));
+        let (journal, recovered) = adsum_journal::open(adsum_journal::Options {
+            durability: options.durability,
+            on_durable: on_durable(options.durability, &visible),
+            on_failure: on_failure(&visible, &failure),
+            ..adsum_journal::Options::new(&options.dir, new_cluster()?)
+        })?;
+        if let Some(torn) = &recovered.torn {
+            tracing::warn!(file = %torn.file.display(), offset = torn.offset, bytes = torn.bytes,
+                kept_as = %torn.kept_as.display(), "the torn end of the journal was cut");
+        }
+        let (keyspace, then) = recovery::rebuild(recovered)?;
+        let (revision, mut clocks) = (keyspace.revision(), Clocks::from_tick(then.tick));
+        visible.send_replace(revision);
+        let directory = Directory::load(&keyspace);
+        let about = adsum_resp::About { started: clocks.read(), ..options.about };
+        let server = Server::new(keyspace, about);
+        let store = Store {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State { server, clocks, marked: then.tick, snapshotting: false, armed: u64::MAX }),
+                alarm: Condvar::new(),
+                journal,
+                durability: options.durability,
+                visible,
+                failure,
+                directory,
+                closing: AtomicBool::new(false),
+            }),
+        };
+        timer::start(&store).map_err(OpenError::Thread)?;
+        tokio::spawn(store.directory().clone().follow(store.watch(Space::System, revision)));
+        Ok(store)
+    }
+
+    /// Runs `body` in the critical section, with one `now` and with what is due already expired. What it commits is
+    /// with the journal when this returns, and visible once [`Store::durable`] says so.
+    pub fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
+        let shared = &*self.shared;
+        if shared.journal.pending_bytes() > JOURNAL_QUEUE {
+            // The disk is behind. A failed journal shows at the caller's own wait.
+            let _ = shared.journal.wait_durable(shared.journal.durable() + 1);
+        }
+        let mut state = shared.state.lock();
+        let now = state.clocks.read();
+        state.server.expire(now);
+        let reply = body(&mut state.server, now);
+        shared.hand_over(&mut state, now);
+        reply
+    }
+
+    /// A transaction of any face but RESP. Nothing of it may leave before its revision is durable.
+    pub fn transact<T>(&self, body: impl FnOnce(&mut Transaction<'_>) -> T) -> (T, Revision) {
+        self.enter(|server, now| {
+            let reply = server.transact(now, body);
+            (reply, server.keyspace().revision())
+        })
+    }
+
+    /// A transaction, and the wait until it is durable.
+    pub async fn commit<T>(&self, body: impl FnOnce(&mut Transaction<'_>) -> T) -> Result<T, Failed> {
+        let (reply, revision) = self.transact(body);
+        self.durable(revision).await?;
+        Ok(reply)
+    }
+
+    /// Waits until everything up to `revision` may leave the process.
+    pub async fn durable(&self, revision: Revision) -> Result<(), Failed> {
+        let mut visible = self.visible();
+        let reached = visible.wait_for(|visible| *visible >= revision).await.map(|_| ());
+        reached.map_err(|_| self.failed())?;
+        if self.has_failed() { Err(self.failed()) } else { Ok(()) }
+    }
+
+    /// Up to which revision everything may leave the process.
+    pub fn durable_revision(&self) -> Revision {
+        *self.shared.visible.borrow()
+    }
+
+    pub fn durability(&self) -> Durability {
+        self.shared.durability
+    }
+
+    /// Everything in a space after `after`, in order and without a gap.
+    pub fn watch(&self, space: Space, after: Revision) -> Watch {
+        Watch::new(self.clone(), space, after)
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// Names the data, in 32 hexadecimal digits; the same for its whole life.
+    pub fn cluster(&self) -> String {
+        self.shared.journal.cluster().to_string()
+    }
+
+    /// The catalog with everything that was committed before this call.
+    pub async fn catalog(&self) -> Result<Arc<Catalog>, Failed> {
+        let revision = self.shared.state.lock().server.keyspace().revision();
+        self.directory().at(revision).await
+    }
+
+    pub fn now(&self) -> Now {
+        self.shared.state.lock().clocks.read()
+    }
+
+    /// Ends when the engine can make nothing durable any more.
+    pub async fn until_failed(&self) -> Failed {
+        let mut visible = self.visible();
+        while !self.has_failed() && visible.changed().await.is_ok() {}
+        self.failed()
+    }
+
+    /// Stops the timer; the journal is closed when the last handle has gone.
+    pub fn close(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+        self.shared.alarm.notify_all();
+    }
+
+    pub(crate) fn visible(&self) -> watch::Receiver<Revision> {
+        self.shared.visible.subscribe()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.shared.failure.lock().is_some()
+    }
+
+    pub(crate) fn failed(&self) -> Failed {
+        Failed(self.shared.failure.lock().clone())
+    }
+}
+
+impl Shared {
+    /// Gives the journal what was committed, sets the timer to what has become due first, and lets go of what was
+    /// emptied outside of the lock's time.
+    pub(crate) fn hand_over(&self, state: &mut State, now: Now) {
+        for commit in state.server.take_commits() {
+            self.journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
+            state.marked = commit.now.tick;
+        }
+        if self.durability == Durability::EverySecond {
+            self.make_visible(state.server.keyspace().revision());
+        }
+        let due = state.server.keyspace().next_deadline(now).map_or(u64::MAX, |rest| now.tick + rest);
+        if due < state.armed {
+            state.armed = due;
+            self.alarm.notify_all();
+        }
+        let garbage = state.server.take_garbage();
+        if !garbage.is_empty() {
+            std::thread::spawn(move || drop(garbage));
+        }
+    }
+
+    fn make_visible(&self, revision: Revision) {
+        self.visible.send_if_modified(|visible| raise(visible, revision));
+    }
+}
+
+impl adsum_listen::resp::Engine for Store {
+    fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
+        Store::enter(self, body)
+    }
+
+    fn durable(&self) -> Revision {
+        self.durable_revision()
+    }
+
+    fn subscribe_durable(&self) -> watch::Receiver<Revision> {
+        self.visible()
+    }
+}
+
+impl adsum_listen::dns::Directory for Store {
+    fn catalog(&self) -> Arc<Catalog> {
+        self.directory().view()
+    }
+
+    fn asked(&self, service: &adsum_model::Name) {
+        self.directory().asked(service);
+    }
+}
+
+fn raise(visible: &mut Revision, revision: Revision) -> bool {
+    let higher = revision > *visible;
+    *visible = revision.max(*visible);
+    higher
+}
+
+fn on_durable(durability: Durability, visible: &Arc<watch::Sender<Revision>>) -> Box<dyn Fn(u64) + Send> {
+    match durability {
+        Durability::Always => {
+            let visible = visible.clone();
+            Box::new(move |revision| {
+                visible.send_if_modified(|visible| raise(visible, Revision(revision)));
+            })
+        }
+        Durability::EverySecond => Box::new(|_| {}),
+    }
+}
+
+/// Wakes whoever waits, so that they see the failure.
+fn on_failure(
+    visible: &Arc<watch::Sender<Revision>>,
+    failure: &Arc<Mutex<Option<JournalError>>>,
+) -> Box<dyn Fn(&JournalError) + Send> {
+    let (visible, failure) = (visible.clone(), failure.clone());
+    Box::new(move |error| {
+        *failure.lock() = Some(error.clone());
+        visible.send_modify(|_| {});
+    })
+}
+
+fn new_cluster() -> Result<ClusterId, OpenError> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(OpenError::Random)?;
+    Ok(ClusterId(id))
+}

@@ -1,0 +1,84 @@
+//! The thread that wakes when something is due.
+//!
+//! It expires keys at their time, reads the clock often enough for a stall to be told from idleness, marks the clock
+//! in the journal while TTLs run, and starts a snapshot when the journal has grown.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use adsum_keyspace::Now;
+
+use crate::Store;
+use crate::store::{Shared, State};
+
+/// Between two readings of the clock at most: under half of what counts as a stall.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+/// By how much a crash may lengthen a TTL while nothing else is written. Milliseconds.
+const CLOCK_MARK: u64 = 30_000;
+/// Bytes of journal since the last snapshot from which on the next is written.
+const SNAPSHOT: u64 = 128 * 1024 * 1024;
+
+/// Starts the thread. It holds the store weakly, and ends with it.
+pub(crate) fn start(store: &Store) -> Result<(), std::io::Error> {
+    let shared = Arc::downgrade(&store.shared);
+    std::thread::Builder::new().name("adsum-timer".to_string()).spawn(move || run(&shared))?;
+    Ok(())
+}
+
+fn run(shared: &Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        if shared.closing.load(Ordering::Acquire) {
+            return;
+        }
+        turn(&shared);
+    }
+}
+
+/// One sleep, and what is due after it.
+fn turn(shared: &Arc<Shared>) {
+    let mut state = shared.state.lock();
+    let now = state.clocks.read();
+    expire(shared, &mut state, now);
+    mark(shared, &mut state, now);
+    snapshot(shared, &mut state, now);
+    let rest = state.server.keyspace().next_deadline(now);
+    state.armed = rest.map_or(u64::MAX, |rest| now.tick + rest);
+    let sleep = rest.map_or(HEARTBEAT, |rest| Duration::from_millis(rest).min(HEARTBEAT));
+    if !sleep.is_zero() {
+        shared.alarm.wait_for(&mut state, sleep);
+    }
+}
+
+fn expire(shared: &Shared, state: &mut State, now: Now) {
+    state.server.expire(now);
+    shared.hand_over(state, now);
+}
+
+fn mark(shared: &Shared, state: &mut State, now: Now) {
+    if state.server.keyspace().wants_clock_mark() && now.tick.saturating_sub(state.marked) >= CLOCK_MARK {
+        state.server.mark_clock(now);
+        shared.hand_over(state, now);
+    }
+}
+
+/// Writes a snapshot on a thread of its own when there is enough to make it worth while. The keyspace is taken as of
+/// now, which costs nothing; one snapshot at a time.
+fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
+    let journal = &shared.journal;
+    let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
+    if journal.segment_bytes_since_snapshot() < SNAPSHOT.max(2 * last) || state.snapshotting {
+        return;
+    }
+    state.snapshotting = true;
+    let snapshot = state.server.keyspace().snapshot(now);
+    let shared = shared.clone();
+    std::thread::spawn(move || {
+        let revision = snapshot.revision;
+        match shared.journal.write_snapshot(revision.0, snapshot.into_chunks()) {
+            Ok(info) => tracing::info!(%revision, bytes = info.bytes, "snapshot written"),
+            Err(error) => tracing::error!(%revision, %error, "no snapshot could be written"),
+        }
+        shared.state.lock().snapshotting = false;
+    });
+}

@@ -1,0 +1,72 @@
+//! Commits as they become visible.
+
+use std::sync::Arc;
+
+use adsum_keyspace::{Commit, Compacted, Space};
+use adsum_model::Revision;
+use tokio::sync::watch::Receiver;
+
+use crate::{Failed, Store};
+
+/// A reader of the history that keeps its place. It has no queue that could overflow: one that is too slow finds
+/// its place gone, and is told so.
+pub struct Watch {
+    store: Store,
+    space: Space,
+    seen: Revision,
+    visible: Receiver<Revision>,
+}
+
+/// Why a watch ends.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Ended {
+    #[error(transparent)]
+    Compacted(#[from] Compacted),
+    #[error(transparent)]
+    Failed(#[from] Failed),
+}
+
+/// A step of a watch: everything of the space up to a revision.
+pub(crate) struct Step {
+    pub(crate) commits: Vec<Arc<Commit>>,
+    pub(crate) upto: Revision,
+}
+
+impl Watch {
+    pub(crate) fn new(store: Store, space: Space, after: Revision) -> Watch {
+        let visible = store.visible();
+        Watch { store, space, seen: after, visible }
+    }
+
+    /// The next commits of the space, at least one. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Result<Vec<Arc<Commit>>, Ended> {
+        loop {
+            let step = self.step().await?;
+            if !step.commits.is_empty() {
+                return Ok(step.commits);
+            }
+        }
+    }
+
+    /// Up to where everything has been delivered.
+    pub fn seen(&self) -> Revision {
+        self.seen
+    }
+
+    /// Goes on to what is visible, which may hold nothing of the space.
+    pub(crate) async fn step(&mut self) -> Result<Step, Ended> {
+        let seen = self.seen;
+        let visible = self.visible.wait_for(|visible| *visible > seen).await;
+        let upto = *visible.map_err(|_| self.store.failed())?;
+        if self.store.has_failed() {
+            return Err(self.store.failed().into());
+        }
+        let commits = {
+            let state = self.store.shared.state.lock();
+            let after = state.server.keyspace().after(self.space, seen)?;
+            after.take_while(|commit| commit.revision <= upto).cloned().collect()
+        };
+        self.seen = upto;
+        Ok(Step { commits, upto })
+    }
+}
