@@ -50,6 +50,11 @@ impl Deadlines {
         }
     }
 
+    /// How many keys of a database have one. Walks all of them: for who looks, not for the way of a command.
+    pub(crate) fn count(&self, database: Database) -> usize {
+        self.ticks.iter().chain(&self.walls).filter(|(_, of, _)| *of == database).count()
+    }
+
     /// Whether any key has a deadline on the tick, whose rest is only as good as the last journaled mark.
     pub(crate) fn has_ticks(&self) -> bool {
         !self.ticks.is_empty()

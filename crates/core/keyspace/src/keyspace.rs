@@ -93,6 +93,11 @@ impl Keyspace {
         self.deadlines.due(now).find(|(of, _)| *of == database).map(|(_, key)| key.clone())
     }
 
+    /// How many keys of a database have a deadline. Takes as long as there are deadlines.
+    pub fn expiring(&self, database: Database) -> usize {
+        self.deadlines.count(database)
+    }
+
     /// Whether a restart would lengthen a TTL by what has passed since the last commit.
     pub fn wants_clock_mark(&self) -> bool {
         self.deadlines.has_ticks()

@@ -1,0 +1,241 @@
+//! What a command is, and the table of all of them.
+
+use std::time::Duration;
+
+use adsum_keyspace::{Blob, Database, Now, Transaction};
+use smallvec::SmallVec;
+
+use crate::blocking::Action;
+use crate::cursors::Cursors;
+use crate::lot::Lot;
+use crate::refusal::{Answer, Refusal};
+use crate::{Flow, Server, Session, Writer, commands};
+
+pub(crate) struct Command {
+    /// In lower case; of a subcommand `command|subcommand`.
+    pub(crate) name: &'static str,
+    /// Words including the name; negative when that many are the least.
+    pub(crate) arity: i32,
+    pub(crate) flags: Flags,
+    pub(crate) keys: KeysAt,
+    pub(crate) run: Run,
+    pub(crate) subcommands: &'static [Command],
+}
+
+/// Who does the work.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// A part of a transaction: one command by itself, or one of several.
+    Keys(fn(&mut Work<'_, '_>) -> Answer),
+    /// Tries, and has the client wait when there is nothing yet.
+    Blocking(fn(&[&[u8]]) -> Result<Wait, Refusal>),
+    /// Concerns the client or the server and no key.
+    Server(fn(&mut Call<'_>) -> Answer),
+    /// Only its subcommands do anything.
+    Container,
+}
+
+/// A command's share of a transaction.
+pub(crate) struct Work<'w, 't> {
+    pub(crate) tx: &'w mut Transaction<'t>,
+    pub(crate) db: Database,
+    /// With the name as the first.
+    pub(crate) args: &'w [&'w [u8]],
+    pub(crate) out: Writer<'w>,
+    pub(crate) cursors: &'w mut Cursors,
+    pub(crate) lot: &'w mut Lot,
+}
+
+/// What a blocking command wants.
+pub(crate) struct Wait {
+    /// In the order in which they are tried.
+    pub(crate) keys: SmallVec<[Blob; 1]>,
+    pub(crate) action: Action,
+    /// None waits for ever.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A command that concerns the server.
+pub(crate) struct Call<'c> {
+    pub(crate) server: &'c mut Server,
+    pub(crate) session: &'c mut Session,
+    pub(crate) args: &'c [&'c [u8]],
+    pub(crate) now: Now,
+    pub(crate) out: Writer<'c>,
+    pub(crate) flow: Flow,
+}
+
+/// Where the keys stand among the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeysAt {
+    None,
+    /// From `first` to `last`, which counts from the end when negative.
+    Range {
+        first: usize,
+        last: isize,
+        step: usize,
+    },
+    /// As many as the number at `count` says, behind it.
+    Counted {
+        count: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flags(u16);
+
+pub(crate) const WRITE: Flags = Flags(1);
+pub(crate) const READ: Flags = Flags(1 << 1);
+pub(crate) const FAST: Flags = Flags(1 << 2);
+pub(crate) const BLOCKS: Flags = Flags(1 << 3);
+pub(crate) const PUBSUB: Flags = Flags(1 << 4);
+pub(crate) const ADMIN: Flags = Flags(1 << 5);
+/// May be used by a RESP2 client that is subscribed.
+pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 6);
+pub(crate) const NO_SCRIPT: Flags = Flags(1 << 7);
+
+const FLAG_NAMES: [(Flags, &str); 7] = [
+    (WRITE, "write"),
+    (READ, "readonly"),
+    (FAST, "fast"),
+    (BLOCKS, "blocking"),
+    (PUBSUB, "pubsub"),
+    (ADMIN, "admin"),
+    (NO_SCRIPT, "noscript"),
+];
+
+impl Flags {
+    pub(crate) const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    pub(crate) fn has(self, flag: Flags) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    /// As `COMMAND INFO` shows them.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        FLAG_NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
+    }
+}
+
+pub(crate) const ONE_KEY: KeysAt = KeysAt::Range { first: 1, last: 1, step: 1 };
+pub(crate) const TWO_KEYS: KeysAt = KeysAt::Range { first: 1, last: 2, step: 1 };
+pub(crate) const ALL_KEYS: KeysAt = KeysAt::Range { first: 1, last: -1, step: 1 };
+
+impl Command {
+    pub(crate) const fn keys(
+        name: &'static str,
+        arity: i32,
+        flags: Flags,
+        keys: KeysAt,
+        run: fn(&mut Work<'_, '_>) -> Answer,
+    ) -> Command {
+        Command { name, arity, flags, keys, run: Run::Keys(run), subcommands: &[] }
+    }
+
+    pub(crate) const fn blocking(
+        name: &'static str,
+        arity: i32,
+        keys: KeysAt,
+        run: fn(&[&[u8]]) -> Result<Wait, Refusal>,
+    ) -> Command {
+        let flags = WRITE.and(BLOCKS);
+        Command { name, arity, flags, keys, run: Run::Blocking(run), subcommands: &[] }
+    }
+
+    pub(crate) const fn server(
+        name: &'static str,
+        arity: i32,
+        flags: Flags,
+        run: fn(&mut Call<'_>) -> Answer,
+    ) -> Command {
+        let keys = KeysAt::None;
+        Command { name, arity, flags, keys, run: Run::Server(run), subcommands: &[] }
+    }
+
+    pub(crate) const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
+        Command { name, arity: -2, flags: Flags(0), keys: KeysAt::None, run: Run::Container, subcommands }
+    }
+
+    pub(crate) fn takes(&self, words: usize) -> bool {
+        let least = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { words >= least } else { words == least }
+    }
+
+    /// What comes behind `command|`.
+    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
+        let behind = self.name.len() + 1;
+        self.subcommands.iter().find(|command| command.name.as_bytes()[behind..].eq_ignore_ascii_case(name))
+    }
+
+    /// The keys among `args`; None when the count of them is none.
+    pub(crate) fn keys_in<'a>(&self, args: &'a [&'a [u8]]) -> Option<impl Iterator<Item = &'a [u8]>> {
+        let (first, end, step) = match self.keys {
+            KeysAt::None => (0, 0, 1),
+            KeysAt::Range { first, last, step } => {
+                let end = if last < 0 { args.len().checked_add_signed(last + 1)? } else { last as usize + 1 };
+                (first, end, step)
+            }
+            KeysAt::Counted { count } => {
+                let number = crate::number::parse_integer(args.get(count)?)?;
+                let end = usize::try_from(number).ok()?.checked_add(count + 1)?;
+                (count + 1, end, 1)
+            }
+        };
+        let keys = args.get(first..end.max(first))?;
+        Some(keys.iter().step_by(step).copied())
+    }
+}
+
+/// All commands by name: open addressing over a table four times as large as what is in it.
+pub(crate) struct Table {
+    slots: Vec<Option<&'static Command>>,
+    all: Vec<(&'static str, &'static Command)>,
+}
+
+const SLOTS: usize = 512;
+
+impl Table {
+    pub(crate) fn new() -> Table {
+        let mut table = Table { slots: vec![None; SLOTS], all: Vec::new() };
+        for (group, commands) in commands::FAMILIES {
+            commands.iter().for_each(|command| table.add(group, command));
+        }
+        table.all.sort_by_key(|(_, command)| command.name);
+        table
+    }
+
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
+        let mut slot = hash(name);
+        while let Some(command) = self.slots[slot] {
+            if command.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(command);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        None
+    }
+
+    /// With their groups, in order of name.
+    pub(crate) fn all(&self) -> &[(&'static str, &'static Command)] {
+        &self.all
+    }
+
+    fn add(&mut self, group: &'static str, command: &'static Command) {
+        let mut slot = hash(command.name.as_bytes());
+        while self.slots[slot].is_some() {
+            slot = (slot + 1) % SLOTS;
+        }
+        self.slots[slot] = Some(command);
+        self.all.push((group, command));
+    }
+}
+
+/// FNV-1a over lower case.
+fn hash(name: &[u8]) -> usize {
+    let mixed = name.iter().fold(0x811c_9dc5_u32, |mixed, byte| {
+        (mixed ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    });
+    mixed as usize % SLOTS
+}

@@ -1,0 +1,273 @@
+//! CLIENT. <https://redis.io/docs/latest/commands/client-list/>
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use adsum_keyspace::Now;
+
+use crate::client::Client;
+use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
+use crate::number::parse_integer;
+use crate::refusal::{Answer, Refusal};
+use crate::session::Replies;
+use crate::{Flow, Protocol, Wake, limits};
+
+pub(super) const COMMANDS: &[Command] = &[Command::container(
+    "client",
+    &[
+        Command::server("client|id", 2, PLAIN, id),
+        Command::server("client|setname", 3, PLAIN, setname),
+        Command::server("client|getname", 2, PLAIN, getname),
+        Command::server("client|setinfo", 4, PLAIN, setinfo),
+        Command::server("client|list", -2, OTHERS, list),
+        Command::server("client|info", 2, PLAIN, info),
+        Command::server("client|kill", -3, OTHERS, kill),
+        Command::server("client|no-evict", 3, OTHERS, on_or_off),
+        Command::server("client|no-touch", 3, PLAIN, on_or_off),
+        Command::server("client|reply", 3, PLAIN, reply),
+    ],
+)];
+
+const PLAIN: Flags = FAST.and(NO_SCRIPT);
+const OTHERS: Flags = ADMIN.and(NO_SCRIPT);
+
+fn id(call: &mut Call<'_>) -> Answer {
+    call.out.integer(call.session.id() as i64);
+    Ok(())
+}
+
+fn setname(call: &mut Call<'_>) -> Answer {
+    let name = check_name(call.args[2])?;
+    call.session.client.names.lock().name = name;
+    call.out.ok();
+    Ok(())
+}
+
+/// Names stand in a line of CLIENT LIST, so they have no blanks and no control characters.
+pub(super) fn check_name(name: &[u8]) -> Result<String, Refusal> {
+    printable(name)
+        .ok_or(Refusal::Says("Client names cannot contain spaces, newlines or special characters."))
+}
+
+fn printable(word: &[u8]) -> Option<String> {
+    let fits = word.len() <= limits::CLIENT_NAME && word.iter().all(|byte| (b'!'..=b'~').contains(byte));
+    fits.then(|| String::from_utf8_lossy(word).into_owned())
+}
+
+fn getname(call: &mut Call<'_>) -> Answer {
+    let name = call.session.client.names.lock().name.clone();
+    call.out.bulk_or_null(Some(name.as_bytes()).filter(|name| !name.is_empty()));
+    Ok(())
+}
+
+fn setinfo(call: &mut Call<'_>) -> Answer {
+    let (name, value) = (call.args[2].to_ascii_lowercase(), printable(call.args[3]));
+    let names = &mut call.session.client.names.lock();
+    let (attribute, says) = match name.as_slice() {
+        b"lib-name" => {
+            (&mut names.library, "lib-name cannot contain spaces, newlines or special characters.")
+        }
+        b"lib-ver" => {
+            (&mut names.library_version, "lib-ver cannot contain spaces, newlines or special characters.")
+        }
+        _ => {
+            let name = String::from_utf8_lossy(call.args[2]).into_owned();
+            return Err(Refusal::Told(format!("ERR Unrecognized option '{name}'")));
+        }
+    };
+    *attribute = value.ok_or(Refusal::Says(says))?;
+    call.out.ok();
+    Ok(())
+}
+
+/// `CLIENT LIST [TYPE type] [ID id [id ...]]`
+fn list(call: &mut Call<'_>) -> Answer {
+    let chosen = choose(call)?;
+    let lines: String = chosen.iter().map(|client| line(client, call.now) + "\n").collect();
+    call.out.verbatim(&lines);
+    Ok(())
+}
+
+fn choose(call: &Call<'_>) -> Result<Vec<Arc<Client>>, Refusal> {
+    let all = call.server.clients.by_id.values().cloned();
+    match &call.args[2..] {
+        [] => Ok(all.collect()),
+        [option, kind] if option.eq_ignore_ascii_case(b"TYPE") => {
+            let kind = Kind::parse(kind)?;
+            Ok(all.filter(|client| kind.is_of(client)).collect())
+        }
+        [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
+            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<Vec<u64>, _>>()?;
+            Ok(all.filter(|client| ids.contains(&client.id)).collect())
+        }
+        _ => Err(Refusal::Syntax),
+    }
+}
+
+fn parse_id(word: &[u8]) -> Result<u64, Refusal> {
+    let id = parse_integer(word).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+    id.ok_or(Refusal::Says("Invalid client ID"))
+}
+
+/// What Redis calls the type of a client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Normal,
+    PubSub,
+    /// Masters and replicas, which there are none of.
+    Replication,
+}
+
+impl Kind {
+    fn parse(word: &[u8]) -> Result<Kind, Refusal> {
+        match word.to_ascii_lowercase().as_slice() {
+            b"normal" => Ok(Kind::Normal),
+            b"pubsub" => Ok(Kind::PubSub),
+            b"master" | b"replica" | b"slave" => Ok(Kind::Replication),
+            _ => {
+                let word = String::from_utf8_lossy(word);
+                Err(Refusal::Told(format!("ERR Unknown client type '{word}'")))
+            }
+        }
+    }
+
+    fn is_of(self, client: &Client) -> bool {
+        self == if client.subscriptions() > 0 { Kind::PubSub } else { Kind::Normal }
+    }
+}
+
+fn info(call: &mut Call<'_>) -> Answer {
+    let line = line(&call.session.client, call.now) + "\n";
+    call.out.verbatim(&line);
+    Ok(())
+}
+
+/// One client as CLIENT LIST shows it: those fields of Redis that have a meaning here, in its order.
+fn line(client: &Client, now: Now) -> String {
+    let last = client.last();
+    let flags = match (client.blocked.load(Relaxed), client.subscriptions() > 0) {
+        (true, _) => "b",
+        (false, true) => "P",
+        (false, false) => "N",
+    };
+    let resp = if client.protocol() == Protocol::Resp3 { 3 } else { 2 };
+    let seconds = |since: u64| now.tick.saturating_sub(since) / 1000;
+    let names = client.names.lock();
+    format!(
+        "id={} addr={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub=0 multi=-1 cmd={} user=default resp={resp} lib-name={} lib-ver={}",
+        client.id,
+        client.peer,
+        names.name,
+        seconds(client.since.tick),
+        seconds(last.seen),
+        client.database.load(Relaxed),
+        client.channels.load(Relaxed),
+        client.patterns.load(Relaxed),
+        last.command,
+        names.library,
+        names.library_version,
+    )
+}
+
+/// Which clients to kill. `CLIENT KILL addr:port` is the old form, which says whether it found one.
+struct Victims<'a> {
+    old_form: bool,
+    spare_self: bool,
+    id: Option<u64>,
+    address: Option<&'a [u8]>,
+    kind: Option<Kind>,
+    other_user: bool,
+}
+
+fn kill(call: &mut Call<'_>) -> Answer {
+    let victims = Victims::parse(&call.args[2..])?;
+    let own = call.session.id();
+    let clients = call.server.clients.by_id.values();
+    let killed: Vec<Arc<Client>> = clients.filter(|client| victims.has(client, own)).cloned().collect();
+    if victims.old_form && killed.is_empty() {
+        return Err(Refusal::Says("No such client"));
+    }
+    for client in &killed {
+        if client.id == own {
+            call.flow = Flow::Close;
+            continue;
+        }
+        // Forgotten at once and not only when its connection notices, so that nothing more is popped for it.
+        call.server.forget(client);
+        client.outbox.push(call.server.revision(), &[], Wake::Close("killed by CLIENT KILL"));
+    }
+    match victims.old_form {
+        true => call.out.ok(),
+        false => call.out.count(killed.len()),
+    }
+    Ok(())
+}
+
+impl<'a> Victims<'a> {
+    fn parse(words: &[&'a [u8]]) -> Result<Victims<'a>, Refusal> {
+        let mut victims = Victims {
+            old_form: false,
+            spare_self: true,
+            id: None,
+            address: None,
+            kind: None,
+            other_user: false,
+        };
+        if let [address] = words {
+            return Ok(Victims { old_form: true, spare_self: false, address: Some(address), ..victims });
+        }
+        for option in words.chunks(2) {
+            let [name, value] = option else { return Err(Refusal::Syntax) };
+            match name.to_ascii_uppercase().as_slice() {
+                b"ID" => {
+                    victims.id = Some(
+                        parse_id(value).map_err(|_| Refusal::Says("client-id should be greater than 0"))?,
+                    )
+                }
+                b"ADDR" => victims.address = Some(value),
+                b"TYPE" => victims.kind = Some(Kind::parse(value)?),
+                b"USER" => victims.other_user = *value != b"default",
+                b"SKIPME" => victims.spare_self = parse_yes(value)?,
+                _ => return Err(Refusal::Syntax),
+            }
+        }
+        Ok(victims)
+    }
+
+    fn has(&self, client: &Client, own: u64) -> bool {
+        !(self.spare_self && client.id == own)
+            && !self.other_user
+            && self.id.is_none_or(|id| client.id == id)
+            && self.address.is_none_or(|address| client.peer.as_bytes() == address)
+            && self.kind.is_none_or(|kind| kind.is_of(client))
+    }
+}
+
+fn parse_yes(word: &[u8]) -> Result<bool, Refusal> {
+    match word.to_ascii_lowercase().as_slice() {
+        b"yes" => Ok(true),
+        b"no" => Ok(false),
+        _ => Err(Refusal::Syntax),
+    }
+}
+
+/// Nothing is evicted and no access time is kept, so both settings hold anyway.
+fn on_or_off(call: &mut Call<'_>) -> Answer {
+    match call.args[2].to_ascii_uppercase().as_slice() {
+        b"ON" | b"OFF" => call.out.ok(),
+        _ => return Err(Refusal::Syntax),
+    }
+    Ok(())
+}
+
+fn reply(call: &mut Call<'_>) -> Answer {
+    call.session.replies = match call.args[2].to_ascii_uppercase().as_slice() {
+        b"ON" => Replies::On,
+        b"OFF" => Replies::Off,
+        b"SKIP" if call.session.replies == Replies::Off => Replies::Off,
+        b"SKIP" => Replies::SkipNext,
+        _ => return Err(Refusal::Syntax),
+    };
+    call.out.ok();
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! The connection itself. <https://redis.io/docs/latest/commands/?group=connection>
+
+use super::client::check_name;
+use super::info::REDIS_VERSION;
+use super::keys::database;
+use crate::command::{Call, Command, FAST, Flags, NO_SCRIPT, WHILE_SUBSCRIBED};
+use crate::number::{integer, parse_integer};
+use crate::refusal::{Answer, Refusal};
+use crate::{Flow, Protocol};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::server("ping", -1, FAST.and(WHILE_SUBSCRIBED), ping),
+    Command::server("echo", 2, FAST, echo),
+    Command::server("select", 2, FAST, select),
+    Command::server("quit", -1, ALWAYS, quit),
+    Command::server("reset", 1, ALWAYS, reset),
+    Command::server("hello", -1, FAST.and(NO_SCRIPT), hello),
+    Command::server("auth", -2, FAST.and(NO_SCRIPT), auth),
+];
+
+const ALWAYS: Flags = FAST.and(NO_SCRIPT).and(WHILE_SUBSCRIBED);
+
+fn ping(call: &mut Call<'_>) -> Answer {
+    let word = match call.args[1..] {
+        [] => None,
+        [word] => Some(word),
+        _ => return Err(Refusal::Arity("ping")),
+    };
+    if call.session.is_subscribed() && call.session.protocol() == Protocol::Resp2 {
+        call.out.array(2);
+        call.out.text("pong");
+        call.out.bulk(word.unwrap_or_default());
+        return Ok(());
+    }
+    match word {
+        Some(word) => call.out.bulk(word),
+        None => call.out.simple("PONG"),
+    }
+    Ok(())
+}
+
+fn echo(call: &mut Call<'_>) -> Answer {
+    call.out.bulk(call.args[1]);
+    Ok(())
+}
+
+fn select(call: &mut Call<'_>) -> Answer {
+    integer(call.args[1])?;
+    match database(call.args[1])? {
+        adsum_keyspace::Database::User(number) => call.session.select(number),
+        adsum_keyspace::Database::System => return Err(Refusal::NoSuchDatabase),
+    }
+    call.out.ok();
+    Ok(())
+}
+
+fn quit(call: &mut Call<'_>) -> Answer {
+    call.out.ok();
+    call.flow = Flow::Close;
+    Ok(())
+}
+
+fn reset(call: &mut Call<'_>) -> Answer {
+    call.server.subscriptions.remove_client(&call.session.client);
+    call.session.reset();
+    call.out.set_protocol(Protocol::Resp2);
+    call.out.simple("RESET");
+    Ok(())
+}
+
+/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+fn hello(call: &mut Call<'_>) -> Answer {
+    let protocol = match call.args.get(1) {
+        None => call.session.protocol(),
+        Some(version) => match parse_integer(version) {
+            Some(2) => Protocol::Resp2,
+            Some(3) => Protocol::Resp3,
+            Some(_) => return Err(Refusal::Told("NOPROTO unsupported protocol version".to_owned())),
+            None => return Err(Refusal::Says("Protocol version is not an integer or out of range")),
+        },
+    };
+    let name = hello_options(call.args.get(2..).unwrap_or_default())?;
+    if let Some(name) = name {
+        call.session.client.names.lock().name = name;
+    }
+    call.session.client.set_protocol(protocol);
+    call.out.set_protocol(protocol);
+    introduce(call);
+    Ok(())
+}
+
+/// The name that the client gives itself.
+fn hello_options(mut words: &[&[u8]]) -> Result<Option<String>, Refusal> {
+    let mut name = None;
+    loop {
+        words = match words {
+            [] => return Ok(name),
+            [option, user, _password, rest @ ..] if option.eq_ignore_ascii_case(b"AUTH") => {
+                check_user(user)?;
+                rest
+            }
+            [option, word, rest @ ..] if option.eq_ignore_ascii_case(b"SETNAME") => {
+                name = Some(check_name(word)?);
+                rest
+            }
+            [option, ..] => {
+                let option = String::from_utf8_lossy(option);
+                return Err(Refusal::Told(format!("ERR Syntax error in HELLO option '{option}'")));
+            }
+        };
+    }
+}
+
+fn introduce(call: &mut Call<'_>) {
+    let protocol = match call.session.protocol() {
+        Protocol::Resp2 => 2,
+        Protocol::Resp3 => 3,
+    };
+    let out = &mut call.out;
+    out.map(7);
+    for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        out.text(name);
+        out.text(value);
+    }
+    out.text("proto");
+    out.integer(protocol);
+    out.text("id");
+    out.integer(call.session.id() as i64);
+    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+        out.text(name);
+        out.text(value);
+    }
+    out.text("modules");
+    out.array(0);
+}
+
+/// As Redis without a password: the user `default` gets in with any.
+fn auth(call: &mut Call<'_>) -> Answer {
+    match call.args[1..] {
+        [_] => {
+            return Err(Refusal::Says(
+                "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+            ));
+        }
+        [user, _] => check_user(user)?,
+        _ => return Err(Refusal::Syntax),
+    }
+    call.out.ok();
+    Ok(())
+}
+
+fn check_user(user: &[u8]) -> Answer {
+    if user == b"default" {
+        return Ok(());
+    }
+    Err(Refusal::Told("WRONGPASS invalid username-password pair or user is disabled.".to_owned()))
+}

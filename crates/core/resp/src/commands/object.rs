@@ -1,0 +1,82 @@
+//! How a value is kept. <https://redis.io/docs/latest/commands/object-encoding/>
+//!
+//! The names are those that Redis would give to such a value; nothing here is encoded in that way.
+
+use adsum_keyspace::{Entry, Value};
+
+use crate::command::{Command, KeysAt, READ, Work};
+use crate::number::{integer, parse_integer};
+use crate::refusal::{Answer, Refusal};
+
+const SECOND: KeysAt = KeysAt::Range { first: 2, last: 2, step: 1 };
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::container(
+        "object",
+        &[
+            Command::keys("object|encoding", 3, READ, SECOND, encoding),
+            Command::keys("object|refcount", 3, READ, SECOND, |work| number(work, 1)),
+            Command::keys("object|idletime", 3, READ, SECOND, |work| number(work, 0)),
+            Command::keys("object|freq", 3, READ, SECOND, freq),
+        ],
+    ),
+    Command::container("memory", &[Command::keys("memory|usage", -3, READ, SECOND, usage)]),
+];
+
+/// The longest string that Redis keeps in one piece with its header.
+const EMBEDDED: usize = 44;
+
+fn encoding(work: &mut Work<'_, '_>) -> Answer {
+    let encoding = work.tx.get(work.db, work.args[2]).map(|entry| match &entry.value {
+        Value::String(bytes) if parse_integer(bytes).is_some() => "int",
+        Value::String(bytes) if bytes.len() <= EMBEDDED => "embstr",
+        Value::String(_) => "raw",
+        Value::List(_) => "quicklist",
+    });
+    work.out.bulk_or_null(encoding.map(str::as_bytes));
+    Ok(())
+}
+
+fn number(work: &mut Work<'_, '_>, number: i64) -> Answer {
+    match work.tx.get(work.db, work.args[2]) {
+        Some(_) => work.out.integer(number),
+        None => work.out.null(),
+    }
+    Ok(())
+}
+
+fn freq(work: &mut Work<'_, '_>) -> Answer {
+    if work.tx.get(work.db, work.args[2]).is_none() {
+        work.out.null();
+        return Ok(());
+    }
+    Err(Refusal::Says(
+        "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+    ))
+}
+
+/// `MEMORY USAGE key [SAMPLES count]`: roughly, and of all elements whatever the samples.
+fn usage(work: &mut Work<'_, '_>) -> Answer {
+    match work.args[3..] {
+        [] => {}
+        [option, count] if option.eq_ignore_ascii_case(b"SAMPLES") => {
+            integer(count)?;
+        }
+        _ => return Err(Refusal::Syntax),
+    }
+    let key = work.args[2];
+    match work.tx.get(work.db, key).map(weight) {
+        Some(weight) => work.out.count(weight + key.len()),
+        None => work.out.null(),
+    }
+    Ok(())
+}
+
+fn weight(entry: &Entry) -> usize {
+    const PER_ELEMENT: usize = 32;
+    let payload = match &entry.value {
+        Value::String(bytes) => bytes.len(),
+        Value::List(list) => list.iter().map(|element| element.len() + PER_ELEMENT).sum(),
+    };
+    size_of::<Entry>() + payload
+}

@@ -1,0 +1,124 @@
+//! Channels. <https://redis.io/docs/latest/develop/pubsub/>
+
+use adsum_keyspace::{Blob, limits::KEY};
+
+use super::scan::check_pattern;
+use crate::command::{Call, Command, FAST, NO_SCRIPT, PUBSUB, WHILE_SUBSCRIBED};
+use crate::refusal::{Answer, Refusal};
+use crate::subscriptions::To;
+use crate::{glob, limits};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::server("subscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Channel)),
+    Command::server("psubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Pattern)),
+    Command::server("unsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Channel)),
+    Command::server("punsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Pattern)),
+    Command::server("publish", 3, PUBSUB.and(FAST), publish),
+    Command::container(
+        "pubsub",
+        &[
+            Command::server("pubsub|channels", -2, PUBSUB, channels),
+            Command::server("pubsub|numsub", -2, PUBSUB, numsub),
+            Command::server("pubsub|numpat", 2, PUBSUB, numpat),
+        ],
+    ),
+];
+
+const SUBSCRIBES: crate::command::Flags = PUBSUB.and(NO_SCRIPT).and(WHILE_SUBSCRIBED);
+
+fn subscribe(call: &mut Call<'_>, to: To) -> Answer {
+    let names = &call.args[1..];
+    check_names(call, names)?;
+    let word = match to {
+        To::Channel => "subscribe",
+        To::Pattern => "psubscribe",
+    };
+    for name in names {
+        let name = Blob::from(*name);
+        let client = call.session.client.clone();
+        call.server.subscriptions.add(to, &name, &client).map_err(|_| too_many())?;
+        confirm(call, word, Some(&name));
+    }
+    Ok(())
+}
+
+/// All or none, so that there is one answer to the whole of it.
+fn check_names(call: &Call<'_>, names: &[&[u8]]) -> Answer {
+    if let Some(name) = names.iter().find(|name| name.len() > KEY) {
+        return Err(Refusal::Told(format!(
+            "ERR channel name of {} bytes is over the limit of {KEY} bytes",
+            name.len()
+        )));
+    }
+    if call.session.client.subscriptions() + names.len() > limits::SUBSCRIPTIONS {
+        return Err(too_many());
+    }
+    Ok(())
+}
+
+fn too_many() -> Refusal {
+    let limit = limits::SUBSCRIPTIONS;
+    Refusal::Told(format!("ERR a client can be subscribed to {limit} channels and patterns at most"))
+}
+
+fn unsubscribe(call: &mut Call<'_>, to: To) -> Answer {
+    let word = match to {
+        To::Channel => "unsubscribe",
+        To::Pattern => "punsubscribe",
+    };
+    let names = match &call.args[1..] {
+        [] => call.server.subscriptions.of_client(to, call.session.id()),
+        names => names.iter().map(|name| Blob::from(*name)).collect(),
+    };
+    for name in &names {
+        call.server.subscriptions.remove(to, name, &call.session.client);
+        confirm(call, word, Some(name));
+    }
+    if names.is_empty() {
+        confirm(call, word, None);
+    }
+    Ok(())
+}
+
+fn confirm(call: &mut Call<'_>, word: &str, name: Option<&[u8]>) {
+    call.out.push(3);
+    call.out.text(word);
+    call.out.bulk_or_null(name);
+    call.out.count(call.session.client.subscriptions());
+}
+
+fn publish(call: &mut Call<'_>) -> Answer {
+    let (channel, payload) = (call.args[1], call.args[2]);
+    let reached = call.server.subscriptions.publish(channel, payload, call.server.revision());
+    call.out.count(reached);
+    Ok(())
+}
+
+fn channels(call: &mut Call<'_>) -> Answer {
+    let pattern = match call.args[2..] {
+        [] => None,
+        [pattern] => Some(check_pattern(pattern)?),
+        _ => return Err(Refusal::Arity("pubsub|channels")),
+    };
+    let channels = call.server.subscriptions.channels().map(|(channel, _)| channel);
+    let channels: Vec<&Blob> =
+        channels.filter(|channel| pattern.is_none_or(|pattern| glob::matches(pattern, channel))).collect();
+    call.out.array(channels.len());
+    channels.into_iter().for_each(|channel| call.out.bulk(channel));
+    Ok(())
+}
+
+fn numsub(call: &mut Call<'_>) -> Answer {
+    let channels = &call.args[2..];
+    call.out.array(channels.len() * 2);
+    for channel in channels {
+        call.out.bulk(channel);
+        call.out.count(call.server.subscriptions.subscribers(channel));
+    }
+    Ok(())
+}
+
+fn numpat(call: &mut Call<'_>) -> Answer {
+    call.out.count(call.server.subscriptions.patterns());
+    Ok(())
+}

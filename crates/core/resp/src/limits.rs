@@ -1,0 +1,19 @@
+//! What a client can make grow has its bound here. Keys and values have theirs in [`adsum_keyspace::limits`].
+
+/// Bytes of one argument, refused as soon as they are announced.
+pub const BULK: usize = 16 * 1024 * 1024;
+/// Arguments of one request.
+pub const ARGUMENTS: usize = 1024 * 1024;
+/// Bytes of an inline request, and of a line that announces a length.
+pub const LINE: usize = 64 * 1024;
+/// Bytes of one request as a whole.
+pub const REQUEST: usize = 64 * 1024 * 1024;
+/// Channels and patterns that one client can be subscribed to.
+pub const SUBSCRIPTIONS: usize = 100_000;
+/// Cursors of SCAN that are remembered, and the bytes of their keys.
+pub const CURSORS: usize = 64 * 1024;
+pub const CURSOR_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a client's name and of what it says about its library.
+pub const CLIENT_NAME: usize = 1024;
+/// Bytes of a glob pattern.
+pub const PATTERN: usize = 64 * 1024;

@@ -1,0 +1,130 @@
+//! Keyspace notifications: which events are wanted, and what they are called.
+//!
+//! A change tells its events itself ([`Change::notices`]); this is the filter before the subscribers. A message with
+//! the event goes to `__keyspace@DB__:KEY`, then one with the key to `__keyevent@DB__:EVENT`.
+//! <https://redis.io/docs/latest/develop/use/keyspace-notifications/>
+//!
+//! The classes of types that do not exist yet, of evictions, which Adsum does not do, and of missed and new keys
+//! (`m`, `n`) are accepted and stay silent.
+
+use adsum_keyspace::{Change, Notice};
+
+/// A set of event classes, one bit per letter of [`LETTERS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Classes(u16);
+
+/// In the order in which they are printed.
+const LETTERS: &[u8; 14] = b"g$lshzxetdnKEm";
+/// What `A` stands for.
+const ALL: &[u8] = b"g$lshzxetd";
+
+impl Default for Classes {
+    /// `AKE`: nothing is computed as long as nobody is subscribed.
+    fn default() -> Classes {
+        let letters = ALL.iter().chain(b"KE");
+        letters.fold(Classes(0), |classes, letter| Classes(classes.0 | bit(*letter)))
+    }
+}
+
+impl Classes {
+    /// Reads what `CONFIG SET notify-keyspace-events` takes. None for a letter that is no class.
+    pub(crate) fn parse(text: &[u8]) -> Option<Classes> {
+        let mut classes = 0;
+        for letter in text {
+            match letter {
+                b'A' => ALL.iter().for_each(|letter| classes |= bit(*letter)),
+                letter if LETTERS.contains(letter) => classes |= bit(*letter),
+                _ => return None,
+            }
+        }
+        Some(Classes(classes))
+    }
+
+    pub(crate) fn keyspace(self) -> bool {
+        self.has(b'K')
+    }
+
+    pub(crate) fn keyevent(self) -> bool {
+        self.has(b'E')
+    }
+
+    /// Whether anything can be sent at all.
+    pub(crate) fn any(self) -> bool {
+        self.keyspace() || self.keyevent()
+    }
+
+    /// The events of a change that are wanted, in order.
+    pub(crate) fn of(self, change: &Change) -> impl Iterator<Item = Notice> {
+        change.notices.iter().copied().filter(move |notice| self.has(class(*notice)))
+    }
+
+    fn has(self, letter: u8) -> bool {
+        self.0 & bit(letter) != 0
+    }
+}
+
+impl std::fmt::Display for Classes {
+    /// The canonical form that `CONFIG GET` prints.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = ALL.iter().all(|letter| self.has(*letter));
+        if all {
+            f.write_str("A")?;
+        }
+        let letters = LETTERS.iter().filter(|letter| self.has(**letter));
+        for letter in letters.filter(|letter| !(all && ALL.contains(letter))) {
+            write!(f, "{}", char::from(*letter))?;
+        }
+        Ok(())
+    }
+}
+
+fn bit(letter: u8) -> u16 {
+    LETTERS.iter().position(|other| *other == letter).map_or(0, |at| 1 << at)
+}
+
+fn class(notice: Notice) -> u8 {
+    match notice {
+        Notice::Expire
+        | Notice::Persist
+        | Notice::Del
+        | Notice::RenameFrom
+        | Notice::RenameTo
+        | Notice::CopyTo
+        | Notice::MoveFrom
+        | Notice::MoveTo => b'g',
+        Notice::Expired => b'x',
+        Notice::Set | Notice::Append | Notice::Incrby | Notice::Incrbyfloat | Notice::Setrange => b'$',
+        Notice::Lpush
+        | Notice::Rpush
+        | Notice::Lpop
+        | Notice::Rpop
+        | Notice::Lrem
+        | Notice::Linsert
+        | Notice::Lset
+        | Notice::Ltrim => b'l',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_print_in_canonical_order() {
+        for (text, expected) in [
+            ("KA", "AK"),
+            ("EA", "AE"),
+            ("AKE", "AKE"),
+            ("gKE", "gKE"),
+            ("KEx", "xKE"),
+            ("Elg", "glE"),
+            ("tdxezhsl$gK", "AK"),
+            ("KEAmn", "AnKEm"),
+            ("", ""),
+        ] {
+            assert_eq!(Classes::parse(text.as_bytes()).unwrap().to_string(), expected, "{text}");
+        }
+        assert_eq!(Classes::parse(b"KEq"), None);
+        assert_eq!(Classes::default().to_string(), "AKE");
+    }
+}

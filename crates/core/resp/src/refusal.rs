@@ -1,0 +1,69 @@
+//! Why a command was refused, in Redis' words, which clients parse.
+
+use adsum_keyspace::limits;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("ERR syntax error")]
+    Syntax,
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    #[error("ERR value is not an integer or out of range")]
+    NotInteger,
+    #[error("ERR value is out of range, must be positive")]
+    NotPositive,
+    #[error("ERR value is not a valid float")]
+    NotFloat,
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    #[error("ERR no such key")]
+    NoSuchKey,
+    #[error("ERR index out of range")]
+    NoSuchIndex,
+    #[error("ERR invalid expire time in '{0}' command")]
+    ExpireTime(&'static str),
+    #[error("ERR invalid cursor")]
+    Cursor,
+    #[error("ERR DB index is out of range")]
+    NoSuchDatabase,
+    #[error("ERR key of {0} bytes is over the limit of {limit} bytes", limit = limits::KEY)]
+    KeyTooLong(usize),
+    #[error("ERR value of {0} bytes is over the limit of {limit} bytes", limit = limits::VALUE)]
+    ValueTooLong(usize),
+    #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]
+    PatternTooLong(usize),
+    #[error("ERR wrong number of arguments for '{0}' command")]
+    Arity(&'static str),
+    #[error("ERR {0}")]
+    Says(&'static str),
+    /// With its code, made for the occasion.
+    #[error("{0}")]
+    Told(String),
+}
+
+pub(crate) type Answer = Result<(), Refusal>;
+
+impl Refusal {
+    /// As Redis tells of a command that it does not know: with as many of its arguments as fit.
+    pub(crate) fn unknown_command(args: &[&[u8]]) -> Refusal {
+        let mut shown = String::new();
+        for arg in &args[1..] {
+            if shown.len() >= 128 {
+                break;
+            }
+            shown += &format!("'{}' ", cut(arg, 128 - shown.len()));
+        }
+        let name = cut(args[0], 128);
+        Refusal::Told(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    }
+
+    pub(crate) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> Refusal {
+        let (name, command) = (cut(subcommand, 128), command.to_uppercase());
+        Refusal::Told(format!("ERR unknown subcommand '{name}'. Try {command} HELP."))
+    }
+}
+
+/// At most `length` bytes, as text.
+fn cut(bytes: &[u8], length: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(length)]).into_owned()
+}

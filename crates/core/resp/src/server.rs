@@ -1,0 +1,170 @@
+//! The keyspace with everything that clients share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adsum_keyspace::{Commit, Keys, Keyspace, Now, Transaction};
+use adsum_model::Revision;
+
+use crate::blocking::Waiters;
+use crate::client::{Client, Clients};
+use crate::command::Table;
+use crate::cursors::Cursors;
+use crate::lot::Lot;
+use crate::settings::Settings;
+use crate::subscriptions::Subscriptions;
+use crate::{About, Outbox, Session, Vitals, Wake, Writer};
+
+mod execute;
+mod settle;
+
+/// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
+pub struct Server {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) about: About,
+    pub(crate) vitals: Vitals,
+    pub(crate) commands: Table,
+    pub(crate) clients: Clients,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) waiters: Waiters,
+    pub(crate) cursors: Cursors,
+    pub(crate) settings: Settings,
+    pub(crate) stats: Stats,
+    pub(crate) lot: Lot,
+    commits: Vec<Arc<Commit>>,
+    /// The buffer in which replies are written, kept for the next one.
+    scratch: Vec<u8>,
+}
+
+/// What the connection does after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    /// No further request of this client until its outbox is woken with [`Wake::Unblocked`], or until the time is
+    /// over: then [`Server::time_out`] and on. None is for ever.
+    Blocked {
+        timeout: Option<Duration>,
+    },
+    /// Send what is in the outbox and close.
+    Close,
+}
+
+/// Counted since the start, or since CONFIG RESETSTAT.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Stats {
+    pub(crate) commands: u64,
+    pub(crate) connections_before: u64,
+    pub(crate) expired: u64,
+    pub(crate) errors: u64,
+}
+
+/// A reply buffer larger than this is not kept.
+const SCRATCH: usize = 1024 * 1024;
+
+impl Server {
+    pub fn new(keyspace: Keyspace, about: About) -> Server {
+        Server {
+            keyspace,
+            settings: Settings::new(&about),
+            lot: Lot::new(about.seed),
+            about,
+            vitals: Vitals::default(),
+            commands: Table::new(),
+            clients: Clients::default(),
+            subscriptions: Subscriptions::default(),
+            waiters: Waiters::default(),
+            cursors: Cursors::default(),
+            stats: Stats::default(),
+            commits: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// A transaction of any other face. Reacts to what it did as to a command: with notifications, and by serving
+    /// blocked clients.
+    pub fn transact<T>(&mut self, now: Now, body: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
+        let outcome = self.keyspace.transact(now, body);
+        self.settle(outcome.commit, outcome.publishes, now);
+        outcome.reply
+    }
+
+    /// Applies expiries that are due: a bounded round of them, so that it takes several calls when there are very
+    /// many. First of all in every batch, and by the timer.
+    pub fn expire(&mut self, now: Now) {
+        if let Some(commit) = self.keyspace.expire(now) {
+            self.settle(Some(commit), Vec::new(), now);
+        }
+    }
+
+    /// Marks the clock for the journal: from here ticks go on after a restart.
+    pub fn mark_clock(&mut self, now: Now) {
+        let commit = self.keyspace.mark_clock(now);
+        self.commits.push(commit);
+    }
+
+    /// The commits made since the last call, in order, for the journal.
+    pub fn take_commits(&mut self) -> Vec<Arc<Commit>> {
+        std::mem::take(&mut self.commits)
+    }
+
+    /// Databases that were emptied, to be freed where nobody waits.
+    pub fn take_garbage(&mut self) -> Vec<Keys> {
+        self.keyspace.take_garbage()
+    }
+
+    /// What INFO shows of the process from now on.
+    pub fn report(&mut self, vitals: Vitals) {
+        self.vitals = vitals;
+    }
+
+    /// How `CONFIG GET appendfsync` names the durability: `always` (as long as nothing is said) or `everysec`.
+    pub fn set_durability(&mut self, appendfsync: &str) {
+        self.settings.set_durability(appendfsync);
+    }
+
+    /// `peer`: address and port, as CLIENT LIST shows them.
+    pub fn connect(&mut self, outbox: Arc<dyn Outbox>, peer: String, now: Now) -> Session {
+        Session::new(self.clients.add(outbox, peer, now))
+    }
+
+    /// How many clients are connected.
+    pub fn connected(&self) -> usize {
+        self.clients.by_id.len()
+    }
+
+    /// Nothing is sent to the client any more, and nothing is done for it.
+    pub fn disconnect(&mut self, session: Session) {
+        self.forget(&session.client);
+    }
+
+    /// The time of a blocked command is over. Answers with null unless the client was served meanwhile.
+    pub fn time_out(&mut self, session: &mut Session, _now: Now) {
+        let Some(waiter) = self.waiters.remove(session.id()) else { return };
+        let mut bytes = Vec::new();
+        Writer::new(&mut bytes, waiter.client.protocol()).null_array();
+        self.reply(session, &bytes);
+    }
+
+    pub(crate) fn forget(&mut self, client: &Client) {
+        self.waiters.remove(client.id);
+        self.subscriptions.remove_client(client);
+        self.clients.by_id.remove(&client.id);
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.keyspace.revision()
+    }
+
+    fn reply(&self, session: &Session, bytes: &[u8]) {
+        session.client.outbox.push(self.revision(), bytes, Wake::No);
+    }
+}
+
+/// Writes into a buffer in the protocol of `client`.
+fn writer<'a>(client: &Client, buffer: &'a mut Vec<u8>) -> Writer<'a> {
+    Writer::new(buffer, client.protocol())
+}

@@ -1,0 +1,91 @@
+//! What follows from a commit: events, messages, blocked clients served.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Now, Publish};
+use adsum_model::Revision;
+
+use super::{Server, writer};
+use crate::Wake;
+
+impl Server {
+    /// Reacts to a transaction. Returns when nothing follows any more: a client that was served may have made work
+    /// for another one.
+    pub(super) fn settle(&mut self, commit: Option<Arc<Commit>>, publishes: Vec<Publish>, now: Now) {
+        if let Some(commit) = commit {
+            self.record(commit);
+        }
+        for Publish { channel, payload } in publishes {
+            self.subscriptions.publish(&channel, &payload, self.revision());
+        }
+        while let Some(place) = self.waiters.next_ready() {
+            self.serve_waiters(&place, now);
+        }
+    }
+
+    fn record(&mut self, commit: Arc<Commit>) {
+        self.count_expired(&commit);
+        if self.settings.notify.any() && self.subscriptions.may_want_notifications() {
+            commit.changes.iter().for_each(|change| self.notify(change, commit.revision));
+        }
+        self.waiters.note(&commit);
+        self.commits.push(commit);
+    }
+
+    fn count_expired(&mut self, commit: &Commit) {
+        let expired = commit.changes.iter().filter(|change| change.notices.first() == Some(&Notice::Expired));
+        self.stats.expired += expired.count() as u64;
+    }
+
+    /// Publishes the events of a change: the keyspace message first, then the keyevent.
+    fn notify(&self, change: &Change, revision: Revision) {
+        let Database::User(number) = change.database else { return };
+        for notice in self.settings.notify.of(change) {
+            let event = notice.as_str();
+            if self.settings.notify.keyspace() {
+                let mut channel = format!("__keyspace@{number}__:").into_bytes();
+                channel.extend_from_slice(&change.key);
+                self.subscriptions.publish(&channel, event.as_bytes(), revision);
+            }
+            if self.settings.notify.keyevent() {
+                let mut channel = String::new();
+                let _ = write!(channel, "__keyevent@{number}__:{event}");
+                self.subscriptions.publish(channel.as_bytes(), &change.key, revision);
+            }
+        }
+    }
+
+    /// Serves those who wait for a list, the longest waiting first, until the list or the queue is empty.
+    fn serve_waiters(&mut self, place: &(Database, Blob), now: Now) {
+        while let Some(waiter) = self.waiters.first(place) {
+            let client = waiter.client.clone();
+            if !client.outbox.is_open() {
+                self.waiters.remove(client.id);
+                continue;
+            }
+            let (database, key) = place;
+            let mut bytes = Vec::new();
+            let mut out = writer(&client, &mut bytes);
+            let action = &waiter.action;
+            let outcome = self.keyspace.transact(now, |tx| action.run(tx, *database, key, &mut out));
+            match outcome.reply {
+                Ok(true) => {}
+                // Nothing is left, or it is no list any more: the others wait on.
+                Ok(false) => bytes.clear(),
+                Err(refusal) => {
+                    out.truncate(0);
+                    out.error(&refusal.to_string());
+                }
+            }
+            if let Some(commit) = outcome.commit {
+                self.record(commit);
+            }
+            if bytes.is_empty() {
+                return;
+            }
+            self.waiters.remove(client.id);
+            client.outbox.push(self.revision(), &bytes, Wake::Unblocked);
+        }
+    }
+}

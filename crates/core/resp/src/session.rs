@@ -1,0 +1,68 @@
+//! A client, as its own connection holds it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use adsum_keyspace::Database;
+
+use crate::Protocol;
+use crate::client::Client;
+
+/// What a connection holds of its client between two requests. Made by [`crate::Server::connect`], and to be given
+/// back to [`crate::Server::disconnect`].
+pub struct Session {
+    pub(crate) client: Arc<Client>,
+    pub(crate) database: u8,
+    pub(crate) replies: Replies,
+}
+
+/// `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replies {
+    On,
+    Off,
+    /// The request after this one gets no reply.
+    SkipNext,
+}
+
+impl Session {
+    pub(crate) fn new(client: Arc<Client>) -> Session {
+        Session { client, database: 0, replies: Replies::On }
+    }
+
+    /// Of the client, as `CLIENT ID` gives it.
+    pub fn id(&self) -> u64 {
+        self.client.id
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        self.client.protocol()
+    }
+
+    /// Whether it waits for pushes: such a client is not idle.
+    pub fn is_subscribed(&self) -> bool {
+        self.client.subscriptions() > 0
+    }
+
+    /// Whether it waits for a blocking command, so that no further request of it may be executed.
+    pub fn is_blocked(&self) -> bool {
+        self.client.blocked.load(Relaxed)
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        Database::User(self.database)
+    }
+
+    pub(crate) fn select(&mut self, database: u8) {
+        self.database = database;
+        self.client.database.store(database, Relaxed);
+    }
+
+    /// As if it had just connected. Subscriptions are the server's.
+    pub(crate) fn reset(&mut self) {
+        self.select(0);
+        self.replies = Replies::On;
+        self.client.set_protocol(Protocol::Resp2);
+        self.client.names.lock().name.clear();
+    }
+}

@@ -1,0 +1,84 @@
+//! What CONFIG shows and sets.
+//!
+//! Clients ask for Redis' settings to learn what they can rely on, so those that describe Adsum's behaviour are shown
+//! under Redis' names. Only those with an effect can be set; setting another to what it is does no harm.
+
+use adsum_keyspace::Database;
+
+use crate::notify::Classes;
+use crate::{About, glob, limits};
+
+pub(crate) struct Settings {
+    pub(crate) notify: Classes,
+    /// In order of name.
+    fixed: Vec<(&'static str, String)>,
+}
+
+/// Why a setting was not set.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SetError {
+    Unknown,
+    Immutable,
+    Invalid(&'static str),
+}
+
+const NOTIFY: &str = "notify-keyspace-events";
+
+impl Settings {
+    pub(crate) fn new(about: &About) -> Settings {
+        let fixed = [
+            ("appendfsync", "always".to_owned()),
+            ("appendonly", "yes".to_owned()),
+            ("databases", Database::USERS.to_string()),
+            ("maxclients", about.max_clients.to_string()),
+            ("maxmemory", "0".to_owned()),
+            ("maxmemory-policy", "noeviction".to_owned()),
+            ("port", about.port.to_string()),
+            ("proto-max-bulk-len", limits::BULK.to_string()),
+            ("save", String::new()),
+            ("tcp-keepalive", "300".to_owned()),
+            ("timeout", "0".to_owned()),
+        ];
+        Settings { notify: Classes::default(), fixed: fixed.into() }
+    }
+
+    /// What the durability of the journal is, in the words of `appendfsync`.
+    pub(crate) fn set_durability(&mut self, appendfsync: &str) {
+        let setting = self.fixed.iter_mut().find(|(name, _)| *name == "appendfsync");
+        setting.expect("it was put there").1 = appendfsync.to_owned();
+    }
+
+    /// The settings whose names one of the patterns matches, each once.
+    pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(&str, String)> {
+        let all = self.fixed.iter().map(|(name, value)| (*name, value.clone()));
+        let all = all.chain([(NOTIFY, self.notify.to_string())]);
+        all.filter(|(name, _)| {
+            patterns.iter().any(|pattern| glob::matches_any_case(pattern, name.as_bytes()))
+        })
+        .collect()
+    }
+
+    /// Sets all or none. The name that it failed for.
+    pub(crate) fn set<'a>(&mut self, pairs: &[(&'a [u8], &[u8])]) -> Result<(), (&'a [u8], SetError)> {
+        let mut notify = self.notify;
+        for (name, value) in pairs {
+            if name.eq_ignore_ascii_case(NOTIFY.as_bytes()) {
+                let invalid = SetError::Invalid("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+                notify = Classes::parse(value).ok_or((*name, invalid))?;
+            } else {
+                self.check_fixed(name, value).map_err(|error| (*name, error))?;
+            }
+        }
+        self.notify = notify;
+        Ok(())
+    }
+
+    fn check_fixed(&self, name: &[u8], value: &[u8]) -> Result<(), SetError> {
+        let fixed = self.fixed.iter().find(|(other, _)| name.eq_ignore_ascii_case(other.as_bytes()));
+        match fixed {
+            None => Err(SetError::Unknown),
+            Some((_, is)) if is.as_bytes() == value => Ok(()),
+            Some(_) => Err(SetError::Immutable),
+        }
+    }
+}
