@@ -86,7 +86,13 @@ impl Store {
         let server = Server::new(keyspace, about);
         let store = Store {
             shared: Arc::new(Shared {
-                state: Mutex::new(State { server, clocks, marked: then.tick, snapshotting: false, armed: u64::MAX }),
+                state: Mutex::new(State {
+                    server,
+                    clocks,
+                    marked: then.tick,
+                    snapshotting: false,
+                    armed: u64::MAX,
+                }),
                 alarm: Condvar::new(),
                 journal,
                 durability: options.durability,
@@ -180,10 +186,23 @@ impl Store {
         self.failed()
     }
 
-    /// Stops the timer; the journal is closed when the last handle has gone.
+    /// Stops what runs by itself, so that the journal is closed with the last handle.
     pub fn close(&self) {
         self.shared.closing.store(true, Ordering::Release);
         self.shared.alarm.notify_all();
+        self.shared.visible.send_modify(|_| {});
+    }
+
+    /// Waits until all that was committed is on disk, with `everysec` too.
+    pub async fn flush(&self) -> Result<(), Failed> {
+        let shared = self.shared.clone();
+        let revision = shared.state.lock().server.keyspace().revision();
+        let synced = tokio::task::spawn_blocking(move || shared.journal.wait_durable(revision.0)).await;
+        synced.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.shared.closing.load(Ordering::Acquire)
     }
 
     pub(crate) fn visible(&self) -> watch::Receiver<Revision> {
@@ -223,30 +242,6 @@ impl Shared {
 
     fn make_visible(&self, revision: Revision) {
         self.visible.send_if_modified(|visible| raise(visible, revision));
-    }
-}
-
-impl adsum_listen::resp::Engine for Store {
-    fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
-        Store::enter(self, body)
-    }
-
-    fn durable(&self) -> Revision {
-        self.durable_revision()
-    }
-
-    fn subscribe_durable(&self) -> watch::Receiver<Revision> {
-        self.visible()
-    }
-}
-
-impl adsum_listen::dns::Directory for Store {
-    fn catalog(&self) -> Arc<Catalog> {
-        self.directory().view()
-    }
-
-    fn asked(&self, service: &adsum_model::Name) {
-        self.directory().asked(service);
     }
 }
 

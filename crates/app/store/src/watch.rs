@@ -56,10 +56,11 @@ impl Watch {
     /// Goes on to what is visible, which may hold nothing of the space.
     pub(crate) async fn step(&mut self) -> Result<Step, Ended> {
         let seen = self.seen;
-        let visible = self.visible.wait_for(|visible| *visible > seen).await;
-        let upto = *visible.map_err(|_| self.store.failed())?;
-        if self.store.has_failed() {
-            return Err(self.store.failed().into());
+        let store = &self.store;
+        let over = |visible: &Revision| *visible > seen || store.has_failed() || store.is_closing();
+        let upto = *self.visible.wait_for(over).await.map_err(|_| store.failed())?;
+        if upto <= seen {
+            return Err(store.failed().into());
         }
         let commits = {
             let state = self.store.shared.state.lock();

@@ -1,0 +1,35 @@
+//! What the sockets of the RESP and DNS faces need of a store.
+
+use std::sync::Arc;
+
+use adsum_catalog::Catalog;
+use adsum_keyspace::Now;
+use adsum_model::{Name, Revision};
+use adsum_resp::Server;
+use tokio::sync::watch;
+
+use crate::Store;
+
+impl adsum_listen::resp::Engine for Store {
+    fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
+        Store::enter(self, body)
+    }
+
+    fn durable(&self) -> Revision {
+        self.durable_revision()
+    }
+
+    fn subscribe_durable(&self) -> watch::Receiver<Revision> {
+        self.visible()
+    }
+}
+
+impl adsum_listen::dns::Directory for Store {
+    fn catalog(&self) -> Arc<Catalog> {
+        self.directory().view()
+    }
+
+    fn asked(&self, service: &Name) {
+        self.directory().asked(service);
+    }
+}

@@ -1,0 +1,178 @@
+//! The store on a real disk: what is acknowledged is there after a restart, what is watched has no gaps, time is kept.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use adsum_catalog::records;
+use adsum_keyspace::{Database, Deadline, Notice, Space, Transaction, Value};
+use adsum_model::{Name, Node, Revision};
+use adsum_resp::About;
+use adsum_store::{Durability, OpenError, Options, Store};
+
+const DB: Database = Database::User(0);
+
+/// Opens the directory, once its last owner has let go of it.
+fn open(dir: &Path) -> Store {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match try_open(dir, Durability::Always) {
+            Err(OpenError::Journal(error))
+                if Instant::now() < deadline && error.to_string().contains("in use") =>
+            {
+                std::thread::yield_now();
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+fn try_open(dir: &Path, durability: Durability) -> Result<Store, OpenError> {
+    Store::open(Options { dir: dir.to_path_buf(), durability, about: About::default() })
+}
+
+fn set(tx: &mut Transaction<'_>, key: &str, ttl: Option<u64>) {
+    let deadline = ttl.map(|ttl| Deadline::after(ttl, tx.now()));
+    tx.put(DB, key, Value::String("v".into()), deadline, &[Notice::Set]);
+}
+
+fn has(store: &Store, key: &str) -> bool {
+    store.transact(|tx| tx.get(DB, key.as_bytes()).is_some()).0
+}
+
+fn rest(store: &Store, key: &str) -> Option<u64> {
+    let rest = |tx: &mut Transaction<'_>| {
+        let now = tx.now();
+        tx.get(DB, key.as_bytes()).and_then(|entry| entry.deadline).map(|deadline| deadline.rest(now))
+    };
+    store.transact(rest).0
+}
+
+async fn end(store: Store) {
+    store.close();
+    store.flush().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_there_after_a_restart_under_its_revision() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let cluster = store.cluster();
+    for n in 0..100 {
+        store.commit(|tx| set(tx, &format!("k{n}"), None)).await.unwrap();
+    }
+    let revision = store.durable_revision();
+    end(store).await;
+
+    let store = open(dir.path());
+    assert_eq!((store.durable_revision(), store.cluster()), (revision, cluster));
+    assert!((0..100).all(|n| has(&store, &format!("k{n}"))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revision_becomes_visible_only_when_it_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (_, revision) = store.transact(|tx| set(tx, "a", None));
+    store.durable(revision).await.unwrap();
+    assert_eq!(store.durable_revision(), revision);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_everysec_a_write_is_visible_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = try_open(dir.path(), Durability::EverySecond).unwrap();
+    let (_, revision) = store.transact(|tx| set(tx, "a", None));
+    assert_eq!(store.durable_revision(), revision);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn downtime_does_not_shorten_a_ttl() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.commit(|tx| set(tx, "lease", Some(60_000))).await.unwrap();
+    let before = rest(&store, "lease").unwrap();
+    end(store).await;
+    let store = open(dir.path());
+    let after = rest(&store, "lease").unwrap();
+    assert!(after <= 60_000 && after + 1_000 >= before, "{before} before, {after} after");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_expires_at_its_time_though_nobody_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let begin = Instant::now();
+    let mut watch = store.watch(Space::User, store.durable_revision());
+    store.commit(|tx| set(tx, "soon", Some(80))).await.unwrap();
+    let expired = loop {
+        let commits = watch.next().await.unwrap();
+        let changes = commits.iter().flat_map(|commit| &commit.changes);
+        if changes.flat_map(|change| &change.notices).any(|notice| *notice == Notice::Expired) {
+            break begin.elapsed();
+        }
+    };
+    assert!(expired >= Duration::from_millis(80), "early: {expired:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_delivers_every_commit_after_its_revision_once_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.commit(|tx| set(tx, "before", None)).await.unwrap();
+    let from = store.durable_revision();
+    let mut watch = store.watch(Space::User, from);
+    let writer = store.clone();
+    let writing = tokio::spawn(async move {
+        for n in 0..200 {
+            writer.transact(|tx| set(tx, &format!("k{n}"), None));
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut seen = Vec::new();
+    while seen.len() < 200 {
+        seen.extend(watch.next().await.unwrap().iter().map(|commit| commit.revision));
+    }
+    writing.await.unwrap();
+    assert_eq!(seen, (1..=200).map(|n| Revision(from.0 + n)).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_store_still_has_its_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.commit(|tx| set(tx, "a", None)).await.unwrap();
+    store.commit(|tx| set(tx, "b", None)).await.unwrap();
+    end(store).await;
+    let store = open(dir.path());
+    let commits = store.watch(Space::User, Revision::ZERO).next().await.unwrap();
+    assert_eq!(commits.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_directory_holds_what_was_committed_before_it_was_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let name: Name = "n1".parse().unwrap();
+    let node = Node { name: name.clone(), address: [127, 0, 0, 1].into() };
+    assert!(store.directory().view().node(&name).is_none());
+    store.transact(|tx| records::put_node(tx, &node));
+    assert!(store.catalog().await.unwrap().node(&name).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_store_on_the_same_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let _store = open(dir.path());
+    let error = try_open(dir.path(), Durability::Always).err().expect("the directory is in use");
+    let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert!(text.contains(&std::process::id().to_string()), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_addresses_were_asked_for_is_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (web, api): (Name, Name) = ("web".parse().unwrap(), "api".parse().unwrap());
+    store.directory().asked(&web);
+    assert!(store.directory().was_asked(&web) && !store.directory().was_asked(&api));
+}
