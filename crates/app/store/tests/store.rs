@@ -1,5 +1,8 @@
 //! The store on a real disk: what is acknowledged is there after a restart, what is watched has no gaps, time is kept.
 
+// A test says what it expects by failing.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
