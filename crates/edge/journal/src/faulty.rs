@@ -110,9 +110,17 @@ impl FaultyDisk {
         self.0.lock().faults = faults;
     }
 
+    /// The disk that a killed process leaves, healthy: nothing is lost, and nothing more is on disk than before.
+    pub(crate) fn after_kill(&self) -> FaultyDisk {
+        let mut state = self.0.lock().clone();
+        (state.dead, state.operations, state.faults) = (false, 0, Faults::default());
+        FaultyDisk(Arc::new(Mutex::new(state)))
+    }
+
     /// The disk after the power has come back, healthy.
     pub(crate) fn after_power_cut(&self, seed: u64) -> FaultyDisk {
-        let mut state = self.0.lock().clone();
+        let disk = self.after_kill();
+        let mut state = disk.0.lock();
         let mut dice = Dice(seed);
         let done = dice.below(state.unsynced_names.len() as u64 + 1) as usize;
         for change in std::mem::take(&mut state.unsynced_names).into_iter().take(done) {
@@ -122,8 +130,8 @@ impl FaultyDisk {
         for inode in state.inodes.values_mut() {
             inode.lose_power(&mut dice);
         }
-        (state.dead, state.operations, state.faults) = (false, 0, Faults::default());
-        FaultyDisk(Arc::new(Mutex::new(state)))
+        drop(state);
+        disk
     }
 }
 

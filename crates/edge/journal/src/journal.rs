@@ -131,7 +131,7 @@ impl Journal {
     /// the segments it covers. When an equal or newer snapshot stands already, that one is returned and nothing written.
     ///
     /// Waits until `revision` is durable. It may also be above all records appended: a restored state begins that way,
-    /// and the next record is above it.
+    /// and the next record is above it. `durable` follows, `on_durable` is not called for it.
     ///
     /// # Panics
     /// When a chunk is over 256 MiB.

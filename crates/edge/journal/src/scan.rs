@@ -127,7 +127,7 @@ impl Scan {
         empty_if_mark
             && match self.header.kind {
                 Kind::Segment if head.is_mark() => head.number == self.last,
-                Kind::Segment => head.number > self.last && head.settled <= self.last,
+                Kind::Segment => head.number > self.last,
                 Kind::Snapshot => head.number == self.last + 1 && (head.is_mark() || head.settled == 0),
             }
     }

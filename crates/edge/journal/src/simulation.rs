@@ -102,6 +102,36 @@ fn power_cuts_without_syncs_lose_data() {
 }
 
 #[test]
+fn what_a_restart_has_found_survives_a_power_cut_right_after_it() {
+    for durability in [Durability::Always, Durability::EverySecond] {
+        for kill_at in 1.. {
+            let disk = FaultyDisk::with(Faults { cut_at: Some(kill_at), ..Faults::default() });
+            let lived = live(&disk, &Witness::default(), durability);
+            if !disk.is_dead() {
+                lived.expect("a life without an end");
+                break;
+            }
+            let left = disk.after_kill();
+            let found = read(&left).unwrap_or_else(|problem| panic!("killed at {kill_at}: {problem}"));
+            for seed in 0..4 {
+                let kept = read(&left.after_power_cut(seed));
+                assert_eq!(kept, Ok(found), "{durability:?}, killed at {kill_at}, seed {seed}");
+                let kept = read(&go_on(&disk.after_kill(), found).after_power_cut(seed));
+                assert_eq!(kept, Ok(found + 1), "{durability:?}, killed at {kill_at}, gone on, seed {seed}");
+            }
+        }
+    }
+}
+
+/// Opens the disk and appends one record, in the segment that is there. Returns the disk as it is then.
+fn go_on(disk: &FaultyDisk, last: u64) -> FaultyDisk {
+    let (journal, recovered) = open(disk, options(1 << 20)).expect("a process was killed, nothing else");
+    assert_eq!(check(recovered), Ok(last));
+    append_one_by_one(&journal, last + 1, last + 1);
+    disk.copy()
+}
+
+#[test]
 fn after_a_refused_sync_nothing_more_is_acknowledged_and_nothing_acknowledged_is_lost() {
     let mut failing = 1;
     loop {
