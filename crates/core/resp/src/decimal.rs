@@ -13,10 +13,10 @@ const UNIT: i128 = 10i128.pow(PLACES);
 pub(crate) fn add(left: &[u8], right: &[u8]) -> Result<String, Error> {
     let (left_float, right_float) =
         (parse_float(left).ok_or(Error::NotFloat)?, parse_float(right).ok_or(Error::NotFloat)?);
-    if let (Some(left), Some(right)) = (parse(left), parse(right)) {
-        if let Some(sum) = left.checked_add(right) {
-            return Ok(print(sum));
-        }
+    if let (Some(left), Some(right)) = (parse(left), parse(right))
+        && let Some(sum) = left.checked_add(right)
+    {
+        return Ok(print(sum));
     }
     let sum = left_float + right_float;
     if sum.is_finite() { Ok(sum.to_string()) } else { Err(Error::NotFinite) }

@@ -73,6 +73,8 @@ pub struct Parser {
     /// Bytes of the argument that begins at `at`; None before its head has been read.
     bulk: Option<usize>,
     arguments: SmallVec<[(usize, usize); 8]>,
+    /// What was wrong. It stays wrong.
+    failed: Option<ProtocolError>,
     /// The arguments of an inline request without their quotes.
     unquoted: Vec<u8>,
 }
@@ -100,14 +102,19 @@ impl Parser {
             missing: None,
             bulk: None,
             arguments: SmallVec::new(),
+            failed: None,
             unquoted: Vec::new(),
         }
     }
 
-    /// Bytes that the buffer has to grow to before the argument that is being read can be complete, as far as it was
-    /// announced. A hint how to read, not to allocate.
-    pub fn wanted(&self) -> usize {
-        self.bulk.map_or(0, |length| self.at + length + 2)
+    /// Whether [`Parser::parse`] would give a request or an error for the same bytes. What was read for the answer is
+    /// not read again.
+    pub fn has_request(&mut self, buffer: &[u8]) -> bool {
+        match buffer.first() {
+            None => false,
+            Some(b'*') => !matches!(self.read_array(buffer), Ok(Step::Wait)),
+            Some(_) => self.find(buffer, b'\n').is_some() || buffer.len() > limits::LINE,
+        }
     }
 
     /// Reads the request at the beginning of `buffer`.
@@ -152,6 +159,13 @@ impl Parser {
     }
 
     fn read_array(&mut self, buffer: &[u8]) -> Result<Step, ProtocolError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.read_arguments(buffer).inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    fn read_arguments(&mut self, buffer: &[u8]) -> Result<Step, ProtocolError> {
         if self.missing.is_none() {
             let Some((from, to)) = self.line(buffer, ProtocolError::CountTooLong)? else {
                 return Ok(Step::Wait);

@@ -235,8 +235,8 @@ impl<'a> Victims<'a> {
     }
 
     fn has(&self, client: &Client, own: u64) -> bool {
-        !(self.spare_self && client.id == own)
-            && !self.other_user
+        let spared = self.other_user || self.spare_self && client.id == own;
+        !spared
             && self.id.is_none_or(|id| client.id == id)
             && self.address.is_none_or(|address| client.peer.as_bytes() == address)
             && self.kind.is_none_or(|kind| kind.is_of(client))

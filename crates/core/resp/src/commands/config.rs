@@ -29,7 +29,7 @@ fn get(call: &mut Call<'_>) -> Answer {
 
 fn set(call: &mut Call<'_>) -> Answer {
     let words = &call.args[2..];
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(Refusal::Arity("config|set"));
     }
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();

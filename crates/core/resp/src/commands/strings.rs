@@ -87,7 +87,7 @@ fn msetnx(work: &mut Work<'_, '_>) -> Answer {
 }
 
 fn check_pairs(work: &Work<'_, '_>, command: &'static str) -> Answer {
-    if work.args.len() % 2 == 0 {
+    if work.args.len().is_multiple_of(2) {
         return Err(Refusal::Arity(command));
     }
     work.args[2..].iter().step_by(2).try_for_each(|value| check_length(value.len()))

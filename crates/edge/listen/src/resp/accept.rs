@@ -1,0 +1,145 @@
+//! Connections accepted, and all of them closed in the end.
+
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adsum_resp::Session;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::connection::{Client, Connection, Desk};
+use super::outbox::Mailbox;
+use super::{Engine, Limits};
+
+/// How long replies have to leave when the face stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// After an error of accept, doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// After so long a silence the kernel asks whether the peer still exists.
+const KEEPALIVE: Duration = Duration::from_secs(300);
+
+/// Serves `listener` until `shutdown`, or until the engine fails. Belongs on a current-thread runtime.
+pub async fn serve<E: Engine>(
+    listener: std::net::TcpListener,
+    engine: E,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "cannot serve the RESP listener");
+            return;
+        }
+    };
+    let (stop, stopped) = watch::channel(false);
+    let mut house = House {
+        engine: engine.clone(),
+        limits,
+        stopped,
+        desk: Desk::default(),
+        guests: JoinSet::new(),
+        pause: FIRST_PAUSE,
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = failure(engine.subscribe_durable()) => tracing::error!("the engine has failed: closing RESP clients"),
+        () = house.accept(&listener) => {}
+    }
+    drop(listener);
+    stop.send_replace(true);
+    house.say_goodbye().await;
+}
+
+/// Comes when there will be no durable revision any more.
+async fn failure(mut durable: watch::Receiver<adsum_model::Revision>) {
+    while durable.changed().await.is_ok() {}
+}
+
+/// The connections of one thread.
+struct House<E> {
+    engine: E,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+    desk: Desk,
+    guests: JoinSet<()>,
+    pause: Duration,
+}
+
+impl<E: Engine> House<E> {
+    async fn accept(&mut self, listener: &TcpListener) {
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => self.welcome(stream, peer),
+                    Err(error) => self.rest(&error).await,
+                },
+                Some(ended) = self.guests.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a RESP connection has panicked");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Accepting fails when file descriptors run out, and works again when a client has gone.
+    async fn rest(&mut self, error: &io::Error) {
+        tracing::warn!(%error, pause = ?self.pause, "cannot accept a RESP client");
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+    }
+
+    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr) {
+        self.pause = FIRST_PAUSE;
+        if let Err(error) = set_options(&stream) {
+            tracing::debug!(%error, %peer, "the connection was gone at once");
+            return;
+        }
+        let mailbox = Arc::new(Mailbox::new(self.limits.output));
+        let Some(session) = self.connect(mailbox.clone(), peer) else {
+            tracing::warn!(%peer, limit = self.limits.clients, "max number of clients reached");
+            refuse(stream);
+            return;
+        };
+        let client = Client::new(self.engine.clone(), session);
+        let connection = Connection::new(stream, mailbox, client, self.limits, self.desk.clone());
+        self.guests.spawn(connection.run(self.stopped.clone()));
+    }
+
+    fn connect(&self, mailbox: Arc<Mailbox>, peer: SocketAddr) -> Option<Session> {
+        let limit = self.limits.clients;
+        self.engine.enter(|server, now| {
+            (server.connected() < limit).then(|| server.connect(mailbox, peer.to_string(), now))
+        })
+    }
+
+    async fn say_goodbye(&mut self) {
+        let all = async { while self.guests.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            tracing::debug!(
+                left = self.guests.len(),
+                "RESP clients that did not take their replies are cut off"
+            );
+            self.guests.shutdown().await;
+        }
+    }
+}
+
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+}
+
+fn refuse(stream: TcpStream) {
+    // What does not fit an empty socket buffer is not worth waiting for.
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(b"-ERR max number of clients reached\r\n");
+    }
+}

@@ -1,0 +1,390 @@
+//! One connection: read, run, send, wait.
+
+use std::io;
+use std::sync::Arc;
+
+use adsum_keyspace::Now;
+use adsum_model::Revision;
+use adsum_resp::{Flow, Outbox as _, Parsed, Parser, ProtocolError, Server, Session, Wake};
+use parking_lot::Mutex;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::outbox::Mailbox;
+use super::{Engine, Limits};
+
+/// Requests that one turn runs before other connections have theirs.
+const REQUESTS_PER_TURN: usize = 1000;
+/// Bytes that are read of a client that is blocked: enough to see it go.
+const READ_WHILE_BLOCKED: usize = 64 * 1024;
+/// Bytes that one read can bring.
+const READ: usize = 64 * 1024;
+/// A send buffer that has grown over this is not kept by a client that waits.
+const KEPT: usize = 1024;
+
+/// Where a read goes first, so that a connection that waits has no buffer of its own. One per thread; empty while it
+/// is in use and before the first time.
+pub(super) type Desk = Arc<Mutex<Box<[u8]>>>;
+
+/// The session of a connection. However the connection ends, the server learns of it.
+pub(super) struct Client<E: Engine> {
+    engine: E,
+    session: Option<Session>,
+}
+
+impl<E: Engine> Client<E> {
+    pub(super) fn new(engine: E, session: Session) -> Client<E> {
+        Client { engine, session: Some(session) }
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().expect("it is there until the drop")
+    }
+
+    fn enter<T>(&mut self, body: impl FnOnce(&mut Server, &mut Session, Now) -> T) -> T {
+        let session = self.session.as_mut().expect("it is there until the drop");
+        self.engine.enter(|server, now| body(server, session, now))
+    }
+}
+
+impl<E: Engine> Drop for Client<E> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.engine.enter(|server, _| server.disconnect(session));
+        }
+    }
+}
+
+pub(super) struct Connection<E: Engine> {
+    stream: TcpStream,
+    mailbox: Arc<Mailbox>,
+    client: Client<E>,
+    limits: Limits,
+    desk: Desk,
+    parser: Parser,
+    /// What was received and not run yet.
+    input: Vec<u8>,
+    /// Whether `input` begins with a complete request, as far as is known.
+    may_have_request: bool,
+    /// What may leave, and how much of it has left.
+    output: Vec<u8>,
+    sent: usize,
+    durable: watch::Receiver<Revision>,
+    /// Until when it waits for a blocking command; the inner None is for ever.
+    blocked: Option<Option<Instant>>,
+    /// The client sends nothing more.
+    ended: bool,
+    /// Nothing more is run; the connection ends when all has been sent.
+    closing: bool,
+}
+
+/// What a connection waits for before it can send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// All has been sent.
+    Nothing,
+    /// The client takes no more at the moment.
+    Socket,
+    /// What is left may not leave yet.
+    Durability,
+}
+
+/// Why a connection ended.
+enum Ended {
+    /// The client wished it, or has gone.
+    Done,
+    /// By us, for this reason.
+    Cut(&'static str),
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Ended {
+        Ended::Failed(error)
+    }
+}
+
+impl<E: Engine> Connection<E> {
+    pub(super) fn new(
+        stream: TcpStream,
+        mailbox: Arc<Mailbox>,
+        client: Client<E>,
+        limits: Limits,
+        desk: Desk,
+    ) -> Connection<E> {
+        Connection {
+            durable: client.engine.subscribe_durable(),
+            stream,
+            mailbox,
+            client,
+            limits,
+            desk,
+            parser: Parser::new(limits.bulk),
+            input: Vec::new(),
+            may_have_request: false,
+            output: Vec::new(),
+            sent: 0,
+            blocked: None,
+            ended: false,
+            closing: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        let id = self.client.session().id();
+        match self.serve(&mut stopped).await {
+            Ended::Done => {}
+            Ended::Cut(reason) => tracing::info!(client = id, reason, "RESP client disconnected"),
+            Ended::Failed(error) => tracing::debug!(client = id, %error, "RESP connection lost"),
+        }
+    }
+
+    async fn serve(&mut self, stopped: &mut watch::Receiver<bool>) -> Ended {
+        loop {
+            match self.step(stopped).await {
+                Ok(()) => {}
+                Err(ended) => return ended,
+            }
+        }
+    }
+
+    async fn step(&mut self, stopped: &mut watch::Receiver<bool>) -> Result<(), Ended> {
+        if let Some(reason) = self.mailbox.closed() {
+            return Err(Ended::Cut(reason));
+        }
+        self.turn()?;
+        let sending = self.send()?;
+        if sending == Sending::Nothing && self.is_over() {
+            return Err(Ended::Done);
+        }
+        if self.can_run() {
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
+        self.wait(sending, stopped).await
+    }
+
+    /// Whether there is something to run, and room for its replies.
+    fn can_run(&self) -> bool {
+        self.may_have_request && !self.closing && self.blocked.is_none() && self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
+        self.output.len() - self.sent + self.mailbox.len() < self.limits.replies
+    }
+
+    /// Whether nothing can happen any more once all has been sent. A blocked client that sends nothing more counts
+    /// as gone: nobody can tell, and an element popped for it could be lost.
+    fn is_over(&self) -> bool {
+        self.closing || (self.ended && !self.can_run())
+    }
+
+    /// Runs the complete requests that are there, as many as a turn may.
+    fn turn(&mut self) -> Result<(), Ended> {
+        if !self.can_run() {
+            return Ok(());
+        }
+        let input = std::mem::take(&mut self.input);
+        let consumed = self.run_requests(&input)?;
+        self.keep(input, consumed);
+        Ok(())
+    }
+
+    /// Runs requests at the beginning of `input`. How many bytes of it are done with.
+    fn run_requests(&mut self, input: &[u8]) -> Result<usize, Ended> {
+        let Connection { parser, client, mailbox, limits, .. } = self;
+        if !parser.has_request(input) {
+            self.may_have_request = false;
+            return Ok(0);
+        }
+        let mut done = 0;
+        let mut budget = REQUESTS_PER_TURN;
+        let turn = client.enter(|server, session, now| {
+            loop {
+                match parser.parse(&input[done..]) {
+                    Parsed::Incomplete => return Turn::Starved,
+                    Parsed::Error(error) => return Turn::Garbage(error),
+                    Parsed::Request { consumed, request } => {
+                        done += consumed;
+                        match server.execute(session, &request, now) {
+                            Flow::Continue => {}
+                            flow @ (Flow::Blocked { .. } | Flow::Close) => return Turn::Flow(flow),
+                        }
+                    }
+                }
+                budget -= 1;
+                if budget == 0 || mailbox.len() >= limits.replies {
+                    return Turn::Full;
+                }
+            }
+        });
+        self.end_turn(turn)?;
+        Ok(done)
+    }
+
+    fn end_turn(&mut self, turn: Turn) -> Result<(), Ended> {
+        match turn {
+            Turn::Starved => self.may_have_request = false,
+            Turn::Full | Turn::Flow(Flow::Continue) => {}
+            Turn::Flow(Flow::Blocked { timeout }) => {
+                self.blocked = Some(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
+            }
+            Turn::Flow(Flow::Close) => self.closing = true,
+            Turn::Garbage(ProtocolError::Http) => return Err(Ended::Cut("it speaks HTTP")),
+            Turn::Garbage(error) => {
+                tracing::debug!(client = self.client.session().id(), %error, "not the Redis protocol");
+                self.mailbox.push(Revision::ZERO, format!("-{error}\r\n").as_bytes(), Wake::No);
+                self.closing = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what was not run of `input`.
+    fn keep(&mut self, mut input: Vec<u8>, consumed: usize) {
+        if consumed < input.len() {
+            input.drain(..consumed);
+            self.input = input;
+        }
+    }
+
+    /// Sends what may leave.
+    fn send(&mut self) -> io::Result<Sending> {
+        loop {
+            if self.sent == self.output.len() {
+                self.output.clear();
+                self.sent = 0;
+                if !self.mailbox.take(self.client.engine.durable(), &mut self.output) {
+                    let rest = self.mailbox.len();
+                    return Ok(if rest == 0 { Sending::Nothing } else { Sending::Durability });
+                }
+            }
+            match self.stream.try_write(&self.output[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sending::Socket),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits for whatever can come next.
+    async fn wait(&mut self, sending: Sending, stopped: &mut watch::Receiver<bool>) -> Result<(), Ended> {
+        if sending == Sending::Nothing {
+            self.shrink();
+        }
+        // Seen before the check, so that a rise between check and wait is not missed.
+        self.durable.mark_unchanged();
+        if sending == Sending::Durability && self.may_send() {
+            return Ok(());
+        }
+        let interest = match (self.wants_input(), sending == Sending::Socket) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        };
+        tokio::select! {
+            biased;
+            ready = self.stream.ready(interest.unwrap_or(Interest::ERROR)), if interest.is_some() => {
+                if ready?.is_readable() && self.wants_input() {
+                    self.read()?;
+                }
+            }
+            changed = self.durable.changed(), if sending == Sending::Durability => {
+                changed.map_err(|_| Ended::Cut("the engine has failed"))?;
+            }
+            () = self.mailbox.woken() => self.unblock(),
+            () = until(self.blocked.flatten()) => self.time_out(),
+            _ = stopped.wait_for(|stopped| *stopped), if !self.closing => self.stop(),
+        }
+        Ok(())
+    }
+
+    fn wants_input(&self) -> bool {
+        let room = self.blocked.is_none() || self.input.len() < READ_WHILE_BLOCKED;
+        !self.ended && !self.closing && room && self.has_room()
+    }
+
+    fn may_send(&self) -> bool {
+        self.mailbox.may_send(self.client.engine.durable())
+    }
+
+    /// Reads what is there, once.
+    fn read(&mut self) -> Result<(), Ended> {
+        let mut desk = std::mem::take(&mut *self.desk.lock());
+        if desk.is_empty() {
+            desk = vec![0; READ].into();
+        }
+        let result = self.read_on(&mut desk);
+        *self.desk.lock() = desk;
+        result
+    }
+
+    /// Runs complete requests right from the desk, so that only what is left over needs memory of its own.
+    fn read_on(&mut self, desk: &mut [u8]) -> Result<(), Ended> {
+        let count = match self.stream.try_read(desk) {
+            Ok(0) => {
+                self.ended = true;
+                return Ok(());
+            }
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.may_have_request = true;
+        let mut fresh = &desk[..count];
+        if self.input.is_empty() && self.can_run() {
+            let consumed = self.run_requests(fresh)?;
+            fresh = &fresh[consumed..];
+        }
+        self.input.extend_from_slice(fresh);
+        Ok(())
+    }
+
+    fn unblock(&mut self) {
+        if !self.client.session().is_blocked() {
+            self.blocked = None;
+        }
+    }
+
+    fn time_out(&mut self) {
+        self.blocked = None;
+        self.client.enter(|server, session, now| server.time_out(session, now));
+    }
+
+    /// The face stops: what was run is still answered.
+    fn stop(&mut self) {
+        self.closing = true;
+    }
+
+    /// Gives back memory that is not needed while waiting.
+    fn shrink(&mut self) {
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        }
+        if self.input.capacity() > KEPT && self.input.is_empty() {
+            self.input = Vec::new();
+        }
+        self.mailbox.shrink();
+    }
+}
+
+/// How a turn ended.
+enum Turn {
+    /// There is no further complete request.
+    Starved,
+    /// It was as much as a turn may do.
+    Full,
+    Flow(Flow),
+    Garbage(ProtocolError),
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

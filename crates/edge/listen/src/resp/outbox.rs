@@ -1,0 +1,174 @@
+//! What waits to be sent to one client.
+//!
+//! ```text
+//! bytes   +OK\r\n+OK\r\n:7\r\n$3\r\nabc\r\n
+//!         `----------'`----'`-----------'
+//! parts     until 12     16           27
+//! revision        40     41           43
+//!
+//! durable 41: the first 16 bytes may leave
+//! ```
+
+use std::collections::VecDeque;
+
+use adsum_model::Revision;
+use adsum_resp::{Outbox, Wake};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Filled under the lock of the server, emptied by the connection.
+pub(super) struct Mailbox {
+    pending: Mutex<Pending>,
+    wake: Notify,
+    /// Bytes of pushed messages that may wait.
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    parts: VecDeque<Part>,
+    /// Why nothing more is taken or sent.
+    closed: Option<&'static str>,
+}
+
+/// The bytes up to `until` may leave when `revision` is durable. Both ascend.
+struct Part {
+    until: usize,
+    revision: Revision,
+}
+
+/// A buffer that has grown over this is not kept by a client that waits.
+const KEPT: usize = 1024;
+
+impl Mailbox {
+    pub(super) fn new(limit: usize) -> Mailbox {
+        Mailbox { pending: Mutex::default(), wake: Notify::new(), limit }
+    }
+
+    /// Comes when somebody else has pushed, unblocked or closed since the last time.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(super) fn closed(&self) -> Option<&'static str> {
+        self.pending.lock().closed
+    }
+
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.pending.lock().bytes.len()
+    }
+
+    /// Whether anything of it may leave.
+    pub(super) fn may_send(&self, durable: Revision) -> bool {
+        self.pending.lock().parts.front().is_some_and(|part| part.revision <= durable)
+    }
+
+    /// Moves what may leave into `out`, which is empty. Whether there was anything.
+    pub(super) fn take(&self, durable: Revision, out: &mut Vec<u8>) -> bool {
+        let pending = &mut *self.pending.lock();
+        let free = pending.parts.partition_point(|part| part.revision <= durable);
+        let Some(last) = free.checked_sub(1) else { return false };
+        let until = pending.parts[last].until;
+        if free == pending.parts.len() {
+            pending.parts.clear();
+            std::mem::swap(&mut pending.bytes, out);
+            return true;
+        }
+        pending.parts.drain(..free);
+        pending.parts.iter_mut().for_each(|part| part.until -= until);
+        out.extend(pending.bytes.drain(..until));
+        true
+    }
+
+    /// Gives back the memory that a client does not need while it waits.
+    pub(super) fn shrink(&self) {
+        let pending = &mut *self.pending.lock();
+        if pending.bytes.is_empty() && pending.bytes.capacity() > KEPT {
+            pending.bytes = Vec::new();
+        }
+        if pending.parts.is_empty() && pending.parts.capacity() > 8 {
+            pending.parts = VecDeque::new();
+        }
+    }
+}
+
+impl Outbox for Mailbox {
+    fn push(&self, revision: Revision, bytes: &[u8], wake: Wake) {
+        let pending = &mut *self.pending.lock();
+        match wake {
+            Wake::No => pending.add(revision, bytes),
+            Wake::Push | Wake::Unblocked if pending.bytes.len() + bytes.len() > self.limit => {
+                pending.close("it does not take its messages: over the limit of its output buffer");
+            }
+            Wake::Push | Wake::Unblocked => pending.add(revision, bytes),
+            Wake::Close(reason) => pending.close(reason),
+        }
+        if wake != Wake::No {
+            self.wake.notify_one();
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.pending.lock().closed.is_none()
+    }
+}
+
+impl Pending {
+    fn add(&mut self, revision: Revision, bytes: &[u8]) {
+        if self.closed.is_some() {
+            return;
+        }
+        self.bytes.extend_from_slice(bytes);
+        let until = self.bytes.len();
+        match self.parts.back_mut() {
+            Some(last) if last.revision >= revision => last.until = until,
+            _ => self.parts.push_back(Part { until, revision }),
+        }
+    }
+
+    fn close(&mut self, reason: &'static str) {
+        self.closed.get_or_insert(reason);
+        self.bytes = Vec::new();
+        self.parts = VecDeque::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(mailbox: &Mailbox, durable: u64, expected: Option<&[u8]>) {
+        let mut out = Vec::new();
+        let taken = mailbox.take(Revision(durable), &mut out);
+        assert_eq!(taken.then_some(out.as_slice()), expected);
+    }
+
+    #[test]
+    fn nothing_leaves_early_and_nothing_overtakes() {
+        let mailbox = Mailbox::new(100);
+        mailbox.push(Revision(5), b"a", Wake::No);
+        mailbox.push(Revision(6), b"b", Wake::No);
+        mailbox.push(Revision(0), b"c", Wake::No);
+        mailbox.push(Revision(8), b"d", Wake::Push);
+        check(&mailbox, 4, None);
+        check(&mailbox, 5, Some(b"a"));
+        check(&mailbox, 5, None);
+        check(&mailbox, 7, Some(b"bc"));
+        check(&mailbox, 9, Some(b"d"));
+        check(&mailbox, 9, None);
+    }
+
+    #[test]
+    fn pushes_beyond_the_limit_close_and_replies_do_not() {
+        let mailbox = Mailbox::new(4);
+        mailbox.push(Revision(0), b"reply", Wake::No);
+        assert!(mailbox.is_open());
+        mailbox.push(Revision(0), b"push", Wake::Push);
+        assert!(!mailbox.is_open() && mailbox.len() == 0);
+        mailbox.push(Revision(0), b"reply", Wake::No);
+        check(&mailbox, 1, None);
+    }
+}
