@@ -1,0 +1,80 @@
+//! From the bytes of a query to the bytes of its answer.
+
+use adsum_catalog::Catalog;
+use adsum_model::Name;
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{DNSClass, RecordType};
+
+use crate::reply::{Authority, Reply, Wish};
+use crate::request::{Edns, Request, Unreadable};
+use crate::subject::Subject;
+use crate::{Config, message};
+
+/// How a query came; its answer goes back the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// An answer has at most 512 bytes, with EDNS as many as the client takes up to 1232; what does not fit is left
+    /// out, and the TC bit tells the client to come again over TCP.
+    Udp,
+    /// An answer has at most 65,535 bytes.
+    Tcp,
+}
+
+/// What becomes of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The message to send back; none to what is no DNS message, or an answer itself.
+    pub bytes: Option<Vec<u8>>,
+    /// The service of which addresses or ports are given away in the answer: who draws an instance back has to
+    /// reckon with a client that comes a moment later.
+    pub asked: Option<Name>,
+}
+
+/// Answers one message. Every input has an outcome; errors of the client are codes in the answer.
+pub fn answer(query: &[u8], transport: Transport, catalog: &Catalog, config: &Config) -> Answer {
+    match Request::read(query) {
+        Ok(request) => answer_request(&request, transport, catalog, config),
+        Err(Unreadable::Silent) => Answer { bytes: None, asked: None },
+        Err(Unreadable::Rejected(metadata, code)) => {
+            Answer { bytes: Some(message::header(&metadata, code)), asked: None }
+        }
+    }
+}
+
+fn answer_request(request: &Request, transport: Transport, catalog: &Catalog, config: &Config) -> Answer {
+    let limit = limit(transport, request.edns);
+    let reply = decide(request, limit, catalog, config);
+    Answer { bytes: Some(message::write(request, &reply, limit)), asked: reply.given }
+}
+
+/// RFC 1035 4.2.1 and 4.2.2, RFC 6891 6.2.3 and 6.2.5.
+fn limit(transport: Transport, edns: Option<Edns>) -> u16 {
+    match (transport, edns) {
+        (Transport::Udp, None) => 512,
+        (Transport::Udp, Some(edns)) => edns.payload.clamp(512, message::PAYLOAD),
+        (Transport::Tcp, _) => u16::MAX,
+    }
+}
+
+fn decide(request: &Request, limit: u16, catalog: &Catalog, config: &Config) -> Reply {
+    let question = &request.question;
+    if request.edns.is_some_and(|edns| edns.version > 0) {
+        return Reply::failure(ResponseCode::BADVERS);
+    }
+    if !matches!(question.query_class, DNSClass::IN | DNSClass::ANY) || is_meta(question.query_type) {
+        return Reply::failure(ResponseCode::Refused);
+    }
+    let name = question.name.to_lowercase();
+    let labels: Vec<&[u8]> = name.iter().collect();
+    let Some(zone) = config.zone_of(&labels) else { return Reply::failure(ResponseCode::Refused) };
+    let subject = Subject::find(&labels[..labels.len() - zone.depth()], catalog, config);
+    let most = usize::from(limit) / message::SMALLEST_RECORD;
+    let wish = Wish { record_type: question.query_type, turn: request.metadata.id, most };
+    Authority { zone, catalog, config }.reply(subject, wish)
+}
+
+/// Types that no record of a zone has, transfers among them (RFC 6895 3.1).
+fn is_meta(record_type: RecordType) -> bool {
+    let code = u16::from(record_type);
+    record_type != RecordType::ANY && (record_type == RecordType::OPT || (128..=255).contains(&code))
+}

@@ -1,0 +1,194 @@
+//! What is said to a question about a name in one of our zones.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use adsum_catalog::Catalog;
+use adsum_model::{Instance, Name};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::rdata::{A, AAAA, HINFO, NS, SOA, SRV};
+use hickory_proto::rr::{Name as DomainName, RData, RecordType};
+
+use crate::subject::{Found, Subject};
+use crate::{Config, Zone};
+
+/// The content of an answer; how much of it fits into a message is decided later.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) code: ResponseCode,
+    pub(crate) authoritative: bool,
+    pub(crate) answers: Vec<Record>,
+    pub(crate) authorities: Vec<Record>,
+    /// Spares the client a second question; not missed when it does not fit.
+    pub(crate) additionals: Vec<Record>,
+    /// Why there is no answer, for clients with EDNS (RFC 8914).
+    pub(crate) reason: Option<&'static str>,
+    /// The service of which instances are given away here.
+    pub(crate) given: Option<Name>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) owner: Owner,
+    pub(crate) ttl: u32,
+    pub(crate) data: RData,
+}
+
+#[derive(Debug)]
+pub(crate) enum Owner {
+    /// The name that was asked for, in the case in which it was asked.
+    Question,
+    Name(DomainName),
+}
+
+/// What is asked of a subject.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) record_type: RecordType,
+    /// Turns the start of a list, so that clients which take the first of it spread out; the order stays.
+    pub(crate) turn: u16,
+    /// No more records are made; that many do not fit into the message.
+    pub(crate) most: usize,
+}
+
+impl Reply {
+    /// Neither yes nor no.
+    pub(crate) fn failure(code: ResponseCode) -> Reply {
+        Reply {
+            code,
+            authoritative: false,
+            answers: Vec::new(),
+            authorities: Vec::new(),
+            additionals: Vec::new(),
+            reason: None,
+            given: None,
+        }
+    }
+}
+
+/// The one who knows a zone.
+#[derive(Clone, Copy)]
+pub(crate) struct Authority<'a> {
+    pub(crate) zone: &'a Zone,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) config: &'a Config,
+}
+
+impl Authority<'_> {
+    pub(crate) fn reply(&self, subject: Subject<'_>, wish: Wish) -> Reply {
+        use RecordType::{A, AAAA, ANY, NS, SOA};
+        match (subject, wish.record_type) {
+            (Subject::Unknown, _) => self.no(ResponseCode::NXDomain),
+            (_, ANY) => self.minimal(),
+            (Subject::Apex, SOA) => self.yes(vec![self.soa(Owner::Question)]),
+            (Subject::Apex, NS) => self.name_server(),
+            (Subject::Instances(found), _) => self.instances(found, wish),
+            (Subject::Node(node), A | AAAA) => self.address(node.address, wish),
+            (Subject::Address(address), A | AAAA) => self.address(address, wish),
+            (Subject::Apex | Subject::Inner | Subject::Node(_) | Subject::Address(_), _) => {
+                self.no(ResponseCode::NoError)
+            }
+        }
+    }
+
+    fn instances(&self, mut found: Found<'_>, wish: Wish) -> Reply {
+        if found.instances.is_empty() {
+            return Reply { reason: Some("no healthy instance"), ..self.no(ResponseCode::NoError) };
+        }
+        let start = usize::from(wish.turn) % found.instances.len();
+        found.instances.rotate_left(start);
+        let reply = match wish.record_type {
+            RecordType::A | RecordType::AAAA => self.addresses(&found.instances, wish),
+            RecordType::SRV => self.services(&found.instances, wish),
+            _ => return self.no(ResponseCode::NoError),
+        };
+        if reply.answers.is_empty() {
+            return self.no(ResponseCode::NoError);
+        }
+        Reply { given: Some(found.service), ..reply }
+    }
+
+    /// Each address once (RFC 2181 5), however many instances share it.
+    fn addresses(&self, instances: &[&Instance], wish: Wish) -> Reply {
+        let mut seen = BTreeSet::new();
+        let addresses = instances.iter().map(|instance| instance.endpoint.ip());
+        let addresses =
+            addresses.filter_map(|address| data_of(address, wish.record_type).map(|data| (address, data)));
+        let fresh = addresses.filter(|(address, _)| seen.insert(*address)).take(wish.most);
+        self.yes(fresh.map(|(_, data)| self.record(Owner::Question, data)).collect())
+    }
+
+    /// RFC 2782: priority and weight 1, as Consul has it, and the addresses of the targets besides.
+    fn services(&self, instances: &[&Instance], wish: Wish) -> Reply {
+        let mut reply = self.yes(Vec::new());
+        let mut seen = BTreeSet::new();
+        for instance in instances.iter().take(wish.most) {
+            let target = self.zone.target(instance, &self.config.datacenter);
+            let address = self.record(Owner::Name(target.clone()), any_data_of(instance.endpoint.ip()));
+            if seen.insert(target.clone()) {
+                reply.additionals.push(address);
+            }
+            let data = RData::SRV(SRV::new(1, 1, instance.endpoint.port(), target));
+            reply.answers.push(self.record(Owner::Question, data));
+        }
+        reply
+    }
+
+    fn address(&self, address: IpAddr, wish: Wish) -> Reply {
+        match data_of(address, wish.record_type) {
+            Some(data) => self.yes(vec![self.record(Owner::Question, data)]),
+            None => self.no(ResponseCode::NoError),
+        }
+    }
+
+    fn name_server(&self) -> Reply {
+        let name = self.zone.node(&self.config.node, &self.config.datacenter);
+        let reply = self.yes(vec![self.record(Owner::Question, RData::NS(NS(name.clone())))]);
+        let node = self.catalog.node(&self.config.node);
+        let glue = node.map(|node| self.record(Owner::Name(name), any_data_of(node.address)));
+        Reply { additionals: glue.into_iter().collect(), ..reply }
+    }
+
+    /// The answer to ANY (RFC 8482 4.2): one small record, so that nobody amplifies with it.
+    fn minimal(&self) -> Reply {
+        let data = RData::HINFO(HINFO::new("RFC8482".to_string(), String::new()));
+        self.yes(vec![self.record(Owner::Question, data)])
+    }
+
+    fn yes(&self, answers: Vec<Record>) -> Reply {
+        Reply { authoritative: true, answers, ..Reply::failure(ResponseCode::NoError) }
+    }
+
+    /// No such name, or no such record of it, for as long as the SOA record says (RFC 2308 2).
+    fn no(&self, code: ResponseCode) -> Reply {
+        let soa = self.soa(Owner::Name(self.zone.origin().clone()));
+        Reply { authoritative: true, authorities: vec![soa], ..Reply::failure(code) }
+    }
+
+    /// Its own TTL is the one of a "no": the smaller of the two is what counts.
+    fn soa(&self, owner: Owner) -> Record {
+        let serial = self.catalog.revision().0 as u32;
+        let negative = self.config.negative_ttl;
+        let soa = SOA::new(self.zone.primary(), self.zone.mailbox(), serial, 3600, 600, 86400, negative);
+        Record { owner, ttl: negative, data: RData::SOA(soa) }
+    }
+
+    fn record(&self, owner: Owner, data: RData) -> Record {
+        Record { owner, ttl: self.config.ttl, data }
+    }
+}
+
+/// The address as a record of this type, when it is of its family.
+fn data_of(address: IpAddr, record_type: RecordType) -> Option<RData> {
+    match (address, record_type) {
+        (IpAddr::V4(_), RecordType::A) | (IpAddr::V6(_), RecordType::AAAA) => Some(any_data_of(address)),
+        _ => None,
+    }
+}
+
+fn any_data_of(address: IpAddr) -> RData {
+    match address {
+        IpAddr::V4(address) => RData::A(A(address)),
+        IpAddr::V6(address) => RData::AAAA(AAAA(address)),
+    }
+}

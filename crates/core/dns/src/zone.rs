@@ -1,0 +1,168 @@
+//! A part of the name space that is ours, and the names that we make in it.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use adsum_model::{Instance, Name};
+use hickory_proto::rr::Name as DomainName;
+
+/// A domain with everything below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// Lower case, ending at the root; at most [`LONGEST_ORIGIN`] bytes.
+    origin: DomainName,
+    targets: Targets,
+}
+
+/// What SRV records of a zone point to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// `INSTANCE.NAME.service.ZONE.`
+    Instances,
+    /// `HEXIP.addr.DATACENTER.ZONE.`, as Consul does for services with an address of their own.
+    Addresses,
+}
+
+/// Why a text is no zone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ZoneError {
+    #[error("a DNS domain must not be empty or the root")]
+    Root,
+    #[error("DNS domain '{0}' is longer than {LONGEST_ORIGIN} bytes")]
+    TooLong(String),
+    #[error("DNS domain '{domain}' has the label '{label}': use 1 to 63 of a-z, 0-9, '-' and '_'")]
+    Label { domain: String, label: String },
+}
+
+/// Bytes of an origin on the wire. The longest name that is made in a zone puts a node (64 bytes), `node` (5) and a
+/// datacenter (64) before it, and a domain name has at most 255 bytes (RFC 1035 3.1).
+const LONGEST_ORIGIN: usize = 120;
+
+impl Zone {
+    /// `adsum.`
+    pub fn adsum() -> Zone {
+        Zone { origin: made([b"adsum".as_slice()], &DomainName::root()), targets: Targets::Instances }
+    }
+
+    /// `consul.`
+    pub fn consul() -> Zone {
+        Zone { origin: made([b"consul".as_slice()], &DomainName::root()), targets: Targets::Addresses }
+    }
+
+    /// The same zone with other SRV targets.
+    pub fn with_targets(self, targets: Targets) -> Zone {
+        Zone { targets, ..self }
+    }
+
+    pub(crate) fn origin(&self) -> &DomainName {
+        &self.origin
+    }
+
+    /// Labels of the origin.
+    pub(crate) fn depth(&self) -> usize {
+        self.origin.iter().len()
+    }
+
+    /// Whether a name of these labels, in lower case, is the origin or below it.
+    pub(crate) fn holds(&self, labels: &[&[u8]]) -> bool {
+        let depth = self.depth();
+        labels.len() >= depth && labels[labels.len() - depth..].iter().copied().eq(self.origin.iter())
+    }
+
+    /// `ns.ZONE.`: the primary of the SOA record.
+    pub(crate) fn primary(&self) -> DomainName {
+        made([b"ns".as_slice()], &self.origin)
+    }
+
+    /// `hostmaster.ZONE.`: the mailbox of the SOA record.
+    pub(crate) fn mailbox(&self) -> DomainName {
+        made([b"hostmaster".as_slice()], &self.origin)
+    }
+
+    /// `NODE.node.DATACENTER.ZONE.`
+    pub(crate) fn node(&self, node: &Name, datacenter: &Name) -> DomainName {
+        made([node.as_str().as_bytes(), b"node", datacenter.as_str().as_bytes()], &self.origin)
+    }
+
+    /// Where the SRV record of an instance points to.
+    pub(crate) fn target(&self, instance: &Instance, datacenter: &Name) -> DomainName {
+        match self.targets {
+            Targets::Instances => {
+                let (id, service) = (instance.id.as_str(), instance.service.as_str());
+                made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin)
+            }
+            Targets::Addresses => {
+                let address = hex(instance.endpoint.ip());
+                made([address.as_bytes(), b"addr", datacenter.as_str().as_bytes()], &self.origin)
+            }
+        }
+    }
+}
+
+/// As people write it, with or without the dot at the end. SRV records point to instances.
+impl FromStr for Zone {
+    type Err = ZoneError;
+
+    fn from_str(text: &str) -> Result<Zone, ZoneError> {
+        let domain = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        if domain.is_empty() {
+            return Err(ZoneError::Root);
+        }
+        if let Some(label) = domain.split('.').find(|label| !is_label(label)) {
+            return Err(ZoneError::Label { label: label.to_string(), domain });
+        }
+        if domain.len() + 2 > LONGEST_ORIGIN {
+            return Err(ZoneError::TooLong(domain));
+        }
+        let origin = made(domain.split('.').map(str::as_bytes), &DomainName::root());
+        Ok(Zone { origin, targets: Targets::Instances })
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    let letter = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=63).contains(&label.len()) && label.bytes().all(letter)
+}
+
+fn made<'a>(labels: impl IntoIterator<Item = &'a [u8]>, origin: &DomainName) -> DomainName {
+    let name =
+        labels.into_iter().try_fold(DomainName::new(), |name: DomainName, label| name.append_label(label));
+    let name = name.and_then(|name| name.append_domain(origin));
+    name.expect("labels of names and a checked origin make a domain name")
+}
+
+/// `7f000001` for 127.0.0.1; 32 digits for IPv6.
+fn hex(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("{:08x}", address.to_bits()),
+        IpAddr::V6(address) => format!("{:032x}", address.to_bits()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_a_domain_below_the_root() {
+        assert_eq!("Adsum.".parse::<Zone>(), Ok(Zone::adsum()));
+        assert_eq!("consul".parse::<Zone>().unwrap().with_targets(Targets::Addresses), Zone::consul());
+        assert_eq!("corp.example.org".parse::<Zone>().unwrap().depth(), 3);
+        assert_eq!("".parse::<Zone>(), Err(ZoneError::Root));
+        assert_eq!(".".parse::<Zone>(), Err(ZoneError::Root));
+        for (domain, label) in [("a..b", ""), (".a", ""), ("a b", "a b"), ("a.b..", "")] {
+            let error = domain.parse::<Zone>().unwrap_err();
+            assert!(matches!(error, ZoneError::Label { label: found, .. } if found == label), "{domain}");
+        }
+        assert!(matches!("a".repeat(64).parse::<Zone>(), Err(ZoneError::Label { .. })));
+    }
+
+    #[test]
+    fn a_zone_leaves_room_for_the_longest_names_in_it() {
+        let label = "a".repeat(58);
+        let longest: Zone = format!("{label}.{label}b").parse().unwrap();
+        let name: Name = "n".repeat(63).parse().unwrap();
+        assert_eq!(longest.node(&name, &name).len(), 64 + 5 + 64 + LONGEST_ORIGIN - 1);
+        assert!(matches!(format!("{label}.{label}bb").parse::<Zone>(), Err(ZoneError::TooLong(_))));
+    }
+}
