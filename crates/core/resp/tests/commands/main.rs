@@ -1,0 +1,19 @@
+//! Commands as a client sees them: bytes in, bytes out, on virtual time.
+
+// Helpers of tests may unwrap as tests do.
+#![allow(clippy::unwrap_used)]
+
+mod blocking;
+mod connection;
+mod differential;
+mod errors;
+mod harness;
+mod keys;
+mod lists;
+mod notifications;
+mod pubsub;
+mod robustness;
+mod scan;
+mod server;
+mod strings;
+mod talk;

@@ -1,0 +1,152 @@
+//! Keyspace notifications, exactly and in order.
+
+use adsum_keyspace::{Database, Notice, Value};
+
+use super::harness::World;
+
+/// The events that `script` causes in database 0, as `event key` words; a line may begin with `>MILLIS`.
+#[track_caller]
+fn check(script: &str, expected: &str) {
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    for line in script.split(';') {
+        if line.trim().starts_with('!') {
+            world.run(&mut watcher, "PSUBSCRIBE __key*@0__:*");
+            continue;
+        }
+        match line.trim().strip_prefix('>') {
+            Some(millis) => world.pass(millis.parse().unwrap()),
+            None => {
+                world.run(&mut writer, line.trim());
+            }
+        }
+    }
+    assert_eq!(events(&watcher.received()), expected, "{script}");
+}
+
+/// `keyspace` and `keyevent` messages come in pairs; each pair becomes `event key`.
+#[track_caller]
+fn events(received: &str) -> String {
+    let words: Vec<&str> =
+        received.split(' ').filter(|word| !word.is_empty() && !word.starts_with(['*', '$'])).collect();
+    let mut events = Vec::new();
+    for pair in words.chunks(8) {
+        let ["pmessage", _, keyspace, event, "pmessage", _, keyevent, key] = pair else {
+            panic!("{pair:?}");
+        };
+        assert_eq!(*keyspace, format!("__keyspace@0__:{key}"));
+        assert_eq!(*keyevent, format!("__keyevent@0__:{event}"));
+        events.push(format!("{event} {key}"));
+    }
+    events.join(", ")
+}
+
+#[test]
+fn every_command_has_the_events_of_redis() {
+    for (script, expected) in [
+        ("!; SET a 1", "set a"),
+        ("!; SET a 1 EX 10", "set a, expire a"),
+        ("!; SETEX a 10 1", "set a, expire a"),
+        ("!; SET a 1 KEEPTTL", "set a"),
+        ("!; SETNX a 1; SETNX a 2", "set a"),
+        ("!; SET a 1; SET a 2 NX; SET a 2 IFEQ 3", "set a"),
+        ("!; MSET a 1 b 2 a 3", "set a, set b, set a"),
+        ("SET a 1; !; GETSET a 2; GETDEL a; GETDEL a", "set a, del a"),
+        ("SET a 1; !; GETEX a; GETEX a EX 10; GETEX a PERSIST; GETEX a PERSIST", "expire a, persist a"),
+        ("!; APPEND a 1; APPEND a 2; SETRANGE a 0 x", "append a, append a, setrange a"),
+        ("!; INCR a; DECRBY a 4; INCRBYFLOAT a 1", "incrby a, incrby a, incrbyfloat a"),
+        ("MSET a 1 b 2; !; DEL a nope b; UNLINK a", "del a, del b"),
+        ("SET a 1; !; DELEX a IFEQ 2; DELEX a IFEQ 1", "del a"),
+        ("SET a 1; !; EXPIRE a 10; PERSIST a; PERSIST a; EXPIRE nope 1", "expire a, persist a"),
+        ("SET a 1; !; EXPIRE a -1", "del a"),
+        ("SET a 1; !; EXPIREAT a 1", "del a"),
+        ("SET a 1; !; PEXPIRE a 100; >99; >1", "expire a, expired a"),
+        ("SET a 1; !; RENAME a b; RENAME b b", "rename_from a, rename_to b"),
+        ("SET a 1; !; COPY a b; MOVE a 3", "copy_to b, move_from a"),
+        ("!; RPUSH l a b; LPUSH l c; LPUSHX nope x", "rpush l, lpush l"),
+        ("RPUSH l a b c; !; LPOP l; RPOP l; LPOP l", "lpop l, rpop l, lpop l, del l"),
+        ("RPUSH l a b c; !; LPOP l 0; LPOP l 9", "lpop l, del l"),
+        ("RPUSH l a b c; !; LSET l 0 x; LINSERT l BEFORE x y; LREM l 0 nope", "lset l, linsert l"),
+        ("RPUSH l a b a; !; LREM l 0 a; LREM l 1 b", "lrem l, lrem l, del l"),
+        ("RPUSH l a b c; !; LTRIM l 1 1; LTRIM l 5 5", "ltrim l, ltrim l, del l"),
+        ("RPUSH l a; !; LMOVE l m LEFT RIGHT", "rpush m, lpop l, del l"),
+        ("RPUSH l a; !; LMOVE l l LEFT LEFT", "lpush l, lpop l"),
+        ("RPUSH l a b; !; LMPOP 1 l RIGHT COUNT 2", "rpop l, del l"),
+        ("SET a 1; !; FLUSHDB", ""),
+        ("SET a 1; !; GET a; TTL a; TYPE a; KEYS *; EXISTS a", ""),
+    ] {
+        check(script, expected);
+    }
+}
+
+#[test]
+fn a_served_client_causes_its_events_after_those_of_the_push() {
+    let mut world = World::new();
+    let [mut watcher, mut waiter, mut writer] = [(); 3].map(|()| world.connect());
+    world.run(&mut watcher, "PSUBSCRIBE __key*__:*");
+    watcher.received();
+    world.run(&mut waiter, "BLMOVE q done LEFT RIGHT 0");
+    world.run(&mut writer, "RPUSH q a");
+    assert_eq!(events(&watcher.received()), "rpush q, rpush done, lpop q, del q");
+}
+
+#[test]
+fn another_faces_writes_are_told_and_the_systems_are_not() {
+    let mut world = World::new();
+    let mut watcher = world.connect();
+    world.run(&mut watcher, "PSUBSCRIBE __key*__:*");
+    watcher.received();
+    world.server.transact(world.now, |tx| {
+        tx.put(Database::System, "catalog", Value::String("x".into()), None, &[Notice::Set]);
+        tx.put(Database::User(0), "kv", Value::String("x".into()), None, &[Notice::Set]);
+        tx.publish("news".into(), "hello".into());
+    });
+    assert_eq!(events(&watcher.received()), "set kv");
+    world.run(&mut watcher, "SUBSCRIBE news");
+    watcher.received();
+    world.server.transact(world.now, |tx| tx.publish("news".into(), "hello".into()));
+    assert_eq!(watcher.received(), "*3 $7 message $4 news $5 hello");
+}
+
+#[test]
+fn only_the_classes_that_are_set_are_told() {
+    for (classes, expected) in [
+        ("", ""),
+        ("A", ""),
+        ("K$", "__keyspace@0__:a set"),
+        ("E$", "__keyevent@0__:set a"),
+        ("KEg", "__keyspace@0__:a del __keyevent@0__:del a"),
+        ("El", "__keyevent@0__:rpush l"),
+        ("Ex", "__keyevent@0__:expired x"),
+    ] {
+        let mut world = World::new();
+        let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+        assert_eq!(
+            world.run(&mut writer, &format!("CONFIG SET notify-keyspace-events \"{classes}\"")),
+            "+OK"
+        );
+        world.run(&mut watcher, "PSUBSCRIBE *");
+        watcher.received();
+        for line in ["SET a 1", "DEL a", "RPUSH l 1"] {
+            world.run(&mut writer, line);
+        }
+        if classes == "Ex" {
+            world.run(&mut writer, "SET x 1 PX 5");
+            world.pass(5);
+        }
+        let received = watcher.received();
+        let words = received.split(' ').filter(|word| !word.starts_with(['*', '$']) && *word != "pmessage");
+        assert_eq!(words.collect::<Vec<_>>().join(" "), expected, "{classes}");
+    }
+}
+
+#[test]
+fn a_message_waits_for_the_revision_of_its_commit() {
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    world.run(&mut watcher, "SUBSCRIBE __keyevent@0__:set");
+    world.run(&mut writer, "SET a 1");
+    world.run(&mut writer, "SET b 1");
+    let revisions = &watcher.outbox.sent.lock().unwrap().revisions;
+    assert_eq!(revisions.iter().map(|revision| revision.0).collect::<Vec<_>>(), [0, 1, 2]);
+}

@@ -1,0 +1,92 @@
+use adsum_resp::{Flow, Wake};
+
+use super::harness::{World, check};
+
+#[test]
+fn messages_reach_channels_and_patterns() {
+    let mut world = World::new();
+    let [mut one, mut two, mut writer] = [(); 3].map(|()| world.connect());
+    assert_eq!(world.run(&mut one, "SUBSCRIBE a b"), "*3 $9 subscribe $1 a :1 *3 $9 subscribe $1 b :2");
+    assert_eq!(world.run(&mut one, "PSUBSCRIBE ?"), "*3 $10 psubscribe $1 ? :3");
+    assert_eq!(world.run(&mut two, "PSUBSCRIBE a*"), "*3 $10 psubscribe $2 a* :1");
+    assert_eq!(world.run(&mut writer, "PUBLISH a hello"), ":3");
+    assert_eq!(one.received(), "*3 $7 message $1 a $5 hello *4 $8 pmessage $1 ? $1 a $5 hello");
+    assert_eq!(two.received(), "*4 $8 pmessage $2 a* $1 a $5 hello");
+    assert_eq!(two.outbox.sent.lock().unwrap().wakes, [Wake::No, Wake::Push]);
+    assert_eq!(world.run(&mut writer, "PUBLISH nobody x"), ":0");
+    assert_eq!(world.run(&mut writer, "PUBSUB CHANNELS"), "*2 $1 a $1 b");
+    assert_eq!(world.run(&mut writer, "PUBSUB CHANNELS b*"), "*1 $1 b");
+    assert_eq!(world.run(&mut writer, "PUBSUB NUMSUB a x"), "*4 $1 a :1 $1 x :0");
+    assert_eq!(world.run(&mut writer, "PUBSUB NUMPAT"), ":2");
+    world.server.disconnect(one.session);
+    assert_eq!(world.run(&mut writer, "PUBLISH a hello"), ":1");
+}
+
+#[test]
+fn unsubscribing_counts_down_and_names_nothing_when_there_is_nothing() {
+    check(
+        "
+        SUBSCRIBE a b -> *3 $9 subscribe $1 a :1 *3 $9 subscribe $1 b :2
+        PSUBSCRIBE p* -> *3 $10 psubscribe $2 p* :3
+        UNSUBSCRIBE b nope -> *3 $11 unsubscribe $1 b :2 *3 $11 unsubscribe $4 nope :2
+        UNSUBSCRIBE -> *3 $11 unsubscribe $1 a :1
+        UNSUBSCRIBE -> *3 $11 unsubscribe $-1 :1
+        PUNSUBSCRIBE -> *3 $12 punsubscribe $2 p* :0
+        PUNSUBSCRIBE -> *3 $12 punsubscribe $-1 :0
+        PING -> +PONG
+        ",
+    );
+}
+
+#[test]
+fn a_subscribed_resp2_client_may_do_little() {
+    let only = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    check(&format!(
+        "
+        SUBSCRIBE a -> *3 $9 subscribe $1 a :1
+        GET x -> -ERR Can't execute 'get': {only}
+        CLIENT ID -> -ERR Can't execute 'client|id': {only}
+        PING -> *2 $4 pong $0
+        PING hi -> *2 $4 pong $2 hi
+        RESET -> +RESET
+        GET x -> $-1
+        SUBSCRIBE a -> *3 $9 subscribe $1 a :1
+        QUIT
+        "
+    ));
+}
+
+#[test]
+fn a_resp3_client_gets_pushes_and_may_do_everything() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "HELLO 3");
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE a"), ">3 $9 subscribe $1 a :1");
+    assert_eq!(world.run(&mut peer, "GET x"), "_");
+    assert_eq!(world.run(&mut peer, "PING"), "+PONG");
+    assert_eq!(world.run(&mut peer, "PUBLISH a hi"), ">3 $7 message $1 a $2 hi :1");
+    world.run(&mut peer, "PSUBSCRIBE __keyspace*");
+    peer.received();
+    assert_eq!(
+        world.run(&mut peer, "SET k v"),
+        ">4 $8 pmessage $11 __keyspace* $16 __keyspace@0__:k $3 set +OK"
+    );
+}
+
+#[test]
+fn subscriptions_are_limited() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let names = (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>();
+    for some in names.chunks(1000) {
+        assert_eq!(
+            world.send(&mut peer, format!("SUBSCRIBE {}\r\n", some.join(" ")).as_bytes()),
+            Flow::Continue
+        );
+    }
+    peer.take();
+    let error = "-ERR a client can be subscribed to 100000 channels and patterns at most";
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE more"), error);
+    assert_eq!(world.run(&mut peer, "UNSUBSCRIBE 7"), "*3 $11 unsubscribe $1 7 :99999");
+    assert_eq!(world.run(&mut peer, "PSUBSCRIBE more"), "*3 $10 psubscribe $4 more :100000");
+}

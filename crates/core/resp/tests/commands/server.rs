@@ -1,0 +1,94 @@
+use super::harness::{World, check};
+
+#[test]
+fn settings_are_shown_and_those_with_an_effect_set() {
+    check(
+        "
+        CONFIG GET notify-keyspace-events -> *2 $22 notify-keyspace-events $3 AKE
+        CONFIG SET notify-keyspace-events KA
+        CONFIG GET Notify-* -> *2 $22 notify-keyspace-events $2 AK
+        CONFIG SET notify-keyspace-events gKEx
+        CONFIG GET notify-keyspace-events -> *2 $22 notify-keyspace-events $4 gxKE
+        CONFIG SET notify-keyspace-events Q -> -ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.
+        CONFIG GET maxmemory* -> *4 $9 maxmemory $1 0 $16 maxmemory-policy $10 noeviction
+        CONFIG GET appendonly databases -> *4 $10 appendonly $3 yes $9 databases $2 16
+        CONFIG GET nope -> *0
+        CONFIG SET nope 1 -> -ERR Unknown option or number of arguments for CONFIG SET - 'nope'
+        CONFIG SET databases 3 -> -ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config
+        CONFIG SET databases 16
+        CONFIG SET notify-keyspace-events AKE nope 1 -> -ERR Unknown option or number of arguments for CONFIG SET - 'nope'
+        CONFIG GET notify-keyspace-events -> *2 $22 notify-keyspace-events $4 gxKE
+        CONFIG SET a -> -ERR wrong number of arguments for 'config|set' command
+        CONFIG RESETSTAT
+        ",
+    );
+}
+
+#[test]
+fn commands_are_described() {
+    check(
+        "
+        COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *0 *0 *0 *0
+        COMMAND INFO nope -> *1 *-1
+        COMMAND GETKEYS MSET a 1 b 2 -> *2 $1 a $1 b
+        COMMAND GETKEYS LMPOP 2 a b LEFT -> *2 $1 a $1 b
+        COMMAND GETKEYS BLPOP a b 0 -> *2 $1 a $1 b
+        COMMAND GETKEYS PING -> -ERR The command has no key arguments
+        COMMAND GETKEYS nope -> -ERR Invalid command specified
+        COMMAND GETKEYS GET -> -ERR Invalid number of arguments specified for command
+        COMMAND DOCS get -> *2 $3 get *2 $5 group $6 string
+        COMMAND LIST FILTERBY PATTERN lp* -> *4 $4 lpop $4 lpos $5 lpush $6 lpushx
+        ",
+    );
+}
+
+#[test]
+fn what_there_is_none_of_is_said_so() {
+    check(
+        r#"
+        TIME -> *2 $10 1700000000 $1 0
+        >7 TIME -> *2 $10 1700000000 $4 7000
+        ROLE -> *3 $6 master :0 *0
+        WAIT 1 1000 -> :0
+        LASTSAVE -> :0
+        SET a 12
+        SET b abc
+        RPUSH l x -> :1
+        OBJECT ENCODING a -> $3 int
+        OBJECT ENCODING b -> $6 embstr
+        OBJECT ENCODING l -> $9 quicklist
+        OBJECT ENCODING nope -> $-1
+        OBJECT REFCOUNT a -> :1
+        OBJECT IDLETIME a -> :0
+        MEMORY USAGE nope -> $-1
+        "#,
+    );
+}
+
+#[test]
+fn info_has_the_fields_that_clients_parse() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "SET a 1 EX 10");
+    world.run(&mut peer, "SET b 1");
+    world.pass(90_000);
+    world.run(&mut peer, "INFO");
+    world.send(&mut peer, b"INFO\r\n");
+    let info = String::from_utf8(peer.take()).unwrap();
+    for line in [
+        "# Server",
+        "redis_version:7.2.4",
+        "adsum_version:0.0.0",
+        "connected_clients:1",
+        "maxmemory_policy:noeviction",
+        "aof_enabled:1",
+        "expired_keys:1",
+        "role:master",
+        "db0:keys=1,expires=0,avg_ttl=0",
+    ] {
+        assert!(info.lines().any(|other| other == line), "{line} in {info}");
+    }
+    world.send(&mut peer, b"INFO keyspace\r\n");
+    let keyspace = "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n";
+    assert_eq!(String::from_utf8(peer.take()).unwrap(), format!("${}\r\n{keyspace}\r\n", keyspace.len()));
+}
