@@ -1,12 +1,12 @@
 //! `adsum completions`: the script that teaches a shell our words.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap_complete::generate;
 
 use crate::cli::Cli;
+use crate::screen::print_bytes;
 
 const EXAMPLES: &str = "Examples:
   adsum completions bash > ~/.local/share/bash-completion/completions/adsum
@@ -29,7 +29,7 @@ enum Shell {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    std::io::stdout().write_all(&script(args.shell))?;
+    print_bytes(&script(args.shell))?;
     Ok(ExitCode::SUCCESS)
 }
 

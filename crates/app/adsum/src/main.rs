@@ -4,40 +4,74 @@
 //! else is a client that knows the agent only over the wire.
 
 mod agent;
+mod catalog;
 mod cli;
+mod client;
 mod completions;
 mod demo;
+mod events;
 mod keeper;
+mod kv;
+mod listing;
+mod lock;
+mod moment;
+mod screen;
+mod service;
+mod status;
+mod usage;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+use client::{Address, Client, Outcome};
+use screen::PrintError;
+use usage::Usage;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => report(&error),
+    run(Cli::parse()).unwrap_or_else(|error| report(&error))
+}
+
+fn run(cli: Cli) -> Outcome {
+    match cli.command {
+        Command::Agent(args) => no_agent_of(cli.addr).and_then(|()| agent::run(args)),
+        Command::Demo(args) => no_agent_of(cli.addr).and_then(|()| demo::run(args)),
+        Command::Keeper(args) => keeper::run(args),
+        Command::Service(args) => with(cli.addr, async |client| service::run(args, client).await),
+        Command::Kv(args) => with(cli.addr, async |client| kv::run(args, client).await),
+        Command::Lock(args) => with(cli.addr, async |client| lock::run(args, client).await),
+        Command::Catalog(args) => with(cli.addr, async |client| catalog::run(args, client).await),
+        Command::Status(args) => with(cli.addr, async |client| status::run(args, client).await),
+        Command::Events(args) => with(cli.addr, async |client| events::run(args, client).await),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
-        Command::Agent(args) => agent::run(args),
-        Command::Demo(args) => demo::run(args),
-        Command::Keeper(args) => keeper::run(args),
-        Command::Completions(args) => completions::run(&args),
+/// Runs a command that talks to an agent.
+fn with(addr: Option<Address>, command: impl AsyncFnOnce(&Client) -> Outcome) -> Outcome {
+    let address = Address::choose(addr).map_err(|error| Usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(command(&Client::new(address)))
+}
+
+/// An agent is not told which agent to talk to.
+fn no_agent_of(addr: Option<Address>) -> anyhow::Result<()> {
+    match addr {
+        None => Ok(()),
+        Some(addr) => {
+            Err(Usage(format!("--addr {addr} is for clients of an agent: pass --http-addr")).into())
+        }
     }
 }
 
 /// Says what went wrong. A reader that has gone away (`adsum service ls | head -1`) has what it wanted.
 fn report(error: &anyhow::Error) -> ExitCode {
-    let broken_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
-    if error.chain().filter_map(|cause| cause.downcast_ref()).any(broken_pipe) {
+    if matches!(error.downcast_ref(), Some(PrintError::Gone)) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
-    ExitCode::FAILURE
+    for line in format!("{error:#}").lines() {
+        eprintln!("error: {line}");
+    }
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }

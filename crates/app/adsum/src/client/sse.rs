@@ -1,0 +1,112 @@
+//! Server-sent events (WHATWG HTML 9.2.6): bytes to messages.
+
+use anyhow::Context;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+/// No message is near this size.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// `message` when the stream names none.
+    pub(crate) event: String,
+    pub(crate) id: String,
+    pub(crate) data: String,
+}
+
+/// The messages of a body, as they come.
+pub(crate) struct Messages {
+    body: Incoming,
+    parser: Parser,
+}
+
+impl Messages {
+    pub(crate) fn new(body: Incoming) -> Messages {
+        Messages { body, parser: Parser::default() }
+    }
+
+    /// None when the agent has closed the stream.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Message>> {
+        loop {
+            if let Some(message) = self.parser.next() {
+                return Ok(Some(message));
+            }
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.context("the agent broke the stream off")?;
+            self.parser.bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
+            anyhow::ensure!(self.parser.bytes.len() <= LARGEST, "a message is larger than {LARGEST} bytes");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Parser {
+    bytes: Vec<u8>,
+    begun: Message,
+    /// The last one seen holds until another comes.
+    id: String,
+}
+
+impl Parser {
+    /// The next complete message; None until more bytes come.
+    fn next(&mut self) -> Option<Message> {
+        while let Some(end) = self.bytes.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.bytes.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            if let Some(message) = self.line(line.trim_end_matches(['\r', '\n'])) {
+                return Some(message);
+            }
+        }
+        None
+    }
+
+    fn line(&mut self, line: &str) -> Option<Message> {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "" if line.is_empty() => return self.finish(),
+            "event" => self.begun.event = value.to_string(),
+            "id" => self.id = value.to_string(),
+            "data" => {
+                self.begun.data.push_str(value);
+                self.begun.data.push('\n');
+            }
+            // A comment keeps the connection awake; other fields are not for us.
+            _ => {}
+        }
+        None
+    }
+
+    fn finish(&mut self) -> Option<Message> {
+        let mut message = std::mem::take(&mut self.begun);
+        message.data.pop()?;
+        message.id.clone_from(&self.id);
+        if message.event.is_empty() {
+            message.event = "message".to_string();
+        }
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(event: &str, id: &str, data: &str) -> Message {
+        Message { event: event.into(), id: id.into(), data: data.into() }
+    }
+
+    #[test]
+    fn messages_come_out_however_the_bytes_are_cut() {
+        let text =
+            ": hello\n\nid: 7-1\ndata: a\ndata:b\n\nevent: compacted\r\ndata: {}\r\n\r\nevent: empty\n\n";
+        let mut parser = Parser::default();
+        let mut messages = Vec::new();
+        for byte in text.bytes() {
+            parser.bytes.push(byte);
+            messages.extend(parser.next());
+        }
+        assert_eq!(messages, [message("message", "7-1", "a\nb"), message("compacted", "7-1", "{}")]);
+    }
+}

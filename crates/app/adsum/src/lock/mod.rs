@@ -1,0 +1,190 @@
+//! `adsum lock`: a command that runs while it holds a lock.
+//!
+//! ```text
+//! acquire --- granted ---> the command runs, the lease is renewed --- it ends ---> release, its exit code
+//!    |                                       |
+//!    +-- --wait is over: 1                   +--- the lease is lost: the command is ended, 1
+//! ```
+
+mod acquire;
+mod child;
+mod lease;
+mod resp;
+mod signals;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::client::{Client, Outcome, Path};
+use crate::usage::duration;
+use acquire::Acquired;
+use child::Child;
+use lease::{Lease, Released};
+use resp::Server;
+use signals::Signals;
+
+const EXAMPLES: &str = "Examples:
+  adsum lock /locks/backup -- ./backup.sh
+  adsum lock /locks/deploy --ttl 10s --wait 1m -- make deploy
+  adsum lock /locks/once --wait 0 -- ./only-one-of-us
+
+The command finds ADSUM_LOCK_KEY and ADSUM_LOCK_TOKEN in its environment. When the lock is lost, the command gets
+SIGTERM, after 5 s SIGKILL, and 'adsum lock' ends with 1. Otherwise it ends with the command's exit code.";
+
+/// Run a command while holding a lock
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[arg(value_parser = key)]
+    key: String,
+    /// How long the lock outlives a holder that has died; it is renewed three times as often
+    #[arg(long, value_name = "DURATION", value_parser = ttl, default_value = "30s")]
+    ttl: Duration,
+    /// How long to wait for the lock while another holds it [default: as long as it takes]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
+    /// Where the agent serves Redis clients [default: what the agent says]
+    #[arg(long, value_name = "ADDRESS", env = "ADSUM_RESP_ADDR")]
+    resp_addr: Option<String>,
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(crate) async fn run(args: Args, client: &Client) -> Outcome {
+    let server = Server { address: server(&args, client).await? };
+    let mut signals = Signals::catch()?;
+    let mut lease = Lease::new(server, args.key, args.ttl);
+    let acquired = tokio::select! {
+        acquired = acquire::acquire(&mut lease, args.wait) => Some(acquired),
+        _ = signals.next() => None,
+    };
+    match acquired {
+        Some(Ok(Acquired::Granted)) => hold(lease, &args.command, signals).await,
+        Some(Ok(Acquired::Held { rest })) => anyhow::bail!(held(lease.key(), args.wait, rest)),
+        Some(Err(error)) => {
+            // The grant may have been given, and only its answer lost.
+            lease.release().await.ok();
+            Err(error)
+        }
+        None => {
+            lease.release().await.ok();
+            anyhow::bail!("interrupted before the lock on '{}' was granted", lease.key())
+        }
+    }
+}
+
+/// Runs the command to its end, or to that of the lease.
+async fn hold(mut lease: Lease, command: &[OsString], mut signals: Signals) -> Outcome {
+    let mut child = match Child::start(command, lease.key(), lease.token()) {
+        Ok(child) => child,
+        Err(error) => {
+            lease.release().await.ok();
+            return Err(error);
+        }
+    };
+    loop {
+        tokio::select! {
+            code = child.wait() => return finish(lease, code?).await,
+            lost = lease.keep() => {
+                eprintln!("error: the lock on '{}' is lost: {lost}; the command is ended", lease.key());
+                child.end(&mut signals).await?;
+                return Ok(ExitCode::FAILURE);
+            }
+            signal = signals.next() => child.signal(signal),
+        }
+    }
+}
+
+async fn finish(lease: Lease, code: ExitCode) -> Outcome {
+    match lease.release().await {
+        Ok(Released::Done) => Ok(code),
+        Ok(Released::WasLost) => {
+            anyhow::bail!("the lock on '{}' was lost before the command had ended", lease.key())
+        }
+        Err(error) => {
+            let ttl = adsum_model::print_duration(lease.ttl());
+            eprintln!(
+                "warning: the lock on '{}' is not released, and ends by itself within {ttl}: {error:#}",
+                lease.key()
+            );
+            Ok(code)
+        }
+    }
+}
+
+/// The address that was given, or else what the agent says of its own.
+async fn server(args: &Args, client: &Client) -> anyhow::Result<String> {
+    if let Some(address) = &args.resp_addr {
+        return Ok(address.clone());
+    }
+    let status = client.get(Path::of(&["api", "status"])).await?;
+    let address = status["faces"]["resp"].as_str();
+    let address = address.ok_or_else(|| {
+        anyhow::anyhow!("the agent at {} serves no Redis clients: pass --resp-addr", client.address())
+    })?;
+    Ok(reachable(address, &client.address().host))
+}
+
+/// An agent that listens everywhere is found where it answered us.
+fn reachable(address: &str, host: &str) -> String {
+    match address.parse::<std::net::SocketAddr>() {
+        Ok(socket) if socket.ip().is_unspecified() && host.contains(':') => {
+            format!("[{host}]:{}", socket.port())
+        }
+        Ok(socket) if socket.ip().is_unspecified() => format!("{host}:{}", socket.port()),
+        Ok(_) | Err(_) => address.to_string(),
+    }
+}
+
+fn held(key: &str, wait: Option<Duration>, rest: Option<Duration>) -> String {
+    let waited = wait.filter(|wait| !wait.is_zero());
+    let waited = waited.map_or(String::new(), |wait| format!(" after {}", adsum_model::print_duration(wait)));
+    let rest = rest.map_or_else(
+        || "without an end of its own".to_string(),
+        |rest| format!("for another {} unless it is renewed", adsum_model::print_duration(rest)),
+    );
+    format!("another holds the lock on '{key}'{waited}, {rest}: wait longer with --wait")
+}
+
+fn key(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("a key must not be empty".to_string()) } else { Ok(text.to_string()) }
+}
+
+/// Below that, one slow answer costs the lock.
+fn ttl(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(300);
+    let ttl = duration(text).map_err(|error| error.to_string())?;
+    if ttl < LEAST { Err("300ms is the least".to_string()) } else { Ok(ttl) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_another_holds_says_for_how_long() {
+        let rest = Some(Duration::from_millis(12_300));
+        assert_eq!(
+            held("/l", Some(Duration::from_secs(10)), rest),
+            "another holds the lock on '/l' after 10s, for another 12300ms unless it is renewed: wait longer with --wait"
+        );
+        assert_eq!(
+            held("/l", Some(Duration::ZERO), None),
+            "another holds the lock on '/l', without an end of its own: wait longer with --wait"
+        );
+    }
+
+    #[test]
+    fn an_agent_that_listens_everywhere_is_found_where_it_answered() {
+        assert_eq!(reachable("0.0.0.0:6379", "node-1"), "node-1:6379");
+        assert_eq!(reachable("[::]:6379", "::1"), "[::1]:6379");
+        assert_eq!(reachable("10.0.0.5:6379", "node-1"), "10.0.0.5:6379");
+    }
+
+    #[test]
+    fn a_ttl_leaves_room_for_its_renewals() {
+        assert_eq!(ttl("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(ttl("10ms"), Err("300ms is the least".to_string()));
+    }
+}

@@ -1,0 +1,63 @@
+//! `adsum service create`.
+
+use adsum_model::Name;
+use hyper::{Method, StatusCode};
+
+use super::draft::Draft;
+use super::environment::Variable;
+use super::flags::{SpecFlags, WaitFlags};
+use super::wait;
+use crate::client::{Call, Client, Error, Outcome};
+use crate::screen::print_line;
+
+const EXAMPLES: &str = "Examples:
+  adsum service create --name web -- sh -c 'exec python3 -m http.server $PORT'
+  adsum service create --name web --replicas 3 --health-http /healthz -- ./web --verbose
+  adsum service create --name worker --no-healthcheck --env QUEUE=jobs -- ./worker
+  adsum service create --name db --exclusive --if-absent -- ./db
+
+An instance finds the port that it is to listen on in PORT, and more in HOST and ADSUM_*. Unless the flags say
+otherwise, there is one instance, it is healthy when its port accepts a connection, it is started again whenever it
+ends, and it gets SIGTERM and 10s to end.";
+
+/// Create a service and wait until all its instances pass
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// What the service is called, in the catalog and in DNS
+    #[arg(long)]
+    name: Name,
+    /// An environment variable of the instances; KEY alone takes its value from here
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    env: Vec<Variable>,
+    #[command(flatten)]
+    spec: SpecFlags,
+    /// Leave the service as it is when there is one already
+    #[arg(long)]
+    if_absent: bool,
+    #[command(flatten)]
+    wait: WaitFlags,
+    /// What an instance runs; a relative path is one of the current directory
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(super) async fn run(args: Args, client: &Client) -> Outcome {
+    let here = std::env::current_dir()?;
+    let mut draft = Draft::of(&args.spec, &here)?;
+    draft.add_variables(&args.env);
+    draft.command(&args.command, &here);
+    let call = Call::new(Method::PUT, super::path(&args.name)).header("if-none-match", "*");
+    match client.send(call.json(&draft.into_json())).await {
+        Err(error) if args.if_absent && error.status() == Some(StatusCode::PRECONDITION_FAILED) => {}
+        outcome => drop(outcome.map_err(|error| exists(error, &args.name))?),
+    }
+    print_line(args.name.as_str())?;
+    wait::converged(client, &args.name, &args.wait).await
+}
+
+fn exists(error: Error, name: &Name) -> Error {
+    error.when(StatusCode::PRECONDITION_FAILED, || {
+        format!("service '{name}' exists already: change it with 'adsum service update {name}', or pass --if-absent")
+    })
+}

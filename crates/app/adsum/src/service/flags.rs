@@ -1,0 +1,144 @@
+//! The flags that `service create` and `service update` share: `docker service`'s names and meanings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use adsum_model::print_duration;
+use clap::ValueEnum;
+
+use crate::usage::duration;
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct SpecFlags {
+    /// How many instances
+    #[arg(long, value_name = "N")]
+    pub(super) replicas: Option<u32>,
+    /// Read environment variables from a file, one KEY=VALUE per line
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Vec<PathBuf>,
+    /// The directory that the command starts in
+    #[arg(long, value_name = "DIR")]
+    pub(super) workdir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) check: CheckFlags,
+    #[command(flatten)]
+    pub(super) restart: RestartFlags,
+    /// The signal that tells an instance to end
+    #[arg(long, value_name = "SIGNAL")]
+    pub(super) stop_signal: Option<String>,
+    /// From that signal to SIGKILL
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) stop_grace_period: Option<Duration>,
+    #[command(flatten)]
+    pub(super) update: UpdateFlags,
+    /// Never two instances on one slot's data: replaced stop-first
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) exclusive: Option<bool>,
+    /// A tag in catalog and DNS; all those given are the service's tags
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(super) tags: Vec<String>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct CheckFlags {
+    /// Healthy when GET PATH on the instance's port answers 2xx
+    #[arg(long, value_name = "PATH", group = "check")]
+    pub(super) health_http: Option<String>,
+    /// Healthy when the instance's port accepts a connection
+    #[arg(long, group = "check")]
+    pub(super) health_tcp: bool,
+    /// Healthy when the shell command ends with 0
+    #[arg(long, value_name = "CMD", group = "check")]
+    pub(super) health_cmd: Option<String>,
+    /// Healthy while the process lives
+    #[arg(long, group = "check")]
+    pub(super) no_healthcheck: bool,
+    /// Between two probes of an instance
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) health_interval: Option<Duration>,
+    /// How long a probe may take
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) health_timeout: Option<Duration>,
+    /// Failures in a row that make an instance critical
+    #[arg(long, value_name = "N")]
+    pub(super) health_retries: Option<u32>,
+    /// How long a starting instance may fail
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) health_start_period: Option<Duration>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct RestartFlags {
+    /// When an instance that ended is started again
+    #[arg(long, value_enum)]
+    pub(super) restart_condition: Option<RestartCondition>,
+    /// The first pause before a restart; it doubles with each
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) restart_delay: Option<Duration>,
+    /// Restarts before an instance is given up
+    #[arg(long, value_name = "N")]
+    pub(super) restart_max_attempts: Option<u32>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct UpdateFlags {
+    /// How many instances are replaced at a time; 0 is all
+    #[arg(long, value_name = "N")]
+    pub(super) update_parallelism: Option<u32>,
+    /// Which comes first when an instance is replaced
+    #[arg(long, value_enum)]
+    pub(super) update_order: Option<Order>,
+    /// How long a draining instance may keep what it has in flight
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) drain_timeout: Option<Duration>,
+}
+
+/// Of the commands that change services.
+#[derive(Debug, clap::Args)]
+pub(super) struct WaitFlags {
+    /// Do not wait until the service has converged
+    #[arg(short, long)]
+    pub(super) detach: bool,
+    /// How long to wait
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
+    pub(super) timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RestartCondition {
+    Any,
+    OnFailure,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Order {
+    StartFirst,
+    StopFirst,
+}
+
+impl RestartCondition {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            RestartCondition::Any => "any",
+            RestartCondition::OnFailure => "on-failure",
+            RestartCondition::None => "none",
+        }
+    }
+}
+
+impl Order {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Order::StartFirst => "start-first",
+            Order::StopFirst => "stop-first",
+        }
+    }
+}
+
+impl WaitFlags {
+    pub(super) fn patience(&self) -> String {
+        print_duration(self.timeout)
+    }
+}

@@ -1,0 +1,112 @@
+//! `adsum service inspect`.
+
+use std::process::ExitCode;
+
+use adsum_model::Name;
+use serde_json::Value;
+
+use super::view::{Service, check};
+use crate::client::{Client, Outcome, view};
+use crate::listing::print_json;
+use crate::screen::print;
+
+const EXAMPLES: &str = "Examples:
+  adsum service inspect web
+  adsum service inspect --pretty web";
+
+/// Show everything about a service
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    service: Name,
+    /// For people, instead of JSON
+    #[arg(long)]
+    pretty: bool,
+}
+
+pub(super) async fn run(args: Args, client: &Client) -> Outcome {
+    let json = client.get(super::path(&args.service)).await;
+    let json = json.map_err(|error| super::missing(error, &args.service))?;
+    match args.pretty {
+        true => print(&pretty(&view(&json)?))?,
+        false => print_json(&json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pretty(service: &Service) -> String {
+    let spec = &service.spec;
+    let mut text = String::new();
+    line(&mut text, "Name", &service.name);
+    line(&mut text, "Version", &service.version.to_string());
+    line(&mut text, "Replicas", &format!("{} of {} pass", service.proven(), spec.replicas));
+    line(&mut text, "Command", &spec.command.join(" "));
+    line(&mut text, "Check", &check(&spec.check));
+    line(&mut text, "Exclusive", if spec.exclusive { "yes" } else { "no" });
+    line(&mut text, "Tags", &spec.tags.join(", "));
+    for (name, value) in &spec.rest {
+        section(&mut text, name, value);
+    }
+    for instance in &service.instances {
+        let state = format!("{} {} {}", instance.endpoint(), instance.phase.as_str(), instance.health());
+        line(&mut text, &instance.name, &format!("{} version {} {state}", instance.id, instance.version));
+    }
+    for reason in &service.waiting_on {
+        line(&mut text, "Waiting on", reason);
+    }
+    text
+}
+
+/// A part of the spec, a line for each of its settings.
+fn section(text: &mut String, name: &str, value: &Value) {
+    let title = name[..1].to_uppercase() + &name[1..].replace('_', " ");
+    match value {
+        Value::Null => {}
+        Value::Object(parts) if parts.is_empty() => {}
+        Value::Object(parts) => {
+            text.push_str(&format!("{title}:\n"));
+            for (name, value) in parts.iter().filter(|(_, value)| !value.is_null()) {
+                line(text, &format!("  {name}"), &plain(value));
+            }
+        }
+        _ => line(text, &title, &plain(value)),
+    }
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    text.push_str(format!("{:<18} {value}", format!("{name}:")).trim_end());
+    text.push('\n');
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::{instance, service};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn pretty_shows_each_setting_on_its_line() {
+        let mut service = service(vec![instance(1, 2, "running", "passing")]);
+        service.spec.rest.insert("restart".into(), json!({"condition": "any", "max_attempts": null}));
+        service.spec.rest.insert("workdir".into(), Value::Null);
+        service.waiting_on.push("slot 2: its process to be started".into());
+        let expect = "\
+Name:              web
+Version:           2
+Replicas:          1 of 3 pass
+Command:           web
+Check:             -
+Exclusive:         no
+Tags:
+Restart:
+  condition:       any
+web.1:             id-1-2 version 2 127.0.0.1:20001 running passing
+Waiting on:        slot 2: its process to be started
+";
+        assert_eq!(pretty(&service), expect);
+    }
+}

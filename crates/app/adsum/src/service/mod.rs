@@ -1,0 +1,68 @@
+//! `adsum service`: deploy, change, scale, look at and remove services.
+
+mod create;
+mod draft;
+mod environment;
+mod flags;
+mod inspect;
+mod logs;
+mod ls;
+mod progress;
+mod ps;
+mod rm;
+mod scale;
+mod update;
+mod view;
+mod wait;
+mod why;
+
+use adsum_model::Name;
+use clap::Subcommand;
+
+use crate::client::{Client, Error, Outcome, Path};
+
+/// Deploy, change, scale and look at services
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(create::Args),
+    Update(update::Args),
+    Scale(scale::Args),
+    Ls(ls::Args),
+    Ps(ps::Args),
+    Inspect(inspect::Args),
+    Logs(logs::Args),
+    Why(why::Args),
+    Rm(rm::Args),
+}
+
+pub(crate) async fn run(args: Args, client: &Client) -> Outcome {
+    match args.command {
+        Command::Create(args) => create::run(args, client).await,
+        Command::Update(args) => update::run(args, client).await,
+        Command::Scale(args) => scale::run(args, client).await,
+        Command::Ls(args) => ls::run(args, client).await,
+        Command::Ps(args) => ps::run(args, client).await,
+        Command::Inspect(args) => inspect::run(args, client).await,
+        Command::Logs(args) => logs::run(args, client).await,
+        Command::Why(args) => why::run(args, client).await,
+        Command::Rm(args) => rm::run(args, client).await,
+    }
+}
+
+fn path(service: &Name) -> Path {
+    Path::of(&["api", "services", service.as_str()])
+}
+
+/// Says of a 404 which service there is not.
+fn missing(error: Error, service: &Name) -> Error {
+    error.when(hyper::StatusCode::NOT_FOUND, || {
+        format!("there is no service '{service}': 'adsum service ls' lists those there are")
+    })
+}

@@ -1,0 +1,60 @@
+//! `adsum service update`.
+
+use adsum_model::Name;
+use hyper::Method;
+
+use super::draft::Draft;
+use super::environment::Variable;
+use super::flags::{SpecFlags, WaitFlags};
+use super::wait;
+use crate::client::{Call, Client, Outcome};
+use crate::screen::print_line;
+use crate::usage::Usage;
+
+const EXAMPLES: &str = "Examples:
+  adsum service update web --env-add COLOR=blue --env-rm DEBUG
+  adsum service update web --health-http /healthz --health-interval 2s
+  adsum service update web -- ./web-2 --verbose
+
+What is not named stays as it is. A changed environment, directory, check or command makes a new version: its
+instances replace the others one after the other.";
+
+/// Change a service and wait until the change is through
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    service: Name,
+    /// Add or change an environment variable; KEY alone takes its value from here
+    #[arg(short, long, visible_alias = "env-add", value_name = "KEY=VALUE")]
+    env: Vec<Variable>,
+    /// Remove an environment variable
+    #[arg(long, value_name = "KEY")]
+    env_rm: Vec<String>,
+    #[command(flatten)]
+    spec: SpecFlags,
+    #[command(flatten)]
+    wait: WaitFlags,
+    /// What an instance runs from now on; a relative path is one of the current directory
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(super) async fn run(args: Args, client: &Client) -> Outcome {
+    let here = std::env::current_dir()?;
+    let mut draft = Draft::of(&args.spec, &here)?;
+    draft.remove_variables(&args.env_rm);
+    draft.add_variables(&args.env);
+    draft.command(&args.command, &here);
+    if draft.is_empty() {
+        let words =
+            format!("nothing to change in {}: 'adsum service update --help' shows what can be", args.service);
+        return Err(Usage(words).into());
+    }
+    let call = Call::new(Method::PATCH, super::path(&args.service)).json(&draft.into_patch());
+    let answer = client.send(call).await.map_err(|error| super::missing(error, &args.service))?;
+    if answer.json()?["what"] == "nothing" {
+        eprintln!("{} is as wanted already", args.service);
+    }
+    print_line(args.service.as_str())?;
+    wait::converged(client, &args.service, &args.wait).await
+}
