@@ -102,7 +102,7 @@ mod tests {
         refused("adsum service create --name web --update-order sideways -- x", "start-first");
         refused("adsum service scale web", "write it like web=3");
         refused("adsum service ls --format yaml", "[possible values: table, json]");
-        refused("adsum service logs web --instance x", "'x' is no instance id");
+        refused("adsum kv watch /a --from x", "'x' is no place in the history");
         refused("adsum lock /l", "COMMAND");
         refused("adsum lock /l --ttl 1ms -- x", "300ms is the least");
         refused("adsum status --addr https://a", "asks for TLS");

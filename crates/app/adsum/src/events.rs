@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -64,8 +64,10 @@ async fn follow(client: &Client, last: Option<String>, format: Format) -> Outcom
     let path = Path::of(&["api", "events"]).query("follow", true).query_if("after", last);
     let mut messages = Messages::new(client.stream(path).await?);
     while let Some(message) = messages.next().await? {
-        let event = serde_json::from_str(&message.data).context("the agent sent an event that is no JSON")?;
-        print_line(&line(&event, format)?)?;
+        if let Some(error) = message.compacted() {
+            bail!("the event log has a gap: {error}");
+        }
+        print_line(&line(&message.json()?, format)?)?;
     }
     bail!("the agent has closed the event log")
 }

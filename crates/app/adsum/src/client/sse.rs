@@ -3,6 +3,7 @@
 use anyhow::Context;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde_json::Value;
 
 /// No message is near this size.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -13,6 +14,18 @@ pub(crate) struct Message {
     pub(crate) event: String,
     pub(crate) id: String,
     pub(crate) data: String,
+}
+
+impl Message {
+    pub(crate) fn json(&self) -> anyhow::Result<Value> {
+        serde_json::from_str(&self.data).context("the agent sent an event that is no JSON")
+    }
+
+    /// What the last message of a stream says that cannot go on without a gap.
+    pub(crate) fn compacted(&self) -> Option<String> {
+        let error = || Some(self.json().ok()?.get("error")?.as_str()?.to_string());
+        (self.event == "compacted").then(|| error().unwrap_or_else(|| self.data.clone()))
+    }
 }
 
 /// The messages of a body, as they come.
@@ -108,5 +121,12 @@ mod tests {
             messages.extend(parser.next());
         }
         assert_eq!(messages, [message("message", "7-1", "a\nb"), message("compacted", "7-1", "{}")]);
+    }
+
+    #[test]
+    fn a_stream_that_cannot_go_on_says_why() {
+        let end = message("compacted", "", r#"{"oldest":9,"error":"begins at 9"}"#);
+        assert_eq!(end.compacted().as_deref(), Some("begins at 9"));
+        assert_eq!(message("message", "7-1", "{}").compacted(), None);
     }
 }

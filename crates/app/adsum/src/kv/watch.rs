@@ -1,10 +1,15 @@
 //! `adsum kv watch`.
+//!
+//! A watch that was cut off goes on behind the last event it has shown, so a restart of the agent leaves no gap.
 
-use anyhow::{Context, bail};
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use crate::client::{Client, Message, Messages, Outcome, Path};
 use crate::listing::{Format, FormatFlag};
+use crate::moment;
 use crate::screen::print_line;
 
 const EXAMPLES: &str = "Examples:
@@ -15,55 +20,123 @@ const EXAMPLES: &str = "Examples:
 Each line is REVISION-N EVENT KEY VALUE. No event is lost: when the history no longer reaches back to --from, the
 watch ends with an error.";
 
+/// How long the agent may be away.
+const AWAY: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// Print what happens to the keys that begin with a prefix
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     prefix: String,
-    /// Begin with the events of this revision [default: from now on]
-    #[arg(long, value_name = "REVISION")]
-    from: Option<u64>,
+    /// Begin behind this revision, or behind this event of it [default: now]
+    #[arg(long, value_name = "REVISION[-N]", value_parser = place)]
+    from: Option<String>,
     #[command(flatten)]
     listing: FormatFlag,
 }
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
-    let path = Path::of(&["api", "watch"]).query("prefix", &args.prefix).query_if("from", args.from);
-    let mut messages = Messages::new(client.stream(path).await?);
-    let mut last = String::new();
-    while let Some(message) = messages.next().await.with_context(|| after(&last))? {
-        if message.event == "compacted" {
-            bail!(compacted(&message));
+    let mut watch =
+        Watch { client, prefix: args.prefix, format: args.listing.format, last: args.from, seen: false };
+    let mut away: Option<Instant> = None;
+    loop {
+        let begun = Instant::now();
+        let cut = watch.follow().await?;
+        if begun.elapsed() > AWAY {
+            away = None;
         }
-        print_line(&line(&message, args.listing.format)?)?;
-        last = message.id;
-    }
-    bail!("{}: the agent has closed it", after(&last))
-}
-
-fn after(last: &str) -> String {
-    match last.split('-').next() {
-        None | Some("") => "the watch ended before the first event".to_string(),
-        Some(revision) => format!("the watch ended after {last} (go on with --from {revision})"),
+        if !watch.seen || away.get_or_insert_with(Instant::now).elapsed() > AWAY {
+            return Err(watch.ended(cut));
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
-fn compacted(message: &Message) -> String {
-    format!("the history does not reach back that far ({}): begin without --from", message.data)
+struct Watch<'a> {
+    client: &'a Client,
+    prefix: String,
+    format: Format,
+    /// Behind which it goes on.
+    last: Option<String>,
+    /// Whether there was an event at all.
+    seen: bool,
+}
+
+impl Watch<'_> {
+    /// Prints events until the stream is cut off, for the reason that is returned.
+    async fn follow(&mut self) -> anyhow::Result<anyhow::Error> {
+        let path = Path::of(&["api", "watch"]).query("prefix", &self.prefix);
+        let body = match self.client.stream(path.query_if("from", self.last.as_ref())).await {
+            Ok(body) => body,
+            Err(error) if error.status().is_none() => return Ok(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut messages = Messages::new(body);
+        loop {
+            match messages.next().await {
+                Ok(Some(message)) => self.tell(message)?,
+                Ok(None) => return Ok(anyhow!("the agent has closed the watch")),
+                Err(error) => return Ok(error),
+            }
+        }
+    }
+
+    fn tell(&mut self, message: Message) -> anyhow::Result<()> {
+        if let Some(error) = message.compacted() {
+            bail!("{error}: begin without --from");
+        }
+        print_line(&line(&message, self.format)?)?;
+        self.seen = true;
+        self.last = Some(message.id);
+        Ok(())
+    }
+
+    fn ended(&self, cut: anyhow::Error) -> anyhow::Error {
+        match self.last.as_ref().filter(|_| self.seen) {
+            Some(last) => cut.context(format!("the watch ended behind {last} (go on with --from {last})")),
+            None => cut,
+        }
+    }
+}
+
+fn place(text: &str) -> Result<String, String> {
+    let numbers = |text: &str| text.split('-').all(|number| number.parse::<u64>().is_ok());
+    if numbers(text) && text.split('-').count() <= 2 {
+        return Ok(text.to_string());
+    }
+    Err(format!("'{text}' is no place in the history: write it like 1042 or 1042-1"))
 }
 
 fn line(message: &Message, format: Format) -> anyhow::Result<String> {
-    let json: Value =
-        serde_json::from_str(&message.data).context("the agent sent an event that is no JSON")?;
+    let json = message.json()?;
     if format == Format::Json {
         return Ok(json.to_string());
     }
-    let text = |name: &str| json.get(name).and_then(Value::as_str);
-    let binary = text("value_base64").map(|value| format!("base64:{value}"));
-    let delta = json.get("delta").filter(|delta| !delta.is_null()).map(Value::to_string);
-    let value = text("value").map(escape).or(binary).or(delta).unwrap_or_default();
-    let key = escape(text("key").unwrap_or_default());
-    Ok(format!("{} {} {key} {value}", message.id, text("event").unwrap_or("?")).trim_end().to_string())
+    let parts = [event(&json), bytes(&json, "key"), value(&json)];
+    let parts = parts.into_iter().flatten().map(|part| format!(" {part}"));
+    Ok(message.id.clone() + &parts.collect::<String>())
+}
+
+/// `set`, or several names of one change.
+fn event(json: &Value) -> Option<String> {
+    let names = json.get("events").and_then(Value::as_array).into_iter().flatten();
+    let names: Vec<&str> = names.filter_map(Value::as_str).collect();
+    if names.is_empty() { json.get("event")?.as_str().map(str::to_string) } else { Some(names.join(",")) }
+}
+
+/// What the key has now, or what was done to it.
+fn value(json: &Value) -> Option<String> {
+    let structure = || json.get("value").or(json.get("delta")).map(Value::to_string);
+    let expires = || json.get("expires")?.as_u64().map(|moment| format!("expires {}", moment::utc(moment)));
+    bytes(json, "value").or_else(structure).or_else(expires)
+}
+
+/// Text, or else `base64:` and what it is in that.
+fn bytes(json: &Value, name: &str) -> Option<String> {
+    let text = json.get(name).and_then(Value::as_str).map(escape);
+    let binary = || json.get(format!("{name}_base64"))?.as_str().map(|base64| format!("base64:{base64}"));
+    text.or_else(binary)
 }
 
 /// An event is a line, whatever its value is.
@@ -90,14 +163,26 @@ mod tests {
     fn an_event_is_one_line_whatever_its_value_is() {
         check(r#"{"event":"set","key":"/a","value":"b c","revision":7}"#, "7-1 set /a b c");
         check(r#"{"event":"set","key":"/a","value":"b\nc\\","revision":7}"#, r"7-1 set /a b\nc\\");
-        check(r#"{"event":"set","key":"/a","value_base64":"/w==","revision":7}"#, "7-1 set /a base64:/w==");
-        check(r#"{"event":"lpush","key":"q","delta":{"push":["x"]}}"#, r#"7-1 lpush q {"push":["x"]}"#);
+        check(
+            r#"{"event":"set","key_base64":"/w==","value_base64":"/w=="}"#,
+            "7-1 set base64:/w== base64:/w==",
+        );
+        check(r#"{"event":"lpush","key":"q","value":["x"]}"#, r#"7-1 lpush q ["x"]"#);
+        check(r#"{"event":"append","key":"q","delta":{"append":"x"}}"#, r#"7-1 append q {"append":"x"}"#);
+        check(r#"{"event":"set","events":["set","expire"],"key":"/a","value":"b"}"#, "7-1 set,expire /a b");
+        check(
+            r#"{"event":"expire","key":"/a","expires":1000}"#,
+            "7-1 expire /a expires 1970-01-01T00:00:01.000Z",
+        );
         check(r#"{"event":"expired","key":"/a"}"#, "7-1 expired /a");
     }
 
     #[test]
-    fn the_end_says_where_to_go_on() {
-        assert_eq!(after("7-2"), "the watch ended after 7-2 (go on with --from 7)");
-        assert_eq!(after(""), "the watch ended before the first event");
+    fn a_place_in_the_history_is_a_revision_or_an_event_of_it() {
+        assert_eq!(place("1042"), Ok("1042".to_string()));
+        assert_eq!(place("1042-3"), Ok("1042-3".to_string()));
+        for bad in ["", "x", "1-", "-1", "1-2-3"] {
+            assert!(place(bad).is_err(), "{bad}");
+        }
     }
 }

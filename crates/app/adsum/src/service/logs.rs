@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use adsum_model::{InstanceId, Name};
+use adsum_model::Name;
 use anyhow::Context;
 use http_body_util::BodyExt;
 
@@ -24,16 +24,19 @@ pub(super) struct Args {
     /// Begin this many lines before the end
     #[arg(short = 'n', long, value_name = "N")]
     tail: Option<u64>,
-    /// Only this instance
+    /// Only this instance; the beginning of its id that the lines show is enough
     #[arg(long, value_name = "ID")]
-    instance: Option<InstanceId>,
+    instance: Option<String>,
 }
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let path = super::path(&args.service).join("logs");
     let path = path.query_if("tail", args.tail).query_if("instance", args.instance.as_ref());
     let path = path.query_if("follow", args.follow.then_some(true));
-    let mut body = client.stream(path).await.map_err(|error| super::missing(error, &args.service))?;
+    let body = client.stream(path).await;
+    // A 404 may mean the instance, which the agent says better.
+    let named = args.instance.is_some();
+    let mut body = body.map_err(|error| if named { error } else { super::missing(error, &args.service) })?;
     while let Some(frame) = body.frame().await {
         let frame = frame.context("the agent broke the log off")?;
         print_bytes(frame.data_ref().map_or(&[], |data| &data[..]))?;

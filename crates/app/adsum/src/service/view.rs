@@ -1,7 +1,7 @@
 //! Services and instances as the agent shows them: what our tables and our waiting need of them.
 
 use adsum_model::{Health, Phase};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// A line of the list of services.
@@ -26,7 +26,8 @@ pub(super) struct Summary {
 pub(crate) struct Service {
     pub(super) name: String,
     pub(super) version: u32,
-    #[serde(default)]
+    /// None when the record has gone before the last instance.
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) spec: Spec,
     #[serde(default)]
     pub(super) instances: Vec<Instance>,
@@ -116,6 +117,10 @@ pub(super) fn check(check: &Value) -> String {
     }
 }
 
+fn or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Spec, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 fn yes() -> bool {
     true
 }
@@ -159,6 +164,13 @@ pub(super) mod tests {
         assert_eq!(service.of_slot(1).unwrap().version, 2);
         assert_eq!(service.of_slot(2).unwrap().version, 1);
         assert!(service.of_slot(4).is_none());
+    }
+
+    #[test]
+    fn a_service_may_have_gone_before_its_instances() {
+        let json = json!({"name": "web", "version": 0, "spec": null, "instances": [instance(1, 2, "stopping", "draining")]});
+        let service = Service::deserialize(&json).unwrap();
+        assert_eq!((service.spec.replicas, service.instances.len()), (0, 1));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Args {
 struct Explanation {
     facts: Vec<Fact>,
     #[serde(default)]
+    waiting_on: Vec<String>,
+    #[serde(default)]
     instances: Vec<Explained>,
 }
 
@@ -73,6 +75,9 @@ fn tree(service: &str, explanation: &Explanation, screen: Screen) -> String {
             text += &line(&format!("{indent}{limb}"), fact, screen);
         }
     }
+    for reason in &explanation.waiting_on {
+        text += &format!("waiting on: {reason}\n");
+    }
     text
 }
 
@@ -108,6 +113,7 @@ mod tests {
     fn explanation() -> Explanation {
         let json = json!({
             "facts": [{"fact": "wanted", "holds": true, "detail": "3 replicas", "revision": 12}],
+            "waiting_on": ["slot 1 (abc): its tcp check to pass"],
             "instances": [{"id": "abc", "name": "web.1", "facts": [
                 {"fact": "its process runs", "holds": true, "detail": "pid 7", "revision": null},
                 {"fact": "its check passes", "holds": false, "detail": "connection refused"},
@@ -125,6 +131,7 @@ web
 └─ web.1 abc
    ├─ ✓ its process runs: pid 7
    └─ ✗ its check passes: connection refused
+waiting on: slot 1 (abc): its tcp check to pass
 ";
         assert_eq!(tree("web", &explanation(), screen), expect);
     }

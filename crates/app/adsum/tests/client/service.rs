@@ -170,8 +170,25 @@ fn an_agent_that_is_away_for_a_moment_is_asked_again() {
 
 #[test]
 fn a_watch_that_reaches_back_too_far_says_so() {
-    let server = refusing(200, "event: compacted\ndata: {\"first\":9}\n\n");
+    let server =
+        refusing(200, "event: compacted\ndata: {\"oldest\":9,\"error\":\"the history begins at 9\"}\n\n");
     let ended = adsum(&server.address, "kv watch /a --from 3");
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("does not reach back that far"), "{ended:?}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+    assert_eq!(ended.stderr, "error: the history begins at 9: begin without --from\n");
+}
+
+#[test]
+fn a_watch_that_is_cut_off_goes_on_behind_its_last_event() {
+    let server = Server::start(|number, _| match number {
+        0 => json(200, ": from 6\n\nid: 7-1\ndata: {\"event\":\"set\",\"key\":\"a\",\"value\":\"1\"}\n\n"),
+        1 => Answer::Cut,
+        2 => json(200, "id: 8-1\ndata: {\"event\":\"del\",\"key\":\"a\"}\n\n"),
+        _ => json(400, r#"{"errors":["enough"]}"#),
+    });
+    let ended = adsum(&server.address, "kv watch a");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), "7-1 set a 1\n8-1 del a\n"));
+    assert_eq!(ended.stderr, "error: enough\n");
+    let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
+    let again = "GET /api/watch?prefix=a&from=7-1";
+    assert_eq!(lines, ["GET /api/watch?prefix=a", again, again, "GET /api/watch?prefix=a&from=8-1"]);
 }
