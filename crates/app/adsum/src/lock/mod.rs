@@ -142,9 +142,18 @@ fn held(key: &str, wait: Option<Duration>, rest: Option<Duration>) -> String {
     let waited = waited.map_or(String::new(), |wait| format!(" after {}", adsum_model::print_duration(wait)));
     let rest = rest.map_or_else(
         || "without an end of its own".to_string(),
-        |rest| format!("for another {} unless it is renewed", adsum_model::print_duration(rest)),
+        |rest| format!("for another {} unless it is renewed", adsum_model::print_duration(rounded(rest))),
     );
     format!("another holds the lock on '{key}'{waited}, {rest}: wait longer with --wait")
+}
+
+/// Milliseconds are of interest in the last second only.
+fn rounded(rest: Duration) -> Duration {
+    if rest < Duration::from_secs(1) {
+        rest
+    } else {
+        Duration::from_secs(rest.as_millis().div_ceil(1000) as u64)
+    }
 }
 
 fn key(text: &str) -> Result<String, String> {
@@ -167,7 +176,7 @@ mod tests {
         let rest = Some(Duration::from_millis(12_300));
         assert_eq!(
             held("/l", Some(Duration::from_secs(10)), rest),
-            "another holds the lock on '/l' after 10s, for another 12300ms unless it is renewed: wait longer with --wait"
+            "another holds the lock on '/l' after 10s, for another 13s unless it is renewed: wait longer with --wait"
         );
         assert_eq!(
             held("/l", Some(Duration::ZERO), None),
