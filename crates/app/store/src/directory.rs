@@ -100,7 +100,7 @@ impl Directory {
                     self.inner.seen.send_replace(step.upto);
                 }
                 Err(ended) => {
-                    tracing::error!(%ended, "the directory follows no longer");
+                    tracing::debug!(%ended, "the directory follows no longer");
                     return;
                 }
             }

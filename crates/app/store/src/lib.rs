@@ -15,7 +15,7 @@
 
 mod clock;
 mod directory;
-//mod faces;
+mod faces;
 mod options;
 mod recovery;
 mod store;

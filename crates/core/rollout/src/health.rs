@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adsum_model::{Check, Health};
+use adsum_model::{Check, CheckKind, Health};
 
 /// What one probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub enum Finding {
 pub const STARTING_INTERVAL: Duration = Duration::from_millis(100);
 /// Between probes of an instance that fails: it should not stay out for longer than it has to.
 pub const FAILING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a process has to live before its mere life counts as success: one that cannot work ends at once.
+pub const LIVES: Duration = Duration::from_millis(300);
 
 /// The course of one instance's check, from the start of its process on.
 #[derive(Clone, Debug)]
@@ -34,6 +37,9 @@ impl Course {
     /// success makes passing; as many failures in a row as the check's retries make critical. Before its first
     /// success an instance is starting until its start period is over.
     pub fn observe(&mut self, check: &Check, finding: Finding, age: Duration) -> Health {
+        if check.kind == CheckKind::Process && self.health == Health::Starting && age < LIVES {
+            return Health::Starting;
+        }
         self.failures = if finding == Finding::Critical { self.failures.saturating_add(1) } else { 0 };
         self.health = match (finding, self.health) {
             (Finding::Passing, _) => Health::Passing,
@@ -90,6 +96,14 @@ mod tests {
         assert_eq!(run(Health::Passing, &[Critical, Critical, Critical], 99), Health::Critical);
         assert_eq!(run(Health::Critical, &[Passing], 99), Health::Passing);
         assert_eq!(run(Health::Passing, &[Warning], 99), Health::Warning);
+    }
+
+    #[test]
+    fn a_process_has_to_live_for_a_moment_before_its_life_counts() {
+        let check = Check { kind: CheckKind::Process, ..Check::default() };
+        let mut course = Course::from(Health::Starting);
+        assert_eq!(course.observe(&check, Finding::Passing, LIVES / 2), Health::Starting);
+        assert_eq!(course.observe(&check, Finding::Passing, LIVES), Health::Passing);
     }
 
     #[test]

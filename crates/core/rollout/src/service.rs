@@ -136,10 +136,11 @@ impl<'a> Slot<'a> {
         [&self.current, &self.old, &self.leaving].into_iter().flatten().copied()
     }
 
-    /// Nothing has to happen here before another slot may change.
+    /// Nothing has to happen here before another slot may change: one that passes is here, or one that was not yet
+    /// touched. What it replaced may still be on its way out.
     fn is_settled(&self) -> bool {
         let filled = !self.current.is_empty() || !self.old.is_empty();
-        filled && self.leaving.is_empty() && self.current.iter().all(|instance| instance.is_routable())
+        filled && self.current.iter().all(|instance| instance.is_routable())
     }
 }
 

@@ -1,11 +1,22 @@
 //! `adsum agent`: everything of one node in one process.
+//!
+//! [`Settings`] is what was asked for, from flags, environment, file and defaults; [`Node`] is what runs.
 
-use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use adsum_model::Name;
+use anyhow::Context;
+
+mod config;
+pub(crate) mod faces;
+mod node;
+mod settings;
+mod vitals;
+
+pub(crate) use faces::Faces;
+pub(crate) use node::Node;
+pub(crate) use settings::Settings;
 
 const EXAMPLES: &str = "Examples:
   adsum agent --dev
@@ -16,7 +27,7 @@ A setting is taken from its flag, else from its environment variable, else from 
 has its default.";
 
 /// Run the agent of this machine
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Keep everything in a temporary directory (or in --data-dir), and stop the instances at the end
@@ -36,29 +47,16 @@ pub(crate) struct Args {
     pub(crate) datacenter: Option<Name>,
     #[command(flatten)]
     pub(crate) faces: Faces,
+    /// Allow faces on other addresses than loopback, where there is neither TLS nor a token yet
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// Whether a write waits for the disk [default: always]
     #[arg(long, value_enum, env = "ADSUM_DURABILITY")]
     pub(crate) durability: Option<Durability>,
 }
 
-/// The addresses that the outside speaks to, of the agent and of the demonstration.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Faces {
-    /// Where Redis clients are served [default: 127.0.0.1:6379]
-    #[arg(long, value_name = "ADDRESS", env = "ADSUM_RESP_ADDR")]
-    pub(crate) resp_addr: Option<SocketAddr>,
-    /// Where HTTP clients are served [default: 127.0.0.1:8500]
-    #[arg(long, value_name = "ADDRESS", env = "ADSUM_HTTP_ADDR")]
-    pub(crate) http_addr: Option<SocketAddr>,
-    /// Where DNS is answered, over UDP and TCP [default: 127.0.0.1:8600]
-    #[arg(long, value_name = "ADDRESS", env = "ADSUM_DNS_ADDR")]
-    pub(crate) dns_addr: Option<SocketAddr>,
-    /// The ports that instances are given [default: 20000-32000]
-    #[arg(long, value_name = "FROM-TO", env = "ADSUM_PORT_RANGE", value_parser = port_range)]
-    pub(crate) port_range: Option<RangeInclusive<u16>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Durability {
     /// What was acknowledged is on disk
     Always,
@@ -66,25 +64,25 @@ pub(crate) enum Durability {
     Everysec,
 }
 
-pub(crate) fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired yet")
+/// Runs until it is told to end, or can no longer keep its word.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    log_to_stderr("info");
+    let settings = Settings::resolve(args)?;
+    runtime()?.block_on(async {
+        let node = Node::start(settings).await?;
+        node.announce();
+        node.until_told_to_end().await
+    })
 }
 
-fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
-    let range = text.split_once('-').and_then(|(from, to)| Some(from.parse().ok()?..=to.parse().ok()?));
-    let range = range.filter(|range| *range.start() > 0 && !range.is_empty());
-    range.ok_or_else(|| "write it like 20000-32000".to_string())
+/// The control runtime: one thread for the controllers, HTTP and DNS. The RESP face has its own, one per core.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be made")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_range_goes_up_from_at_least_one() {
-        assert_eq!(port_range("20000-32000"), Ok(20000..=32000));
-        for bad in ["", "20000", "32000-20000", "0-5", "1-70000", "a-b"] {
-            assert!(port_range(bad).is_err(), "{bad}");
-        }
-    }
+/// Logs go to standard error, from the level in `ADSUM_LOG` on, or from `level`.
+pub(crate) fn log_to_stderr(level: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ADSUM_LOG").unwrap_or_else(|_| level.into());
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_target(false).with_writer(std::io::stderr).init();
 }

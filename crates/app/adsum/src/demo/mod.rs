@@ -1,8 +1,17 @@
 //! `adsum demo`: a whole application, deployed by an agent of its own.
+//!
+//! The agent is the ordinary one in `--dev` mode; the application is deployed through the own API like anybody's.
+
+mod chirp;
+mod ports;
+mod spool;
 
 use std::process::ExitCode;
 
-use crate::agent::Faces;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::agent::{self, Args as AgentArgs, Faces, Node, Settings};
+use crate::client::{Address, Client};
 
 const EXAMPLES: &str = "Examples:
   adsum demo chirp
@@ -31,6 +40,33 @@ pub(crate) enum Application {
     Chirp,
 }
 
-pub(crate) fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired yet")
+/// Runs until Ctrl-C, and leaves nothing behind.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    agent::log_to_stderr("warn");
+    let Args { application: Application::Chirp, stream, keep, faces } = args;
+    let chirp = chirp::Demo::new(stream.as_deref())?;
+    let faces = ports::free(faces);
+    let settings = Settings::resolve(AgentArgs { dev: true, faces, ..AgentArgs::default() })?;
+    agent::runtime()?.block_on(async {
+        let node = Node::start(settings).await?;
+        node.announce();
+        let outcome = run_until_told_to_end(&node, chirp).await;
+        eprintln!("\nstopping every instance...");
+        let kept = node.finish(keep).await?;
+        if let Some(kept) = kept {
+            eprintln!("the data is kept in {}: 'adsum agent --data-dir {0}' goes on with it", kept.display());
+        }
+        outcome.map(|()| ExitCode::SUCCESS)
+    })
+}
+
+async fn run_until_told_to_end(node: &Node, chirp: chirp::Demo) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let client = Client::new(Address::choose(Some(node.addresses.http.to_string().parse()?))?);
+    tokio::select! {
+        outcome = chirp.run(node, &client) => outcome,
+        failed = node.store.until_failed() => Err(anyhow::anyhow!(failed)),
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
 }

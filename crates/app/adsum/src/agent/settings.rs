@@ -1,0 +1,158 @@
+//! What an agent is to be: flag before environment before file before default.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use adsum_model::Name;
+use anyhow::{Context, bail};
+
+use super::config::Config;
+use super::{Args, Durability, faces};
+
+/// What an agent is to be.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) node: Name,
+    pub(crate) datacenter: Name,
+    pub(crate) data_dir: DataDir,
+    /// The instances end with the agent.
+    pub(crate) stops_instances: bool,
+    pub(crate) durability: Durability,
+    pub(crate) resp: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) dns: SocketAddr,
+    pub(crate) ports: RangeInclusive<u16>,
+}
+
+/// Where an agent keeps everything.
+#[derive(Debug)]
+pub(crate) enum DataDir {
+    Kept(PathBuf),
+    /// Gone when the agent ends.
+    Temporary(tempfile::TempDir),
+}
+
+impl DataDir {
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            DataDir::Kept(path) => path.clone(),
+            DataDir::Temporary(dir) => dir.path().to_path_buf(),
+        }
+    }
+}
+
+impl Settings {
+    /// `args` holds flags and environment already.
+    pub(crate) fn resolve(args: Args) -> anyhow::Result<Settings> {
+        let file = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let given = args.data_dir.or(file.data_dir);
+        let range = match (args.faces.port_range, file.port_range) {
+            (Some(range), _) => range,
+            (None, Some(text)) => faces::port_range(&text)
+                .map_err(|hint| anyhow::anyhow!("port_range '{text}' in the configuration file: {hint}"))?,
+            (None, None) => 20000..=32000,
+        };
+        let settings = Settings {
+            node: args.node.or(file.node).map_or_else(host_name, Ok)?,
+            datacenter: args.datacenter.or(file.datacenter).map_or_else(|| "dc1".parse(), Ok)?,
+            data_dir: data_dir(given, args.dev)?,
+            stops_instances: args.dev,
+            durability: args.durability.or(file.durability).unwrap_or(Durability::Always),
+            resp: args.faces.resp_addr.or(file.resp_addr).unwrap_or(loopback(6379)),
+            http: args.faces.http_addr.or(file.http_addr).unwrap_or(loopback(8500)),
+            dns: args.faces.dns_addr.or(file.dns_addr).unwrap_or(loopback(8600)),
+            ports: range,
+        };
+        if !args.insecure && file.insecure != Some(true) {
+            settings.refuse_open_faces()?;
+        }
+        Ok(settings)
+    }
+
+    /// Without tokens and TLS everybody who reaches a face may do everything.
+    fn refuse_open_faces(&self) -> anyhow::Result<()> {
+        let faces = [("--resp-addr", self.resp), ("--http-addr", self.http), ("--dns-addr", self.dns)];
+        match faces.iter().find(|(_, address)| !address.ip().is_loopback()) {
+            Some((flag, address)) => bail!(
+                "{flag} {address} is reachable from other machines, and there is neither TLS nor a token yet: \
+                 use a loopback address, or pass --insecure if the network is trusted"
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+fn data_dir(given: Option<PathBuf>, dev: bool) -> anyhow::Result<DataDir> {
+    match given {
+        Some(dir) => Ok(DataDir::Kept(std::path::absolute(&dir).unwrap_or(dir))),
+        None if dev => {
+            let dir = tempfile::Builder::new().prefix("adsum-").tempdir();
+            dir.map(DataDir::Temporary).context("cannot make a temporary directory")
+        }
+        None => Ok(DataDir::Kept(default_dir()?)),
+    }
+}
+
+/// As for other daemons: the system's place for root, the person's own for others.
+fn default_dir() -> anyhow::Result<PathBuf> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok("/var/lib/adsum".into());
+    }
+    if let Some(state) = std::env::var_os("XDG_STATE_HOME") {
+        return Ok(PathBuf::from(state).join("adsum"));
+    }
+    let home = std::env::var_os("HOME").context("no place for the data: pass --data-dir, or --dev for a try")?;
+    Ok(PathBuf::from(home).join(".local/state/adsum"))
+}
+
+/// The host's name up to the first dot, if it is a name.
+fn host_name() -> anyhow::Result<Name> {
+    let name = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().to_lowercase();
+    let first = name.split('.').next().unwrap_or_default();
+    first.parse().with_context(|| format!("the host name '{name}' does not do as a node's name: pass --node NAME"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Faces;
+
+    fn args() -> Args {
+        Args { dev: true, node: Some("n1".parse().unwrap()), ..Args::default() }
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("adsum.toml");
+        std::fs::write(&file, "resp_addr = '127.0.0.1:1'\nhttp_addr = '127.0.0.1:2'\nport_range = '5-9'\n").unwrap();
+        let faces = Faces { resp_addr: Some(loopback(7)), ..Faces::default() };
+        let settings = Settings::resolve(Args { config: Some(file), faces, ..args() }).unwrap();
+        assert_eq!((settings.resp, settings.http, settings.dns), (loopback(7), loopback(2), loopback(8600)));
+        assert_eq!(settings.ports, 5..=9);
+    }
+
+    #[test]
+    fn a_file_with_a_word_nobody_knows_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("adsum.toml");
+        std::fs::write(&file, "resp_adr = '127.0.0.1:1'\n").unwrap();
+        let error = Settings::resolve(Args { config: Some(file), ..args() }).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("adsum.toml") && text.contains("resp_adr"), "{text}");
+    }
+
+    #[test]
+    fn a_face_for_everybody_has_to_be_asked_for() {
+        let open: SocketAddr = "0.0.0.0:6379".parse().unwrap();
+        let faces = Faces { resp_addr: Some(open), ..Faces::default() };
+        let error = Settings::resolve(Args { faces: faces.clone(), ..args() }).unwrap_err().to_string();
+        assert!(error.contains("--resp-addr 0.0.0.0:6379") && error.contains("--insecure"), "{error}");
+        assert!(Settings::resolve(Args { faces, insecure: true, ..args() }).is_ok());
+    }
+}
