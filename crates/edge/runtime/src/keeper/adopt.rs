@@ -29,6 +29,8 @@ impl Instances {
 
     fn adopt_one(&mut self, mut record: Record) -> io::Result<()> {
         if record.exit.is_some() {
+            // In case the keeper before was killed between the record and this.
+            self.tree(&record, None).remove();
             self.insert(Instance::exited(record));
             return Ok(());
         }

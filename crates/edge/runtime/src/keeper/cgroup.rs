@@ -37,14 +37,9 @@ impl Hierarchy {
         Cgroup { dir: self.base.join(id.as_str()) }
     }
 
-    pub(crate) fn make(&self, id: &InstanceId) -> io::Result<Cgroup> {
-        let group = self.group(id);
-        fs::create_dir_all(&group.dir)?;
-        Ok(group)
-    }
-
     /// Removes the common group, unless it still has one of an instance in it.
     pub(crate) fn remove(&self) {
+        remove_old_trials(&self.base);
         let _ = fs::remove_dir(&self.base);
     }
 }
@@ -56,6 +51,10 @@ impl Cgroup {
 
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    pub(crate) fn make(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.dir)
     }
 
     /// A process that writes `0` to this file is in the group from then on.
@@ -149,10 +148,24 @@ fn unescape(text: &str) -> PathBuf {
     escapes.iter().fold(text.to_string(), |text, (code, plain)| text.replace(code, plain)).into()
 }
 
+/// Before the pid of the keeper that tries a hierarchy.
+const TRIAL: &str = "trial-";
+
+/// Removes what keepers have left that were killed while they tried.
+fn remove_old_trials(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let keeper = name.to_str().and_then(|name| name.strip_prefix(TRIAL));
+        if keeper.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
 /// Whether groups can be made in `base`, which is made for it, and be joined and killed by us.
 fn works(base: &Path) -> bool {
-    let trial = Cgroup::at(base.join(format!("trial-{}", std::process::id())));
-    let works = fs::create_dir_all(trial.dir()).is_ok()
+    let trial = Cgroup::at(base.join(format!("{TRIAL}{}", std::process::id())));
+    let works = trial.make().is_ok()
         && trial.dir().join("cgroup.kill").exists()
         && trial.door().is_ok_and(a_child_gets_in);
     trial.remove();

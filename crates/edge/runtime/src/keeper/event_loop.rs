@@ -202,9 +202,7 @@ impl EventLoop {
     }
 
     fn end(mut self) {
-        if !self.leaving {
-            self.instances.clear();
-        }
+        self.instances.clear();
         for (connection, number) in std::mem::take(&mut self.closing) {
             if let Some(connection) = self.connection(connection) {
                 connection.say(&Word::Answer { number, answer: Answer::Done });

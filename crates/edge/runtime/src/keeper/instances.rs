@@ -71,10 +71,14 @@ impl Instances {
         let not_recorded =
             |error: io::Error| StartError::Record { program: name(), problem: error.to_string() };
         let not_spawned = |problem: String| StartError::Spawn { program: name(), problem };
-        let group = self.hierarchy.as_ref().and_then(|hierarchy| hierarchy.make(&start.id).ok());
+        let mut group = self.hierarchy.as_ref().map(|hierarchy| hierarchy.group(&start.id));
         let mut record = Record::intent(start, &self.home.boot_id);
         record.cgroup = group.as_ref().map(|group| group.dir().to_path_buf());
         record.write(&self.home).map_err(not_recorded)?;
+        if group.as_ref().is_some_and(|group| group.make().is_err()) {
+            // The machine gives no more of them: the process group has to do.
+            (group, record.cgroup) = (None, None);
+        }
 
         let pipe = self.home.pipe(&start.id);
         let output = Output::create(&pipe, log).map_err(|error| not_spawned(error.to_string()))?;
@@ -147,11 +151,11 @@ impl Instances {
     }
 
     pub(super) fn drop_files(&self, id: &InstanceId) {
-        if let Err(error) = Record::remove(&self.home, id) {
-            eprintln!("{id}: its record cannot be removed: {error}");
-        }
         if let Some(hierarchy) = &self.hierarchy {
             hierarchy.group(id).remove();
+        }
+        if let Err(error) = Record::remove(&self.home, id) {
+            eprintln!("{id}: its record cannot be removed: {error}");
         }
     }
 
@@ -200,7 +204,7 @@ impl Instances {
         !self.all.values().any(Instance::is_live)
     }
 
-    /// Gives back what the keeper has taken from the machine; for the end of a shutdown.
+    /// Gives back what the keeper has taken from the machine and no instance uses; for its end.
     pub(crate) fn clear(&self) {
         if let Some(hierarchy) = &self.hierarchy {
             hierarchy.remove();
