@@ -3,3 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod kit;
+mod talk;
+#[allow(dead_code, reason = "x")]
+mod web;

@@ -1,0 +1,32 @@
+//! The service under test (`tests/src/bin/web.rs`), deployed by the command line.
+
+use adsum_tests::{Agent, Output};
+use serde_json::Value;
+
+/// The program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_web");
+
+/// Creates a service of it with these flags, and waits until it has converged.
+#[track_caller]
+pub(crate) fn create(agent: &Agent, name: &str, flags: &[&str]) {
+    try_create(agent, name, flags).ok();
+}
+
+#[track_caller]
+pub(crate) fn try_create(agent: &Agent, name: &str, flags: &[&str]) -> Output {
+    let words = ["service", "create", "--name", name];
+    agent.adsum(&[&words[..], flags, &["--timeout", "30s", "--", PROGRAM]].concat())
+}
+
+/// The JSON of a path on the HTTP face.
+#[track_caller]
+pub(crate) fn json(agent: &Agent, path: &str) -> Value {
+    let body = agent.get(path).ok();
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("GET {path}: {error}: {body}"))
+}
+
+/// The service as the agent sees it.
+#[track_caller]
+pub(crate) fn service(agent: &Agent, name: &str) -> Value {
+    json(agent, &format!("/api/services/{name}"))
+}
