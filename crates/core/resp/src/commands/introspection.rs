@@ -42,7 +42,7 @@ fn info(call: &mut Call<'_>) -> Answer {
     for name in names {
         match call.server.commands.find(name) {
             Some(command) => describe(command, &mut call.out),
-            None => call.out.null_array(),
+            None => call.out.null(),
         }
     }
     Ok(())

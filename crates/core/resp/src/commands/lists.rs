@@ -240,7 +240,10 @@ impl Search {
     fn parse(words: &[&[u8]]) -> Result<Search, Refusal> {
         const ZERO: &str = "RANK can't be zero: use 1 to start from the first match, 2 from the second ... \
                             or use negative to start from the end of the list";
-        let not_negative = |number, says| usize::try_from(integer(number)?).map_err(|_| Refusal::Says(says));
+        let not_negative = |number, says| {
+            let number = integer(number).ok().and_then(|number| usize::try_from(number).ok());
+            number.ok_or(Refusal::Says(says))
+        };
         let mut search = Search { rank: 1, count: None, most: 0 };
         for option in words.chunks(2) {
             let [name, value] = option else { return Err(Refusal::Syntax) };

@@ -125,9 +125,19 @@ fn strlen(work: &mut Work<'_, '_>) -> Answer {
 fn getrange(work: &mut Work<'_, '_>) -> Answer {
     let (start, end) = (integer(work.args[2])?, integer(work.args[3])?);
     let value = read(work.tx, work.db, work.args[1])?.map_or(&[][..], |value| value.as_slice());
-    let range = super::lists::range(start, end, value.len());
-    work.out.bulk(&value[range]);
+    work.out.bulk(part(value, start, end));
     Ok(())
+}
+
+/// The bytes from `start` to `end` inclusive, which count from the end when negative. An end before the first byte is
+/// the first byte, as in Redis: unlike a range of a list, which is empty then.
+fn part(value: &[u8], start: i64, end: i64) -> &[u8] {
+    let from_end = |at: i64| if at < 0 { at.saturating_add(value.len() as i64).max(0) } else { at };
+    if start < 0 && end < 0 && start > end {
+        return &[];
+    }
+    let (start, end) = (from_end(start) as usize, from_end(end).saturating_add(1) as usize);
+    value.get(start..end.min(value.len())).unwrap_or_default()
 }
 
 fn setrange(work: &mut Work<'_, '_>) -> Answer {

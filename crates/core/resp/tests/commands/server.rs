@@ -29,7 +29,7 @@ fn commands_are_described() {
     check(
         "
         COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *0 *0 *0 *0
-        COMMAND INFO nope -> *1 *-1
+        COMMAND INFO nope -> *1 $-1
         COMMAND GETKEYS MSET a 1 b 2 -> *2 $1 a $1 b
         COMMAND GETKEYS LMPOP 2 a b LEFT -> *2 $1 a $1 b
         COMMAND GETKEYS BLPOP a b 0 -> *2 $1 a $1 b
