@@ -3,6 +3,8 @@
 // Each test file uses its part of this.
 #![allow(dead_code, unreachable_pub)]
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,10 +40,18 @@ impl RedisServer {
 
     fn wait_until_up(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.directory.path().join("redis.sock").exists() {
+        while self.ping().is_none_or(|answer| !answer.starts_with("+PONG")) {
             assert!(Instant::now() < deadline, "redis-server did not start");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    fn ping(&self) -> Option<String> {
+        let mut socket = UnixStream::connect(self.directory.path().join("redis.sock")).ok()?;
+        socket.write_all(b"PING\r\n").ok()?;
+        let mut answer = String::new();
+        BufReader::new(socket).read_line(&mut answer).ok()?;
+        Some(answer)
     }
 
     fn stop(&mut self) {
