@@ -1,0 +1,14 @@
+//! Consul's API, under `/v1`, as its clients know it: paths, parameters, shapes, headers and error texts of Consul.
+//!
+//! Services are registered by Adsum itself, so what registers and checks them there is not here. A node is always well:
+//! its death is seen by its own instances.
+
+mod answer;
+mod entry;
+mod question;
+
+pub(crate) mod agent;
+pub(crate) mod catalog;
+pub(crate) mod health;
+pub(crate) mod kv;
+pub(crate) mod status;

@@ -1,0 +1,69 @@
+//! What all reads take: blocking, consistency, data centre, looks.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::answer::Refusal;
+use crate::ApiState;
+use crate::blocking::Blocking;
+use crate::query::Query;
+
+/// `?index&wait`, `?stale`, `?consistent`, `?dc`, `?pretty`, and the rest of the query.
+pub(crate) struct Question {
+    pub(crate) blocking: Blocking,
+    /// Take the view as it stands.
+    pub(crate) stale: bool,
+    consistent: bool,
+    pub(crate) pretty: bool,
+    pub(crate) query: Query,
+}
+
+impl FromRequestParts<ApiState> for Question {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Question, Refusal> {
+        let Ok(query) = Query::from_request_parts(parts, state).await;
+        let blocking = Blocking::of(&query)?;
+        let (stale, consistent) = (query.asks("stale"), query.asks("consistent"));
+        if stale && consistent {
+            return Err(Refusal::bad("Cannot specify ?stale with ?consistent, conflicting semantics."));
+        }
+        check_datacenter(&query, &state.about.datacenter)?;
+        if let Some(filter) = query.text("filter") {
+            let text =
+                format!("filter '{filter}' is not understood: leave it out and choose from the answer");
+            return Err(Refusal::bad(text));
+        }
+        Ok(Question { blocking, stale, consistent, pretty: query.asks("pretty"), query })
+    }
+}
+
+pub(crate) fn check_datacenter(query: &Query, own: &str) -> Result<(), Refusal> {
+    match query.text("dc") {
+        Some(other) if other != own => Err(Refusal::failed("No path to datacenter")),
+        _ => Ok(()),
+    }
+}
+
+impl Question {
+    pub(crate) fn consistency(&self) -> &'static str {
+        match (self.stale, self.consistent) {
+            (true, _) => "stale",
+            (false, true) => "consistent",
+            (false, false) => "leader",
+        }
+    }
+
+    /// Whether a node is meant. Ours carry no metadata of their own.
+    pub(crate) fn takes_nodes(&self) -> bool {
+        self.query.all("node-meta").iter().all(|pair| pair.is_empty())
+    }
+
+    /// Whether something with these tags is meant; several are wanted together.
+    pub(crate) fn takes_tags(&self, tags: &[String]) -> bool {
+        self.query
+            .all("tag")
+            .iter()
+            .all(|tag| tag.is_empty() || tags.iter().any(|own| own.eq_ignore_ascii_case(tag)))
+    }
+}

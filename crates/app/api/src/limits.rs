@@ -1,0 +1,34 @@
+//! What a client can grow has its bound here.
+
+use std::time::Duration;
+
+/// Bytes of a request's head.
+pub const HEADER: usize = 32 * 1024;
+/// How long a client may take for a request's head, and how long a connection may be idle.
+pub const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a body for the own API.
+pub const BODY: usize = 1024 * 1024;
+/// Bytes of a value put through `/v1/kv`, as Consul has it.
+pub const KV_VALUE: usize = 512 * 1024;
+/// Bytes beyond a limit that are read and thrown away, so that the client gets to read the refusal.
+pub const DRAINED: usize = 8 * 1024 * 1024;
+/// How long a client may take for a body.
+pub const BODY_TIME: Duration = Duration::from_secs(60);
+/// Connections at a time.
+pub const CONNECTIONS: usize = 10_000;
+/// How long requests in flight may take when the face closes.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a blocking query waits unless it says.
+pub const WAIT: Duration = Duration::from_secs(300);
+/// How long a blocking query waits at most.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// Between two signs of life of a stream that has nothing to tell.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Characters of a client token (`Idempotency-Key`).
+pub const TOKEN: usize = 255;
+/// Lines of the past that a log is asked for.
+pub const LOG_LINES: usize = 10_000;
+/// Entries of the event log in one answer.
+pub const EVENTS: usize = 1000;

@@ -1,0 +1,27 @@
+//! Adsum's own API, under `/api`: what the command line and delivery pipelines use. `openapi.json` documents it.
+//!
+//! Answers are JSON; a refusal is `{"errors": ["..."]}` with all that is wrong. Every write takes an `Idempotency-Key`.
+
+mod answer;
+mod draft;
+mod event;
+mod instance;
+mod patch;
+mod service;
+mod sse;
+mod token;
+mod write;
+
+pub(crate) mod events;
+pub(crate) mod instances;
+pub(crate) mod logs;
+pub(crate) mod nodes;
+pub(crate) mod openapi;
+pub(crate) mod scale;
+pub(crate) mod services;
+pub(crate) mod status;
+pub(crate) mod watch;
+pub(crate) mod why;
+pub(crate) mod wish;
+
+pub(crate) use answer::Refusal;

@@ -1,0 +1,76 @@
+//! The JSON of an instance.
+
+use adsum_model::Instance;
+use serde::Serialize;
+
+/// All there is to say of it, as the service it belongs to lists it.
+#[derive(Serialize)]
+pub(crate) struct Full<'a> {
+    id: &'a str,
+    /// `web.1`.
+    name: String,
+    slot: u32,
+    version: u32,
+    node: &'a str,
+    address: String,
+    port: u16,
+    phase: &'static str,
+    health: &'static str,
+    pid: Option<u32>,
+    restarts: u32,
+    reason: Option<&'a str>,
+    /// Unix milliseconds, both.
+    created: u64,
+    changed: u64,
+}
+
+/// What a client needs to reach it.
+#[derive(Serialize)]
+pub(crate) struct Brief<'a> {
+    id: &'a str,
+    service: &'a str,
+    slot: u32,
+    version: u32,
+    node: &'a str,
+    address: String,
+    port: u16,
+    health: &'static str,
+    phase: &'static str,
+}
+
+impl<'a> Full<'a> {
+    pub(crate) fn of(instance: &'a Instance) -> Full<'a> {
+        Full {
+            id: instance.id.as_str(),
+            name: instance.title(),
+            slot: instance.slot,
+            version: instance.version,
+            node: instance.node.as_str(),
+            address: instance.endpoint.ip().to_string(),
+            port: instance.endpoint.port(),
+            phase: instance.phase.as_str(),
+            health: instance.health.as_str(),
+            pid: instance.process.as_ref().map(|process| process.pid),
+            restarts: instance.restarts,
+            reason: instance.reason.as_deref(),
+            created: instance.created,
+            changed: instance.changed,
+        }
+    }
+}
+
+impl<'a> Brief<'a> {
+    pub(crate) fn of(instance: &'a Instance) -> Brief<'a> {
+        Brief {
+            id: instance.id.as_str(),
+            service: instance.service.as_str(),
+            slot: instance.slot,
+            version: instance.version,
+            node: instance.node.as_str(),
+            address: instance.endpoint.ip().to_string(),
+            port: instance.endpoint.port(),
+            health: instance.health.as_str(),
+            phase: instance.phase.as_str(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The JSON of a service: as it stands in a list, as a whole, and as the subject of a write.
+
+use adsum_catalog::ServiceState;
+use adsum_model::{Name, Revision, Service};
+use adsum_rollout::desire::{Novelty, Taken};
+use adsum_rollout::service::{Plan, Situation, Step, plan};
+use adsum_stack::Draft;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::draft;
+use super::instance::Full;
+use crate::ApiState;
+
+/// One of a list.
+#[derive(Serialize)]
+pub(crate) struct Summary<'a> {
+    name: &'a str,
+    version: u32,
+    /// Wanted.
+    replicas: u32,
+    /// Found by name, getting traffic.
+    passing: usize,
+    /// Not over.
+    instances: usize,
+    exclusive: bool,
+    command: &'a [String],
+    check: &'static str,
+    tags: &'a [String],
+    removed: bool,
+    converged: bool,
+}
+
+/// All there is to say of it.
+#[derive(Serialize)]
+pub(crate) struct Whole<'a> {
+    name: &'a str,
+    version: u32,
+    /// The form in which a service is put; none when the record has gone before the last instance.
+    spec: Option<Value>,
+    removed: bool,
+    /// Unix milliseconds.
+    created: Option<u64>,
+    instances: Vec<Full<'a>>,
+    converged: bool,
+    waiting_on: Vec<String>,
+    /// What the controllers are about to do.
+    steps: Vec<String>,
+    index: u64,
+}
+
+/// The answer to a write.
+#[derive(Serialize)]
+pub(crate) struct Written {
+    service: Wanted,
+    what: &'static str,
+    /// Of the write; the index of the service is not less once it is done.
+    revision: u64,
+}
+
+#[derive(Serialize)]
+struct Wanted {
+    name: Name,
+    version: u32,
+    spec: Value,
+    removed: bool,
+}
+
+/// What the controllers make of a service as it is.
+pub(crate) fn plan_of(state: &ApiState, name: &Name, service: &ServiceState) -> Plan {
+    let asked = state.store.directory().was_asked(name);
+    plan(&Situation { state: service, asked, tick: state.store.now().tick })
+}
+
+/// Nothing to do and nothing to wait for.
+fn is_converged(plan: &Plan) -> bool {
+    plan.steps.is_empty() && plan.waiting_on.is_empty()
+}
+
+impl<'a> Summary<'a> {
+    pub(crate) fn of(name: &'a Name, state: &'a ServiceState, plan: &Plan) -> Summary<'a> {
+        let service = state.service.as_ref();
+        Summary {
+            name: name.as_str(),
+            version: service.map_or(0, |service| service.version),
+            replicas: service.map_or(0, |service| service.spec.replicas),
+            passing: state.routable().count(),
+            instances: state.live().count(),
+            exclusive: service.is_some_and(|service| service.spec.exclusive),
+            command: service.map_or(&[], |service| &service.spec.task.command),
+            check: service.map_or("", |service| service.spec.check.kind.as_str()),
+            tags: service.map_or(&[], |service| &service.spec.tags),
+            removed: service.is_none_or(|service| service.removed),
+            converged: is_converged(plan),
+        }
+    }
+}
+
+impl<'a> Whole<'a> {
+    pub(crate) fn of(name: &'a Name, state: &'a ServiceState, plan: &Plan, index: Revision) -> Whole<'a> {
+        let service = state.service.as_ref();
+        Whole {
+            name: name.as_str(),
+            version: service.map_or(0, |service| service.version),
+            spec: service.map(|service| draft::write(&Draft::of(&service.spec))),
+            removed: service.is_none_or(|service| service.removed),
+            created: service.map(|service| service.created),
+            instances: state.instances.iter().map(|instance| Full::of(instance)).collect(),
+            converged: is_converged(plan),
+            waiting_on: plan.waiting_on.iter().map(ToString::to_string).collect(),
+            steps: plan.steps.iter().map(step).collect(),
+            index: index.0,
+        }
+    }
+}
+
+impl Written {
+    pub(crate) fn of(taken: Taken, revision: Revision) -> Written {
+        let Taken { service, what } = taken;
+        let Service { spec, version, removed, .. } = service;
+        let draft = draft::write(&Draft::of(&spec));
+        Written {
+            service: Wanted { name: spec.name, version, spec: draft, removed },
+            what: novelty(what),
+            revision: revision.0,
+        }
+    }
+}
+
+pub(crate) fn novelty(what: Novelty) -> &'static str {
+    match what {
+        Novelty::Created => "created",
+        Novelty::NewVersion => "new-version",
+        Novelty::Changed => "changed",
+        Novelty::Nothing => "nothing",
+    }
+}
+
+fn step(step: &Step) -> String {
+    match step {
+        Step::Create { slot, version } => format!("slot {slot}: create an instance of version {version}"),
+        Step::Drain(id) => format!("take {id} out of routing"),
+        Step::Stop(id) => format!("end the process of {id}"),
+        Step::Forget(id) => format!("forget {id}, which is over"),
+        Step::RemoveService => "remove the service's record".to_string(),
+    }
+}

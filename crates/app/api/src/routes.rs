@@ -1,0 +1,153 @@
+//! All paths, each with its methods and what answers there.
+
+use axum::Router;
+use axum::body::Body;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter};
+use hyper::Request;
+
+use crate::{ApiState, consul, entrance, own};
+
+#[derive(Default)]
+struct Routes(Vec<Route>);
+
+/// A path with its methods.
+struct Route {
+    path: &'static str,
+    methods: Vec<&'static str>,
+    router: MethodRouter<ApiState>,
+}
+
+impl Routes {
+    fn on<H, T>(mut self, method: &'static str, path: &'static str, handler: H) -> Routes
+    where
+        H: Handler<T, ApiState>,
+        T: 'static,
+    {
+        let filter = match method {
+            "PUT" => MethodFilter::PUT,
+            "POST" => MethodFilter::POST,
+            "PATCH" => MethodFilter::PATCH,
+            "DELETE" => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        };
+        // Those of one path stand together.
+        let mut route = self.0.pop_if(|route| route.path == path).unwrap_or_else(|| Route::new(path));
+        route.methods.push(method);
+        route.router = route.router.on(filter, handler);
+        self.0.push(route);
+        self
+    }
+}
+
+impl Route {
+    fn new(path: &'static str) -> Route {
+        Route { path, methods: Vec::new(), router: MethodRouter::new() }
+    }
+
+    /// With an answer for all other methods.
+    fn closed(self) -> MethodRouter<ApiState> {
+        let methods = self.methods;
+        self.router.fallback(async move |request: Request<Body>| entrance::wrong_method(&request, &methods))
+    }
+}
+
+/// The whole face, without its sockets.
+pub fn router(state: ApiState) -> Router {
+    let routes = consul_routes(own_routes(Routes::default()));
+    let router = routes.0.into_iter().fold(Router::new(), |router, route| {
+        let path = route.path;
+        router.route(path, route.closed())
+    });
+    let router = router.fallback(entrance::nothing_here);
+    router.layer(from_fn_with_state(state.clone(), entrance::enter)).with_state(state)
+}
+
+fn own_routes(routes: Routes) -> Routes {
+    routes
+        .on("GET", "/api/openapi.json", own::openapi::get)
+        .on("GET", "/api/status", own::status::get)
+        .on("GET", "/api/services", own::services::list)
+        .on("GET", "/api/services/{name}", own::services::get)
+        .on("PUT", "/api/services/{name}", own::wish::put)
+        .on("PATCH", "/api/services/{name}", own::wish::patch)
+        .on("DELETE", "/api/services/{name}", own::wish::delete)
+        .on("POST", "/api/services/{name}/scale", own::scale::one)
+        .on("GET", "/api/services/{name}/why", own::why::get)
+        .on("GET", "/api/services/{name}/logs", own::logs::get)
+        .on("POST", "/api/scale", own::scale::several)
+        .on("GET", "/api/instances", own::instances::list)
+        .on("GET", "/api/nodes", own::nodes::list)
+        .on("GET", "/api/events", own::events::get)
+        .on("GET", "/api/watch", own::watch::get)
+}
+
+fn consul_routes(routes: Routes) -> Routes {
+    routes
+        .on("GET", "/v1/status/leader", consul::status::leader)
+        .on("GET", "/v1/status/peers", consul::status::peers)
+        .on("GET", "/v1/agent/self", consul::agent::get)
+        .on("GET", "/v1/catalog/datacenters", consul::catalog::datacenters)
+        .on("GET", "/v1/catalog/nodes", consul::catalog::nodes)
+        .on("GET", "/v1/catalog/services", consul::catalog::services)
+        .on("GET", "/v1/catalog/service/", consul::catalog::no_name)
+        .on("GET", "/v1/catalog/service/{name}", consul::catalog::service)
+        .on("GET", "/v1/health/service/", consul::catalog::no_name)
+        .on("GET", "/v1/health/service/{name}", consul::health::service)
+        .on("GET", "/v1/kv/", consul::kv::get)
+        .on("PUT", "/v1/kv/", consul::kv::put)
+        .on("DELETE", "/v1/kv/", consul::kv::delete)
+        .on("GET", "/v1/kv/{*key}", consul::kv::get)
+        .on("PUT", "/v1/kv/{*key}", consul::kv::put)
+        .on("DELETE", "/v1/kv/{*key}", consul::kv::delete)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_documentation_and_the_routes_are_the_same() {
+        let mut routes = BTreeSet::new();
+        for route in own_routes(Routes::default()).0 {
+            routes.extend(
+                route.methods.iter().map(|method| format!("{} {}", method.to_lowercase(), route.path)),
+            );
+        }
+        let documented: Value = serde_json::from_str(own::openapi::DOCUMENT).unwrap();
+        let mut listed = BTreeSet::new();
+        for (path, methods) in documented["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap().keys().filter(|key| *key != "parameters");
+            listed.extend(methods.map(|method| format!("{method} {path}")));
+        }
+        assert_eq!(listed, routes);
+    }
+
+    #[test]
+    fn every_reference_of_the_documentation_leads_somewhere() {
+        let document: Value = serde_json::from_str(own::openapi::DOCUMENT).unwrap();
+        let mut references = Vec::new();
+        collect_references(&document, &mut references);
+        assert!(references.len() > 20);
+        for reference in references {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    fn collect_references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                found.extend(object.get("$ref").and_then(Value::as_str).map(str::to_string));
+                object.values().for_each(|value| collect_references(value, found));
+            }
+            Value::Array(list) => list.iter().for_each(|value| collect_references(value, found)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Consul's endpoints, compared with what Consul answers.
+
+use adsum_model::{Health, Phase};
+use serde_json::{Value, json};
+
+use crate::face::{Answer, Face, instance};
+
+#[track_caller]
+fn check_headers(answer: &Answer, consistency: Option<&str>) {
+    assert!(answer.index() >= 1);
+    assert_eq!(answer.header("x-consul-knownleader"), Some("true"));
+    assert_eq!(answer.header("x-consul-lastcontact"), Some("0"));
+    assert_eq!(answer.header("x-consul-query-backend"), Some("blocking-query"));
+    assert_eq!(answer.header("x-consul-effective-consistency"), consistency);
+    assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+}
+
+#[tokio::test]
+async fn the_agent_says_who_leads_and_who_it_is() {
+    let face = Face::new().await;
+    let leader = face.get("/v1/status/leader").await;
+    assert_eq!(
+        (leader.text(), leader.header("content-type")),
+        ("\"127.0.0.1:8500\"", Some("application/json"))
+    );
+    assert_eq!(face.get("/v1/status/peers").await.json(), json!(["127.0.0.1:8500"]));
+    let own = face.get("/v1/agent/self").await.json();
+    assert_eq!(own["Config"]["Datacenter"], "dc1");
+    assert_eq!(own["Config"]["NodeName"], "node1");
+    assert_eq!(own["Member"]["Status"], 1);
+    assert_eq!(own["Config"]["NodeID"].as_str().unwrap().len(), 36);
+    assert_eq!(face.get("/v1/catalog/datacenters").await.json(), json!(["dc1"]));
+    assert_eq!(face.get("/v1/status/leader?dc=nowhere").await.text(), "No path to datacenter");
+}
+
+#[tokio::test]
+async fn the_health_of_a_service_has_the_shape_that_clients_know() {
+    let face = Face::new().await;
+    let instance = face.deploy("web").await;
+    let answer = face.get("/v1/health/service/web").await;
+    check_headers(&answer, Some("leader"));
+    let id = instance.id.as_str();
+    let mut entries = answer.json();
+    let node_id = entries[0]["Node"]["ID"].take();
+    assert_eq!(node_id, face.get("/v1/agent/self").await.json()["Config"]["NodeID"]);
+    let index = answer.index();
+    let addresses = json!({"Address": "127.0.0.1", "Port": 20001});
+    let expect = json!([{
+        "Node": {"ID": null, "Node": "node1", "Address": "127.0.0.1", "Datacenter": "dc1",
+            "TaggedAddresses": {"lan": "127.0.0.1", "lan_ipv4": "127.0.0.1", "wan": "127.0.0.1", "wan_ipv4": "127.0.0.1"},
+            "Meta": {"consul-network-segment": ""}, "CreateIndex": 1, "ModifyIndex": 1},
+        "Service": {"ID": id, "Service": "web", "Tags": ["v1", "primary"], "Address": "127.0.0.1",
+            "TaggedAddresses": {"lan_ipv4": addresses, "wan_ipv4": addresses},
+            "Meta": {"slot": "1", "version": "1"}, "Port": 20001, "Weights": {"Passing": 1, "Warning": 1},
+            "EnableTagOverride": false, "Proxy": {"Mode": "", "MeshGateway": {}, "Expose": {}}, "Connect": {},
+            "CreateIndex": index, "ModifyIndex": index},
+        "Checks": [
+            {"Node": "node1", "CheckID": "serfHealth", "Name": "Serf Health Status", "Status": "passing", "Notes": "",
+                "Output": "Agent alive and reachable", "ServiceID": "", "ServiceName": "", "ServiceTags": [], "Type": "",
+                "Interval": "", "Timeout": "", "ExposedPort": 0, "Definition": {}, "CreateIndex": 1, "ModifyIndex": 1},
+            {"Node": "node1", "CheckID": format!("service:{id}"), "Name": "Service 'web' check", "Status": "passing",
+                "Notes": "", "Output": "running, passing", "ServiceID": id, "ServiceName": "web",
+                "ServiceTags": ["v1", "primary"], "Type": "tcp", "Interval": "10s", "Timeout": "5s", "ExposedPort": 0,
+                "Definition": {}, "CreateIndex": index, "ModifyIndex": index},
+        ],
+    }]);
+    assert_eq!(entries, expect);
+}
+
+#[tokio::test]
+async fn only_what_is_asked_for_is_listed() {
+    let face = Face::new().await;
+    face.deploy("web").await;
+    let mut starting = instance(2, "web", 2);
+    starting.health = Health::Starting;
+    face.put(starting).await;
+    let mut over = instance(3, "web", 3);
+    over.phase = Phase::Stopped;
+    face.put(over).await;
+    let count = async |query: &str| {
+        face.get(&format!("/v1/health/service/web{query}")).await.json().as_array().unwrap().len()
+    };
+    assert_eq!(count("").await, 2);
+    assert_eq!(count("?passing").await, 1);
+    assert_eq!(count("?passing=true").await, 1);
+    assert_eq!(count("?passing=false").await, 2);
+    assert_eq!(count("?tag=v1&tag=primary").await, 2);
+    assert_eq!(count("?tag=v1&tag=none").await, 0);
+    assert_eq!(count("?node-meta=a:b").await, 0);
+    assert_eq!(count("?dc=dc1&near=_agent").await, 2);
+    let critical = face.get("/v1/health/service/web").await.json();
+    assert_eq!(critical[1]["Checks"][1]["Status"], "critical");
+}
+
+#[tokio::test]
+async fn an_unknown_service_is_an_empty_list() {
+    let face = Face::new().await;
+    for path in ["/v1/health/service/none", "/v1/catalog/service/none", "/v1/health/service/No_Name"] {
+        let answer = face.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (200, "[]"), "{path}");
+        check_headers(&answer, Some("leader"));
+    }
+    let missing = face.get("/v1/health/service/").await;
+    assert_eq!((missing.status.as_u16(), missing.text()), (400, "Missing service name"));
+}
+
+#[tokio::test]
+async fn the_catalog_has_services_with_their_tags_instances_and_nodes() {
+    let face = Face::new().await;
+    let instance = face.deploy("web").await;
+    let services = face.get("/v1/catalog/services").await;
+    check_headers(&services, Some("leader"));
+    assert_eq!(services.json(), json!({"web": ["primary", "v1"]}));
+    let registered = face.get("/v1/catalog/service/web?tag=v1").await.json();
+    let entry = registered[0].as_object().unwrap();
+    assert_eq!(entry["ServiceID"], instance.id.as_str());
+    assert_eq!((&entry["ServiceAddress"], &entry["ServicePort"]), (&json!("127.0.0.1"), &json!(20001)));
+    let keys: Vec<&str> = entry.keys().map(String::as_str).collect();
+    for key in [
+        "ID",
+        "Node",
+        "Address",
+        "Datacenter",
+        "TaggedAddresses",
+        "NodeMeta",
+        "ServiceKind",
+        "ServiceName",
+        "ServiceTags",
+        "ServiceTaggedAddresses",
+        "ServiceWeights",
+        "ServiceMeta",
+        "ServiceSocketPath",
+        "ServiceEnableTagOverride",
+        "ServiceProxy",
+        "ServiceConnect",
+        "CreateIndex",
+        "ModifyIndex",
+    ] {
+        assert!(keys.contains(&key), "{key} in {keys:?}");
+    }
+    let nodes = face.get("/v1/catalog/nodes").await;
+    check_headers(&nodes, Some("leader"));
+    assert_eq!(nodes.json()[0]["Node"], "node1");
+}
+
+#[tokio::test]
+async fn consistency_is_as_asked_for_and_contradictions_are_refused() {
+    let face = Face::new().await;
+    check_headers(&face.get("/v1/health/service/web?stale").await, Some("stale"));
+    check_headers(&face.get("/v1/health/service/web?consistent").await, Some("consistent"));
+    let refused = async |query: &str| {
+        let answer = face.get(&format!("/v1/health/service/web?{query}")).await;
+        (answer.status.as_u16(), answer.text().to_string())
+    };
+    let both = "Cannot specify ?stale with ?consistent, conflicting semantics.";
+    assert_eq!(refused("stale&consistent").await, (400, both.to_string()));
+    assert_eq!(refused("index=abc").await, (400, "Invalid index".to_string()));
+    assert_eq!(refused("index=1&wait=abc").await, (400, "Invalid wait time".to_string()));
+    assert_eq!(refused("dc=nowhere").await, (500, "No path to datacenter".to_string()));
+    assert_eq!(refused("filter=Service.Port==1").await.0, 400);
+}
+
+#[tokio::test]
+async fn pretty_is_indented_by_four() {
+    let face = Face::new().await;
+    assert_eq!(face.get("/v1/status/peers?pretty").await.text(), "[\n    \"127.0.0.1:8500\"\n]\n");
+}
+
+#[tokio::test]
+async fn whoever_got_an_address_is_remembered_for_the_drain() {
+    let face = Face::new().await;
+    let asked = |name: &str| face.store.directory().was_asked(&name.parse().unwrap());
+    for (name, path) in [
+        ("web", "/v1/health/service/web?passing"),
+        ("api", "/v1/catalog/service/api"),
+        ("chirp-user-a", "/api/instances?prefix=chirp-user-"),
+    ] {
+        face.deploy(name).await;
+        assert!(!asked(name));
+        assert_ne!(face.get(path).await.json(), Value::Array(vec![]));
+        assert!(asked(name), "{name}");
+    }
+    face.get("/v1/health/service/none").await;
+    assert!(!asked("none"));
+}

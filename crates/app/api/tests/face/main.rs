@@ -1,0 +1,15 @@
+//! The face as its clients see it, on a real store: requests in, answers out, without sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod blocking;
+mod consul;
+mod events;
+mod face;
+mod guard;
+mod kv;
+mod logs;
+mod services;
+mod watch;
+mod why;
+mod writes;

@@ -1,0 +1,28 @@
+//! What people write about a service makes a spec, with every problem found, not only the first.
+//!
+//! A [`Draft`] is what was written: everything optional, and text where people write text. [`spec`] makes the whole
+//! wish of it or says all that is wrong. [`Draft::of`] writes a spec down again, so that an update is the draft of what
+//! is, with something changed, read as a whole.
+//!
+//! Not here: the formats that drafts are read from (flags are the binary's, JSON is `api`'s), what is on the machine
+//! (whether the program exists is found out when it is started), and what follows from a spec (`rollout`).
+//!
+//! Invariants:
+//! - A spec's draft reads back as that spec.
+//! - A spec that was read can be stored, started and answered for: nothing of it is out of its range.
+
+mod bound;
+mod check;
+mod draft;
+mod duration;
+mod lifecycle;
+mod problem;
+mod signal;
+mod spec;
+mod tag;
+mod task;
+
+pub use bound::{ENTRIES, REPLICAS, TAGS};
+pub use draft::{CheckDraft, Draft, RestartDraft, StopDraft, UpdateDraft};
+pub use problem::Problem;
+pub use spec::spec;

@@ -1,0 +1,204 @@
+//! Drafts, good and bad.
+
+use std::time::Duration;
+
+use adsum_model::{CheckKind, Order, RestartCondition};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{CheckDraft, RestartDraft, StopDraft, UpdateDraft};
+
+fn strings(texts: &[&str]) -> Option<Vec<String>> {
+    Some(texts.iter().map(|text| text.to_string()).collect())
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_string())
+}
+
+fn draft() -> Draft {
+    Draft { command: strings(&["serve"]), ..Draft::default() }
+}
+
+#[track_caller]
+fn check(name: &str, draft: Draft, expect: &[&str]) {
+    let problems = spec(name, &draft).expect_err("it is wrong");
+    let found: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn a_command_is_enough() {
+    let expect = Spec::new("web".parse().unwrap(), vec!["serve".into()]);
+    assert_eq!(spec("web", &draft()), Ok(expect));
+}
+
+#[test]
+fn everything_that_was_written_is_in_the_spec() {
+    let draft = Draft {
+        replicas: Some(3),
+        env: Some([("A".to_string(), "1".to_string())].into()),
+        workdir: text("/srv"),
+        check: CheckDraft { path: text("/healthz"), interval: text("1.5s"), ..CheckDraft::default() },
+        restart: RestartDraft {
+            condition: text("on-failure"),
+            delay: text("1m"),
+            max_attempts: Some(5),
+            ..RestartDraft::default()
+        },
+        stop: StopDraft { signal: text("int"), grace: text("0") },
+        update: UpdateDraft { parallelism: Some(0), order: text("stop-first"), ..UpdateDraft::default() },
+        exclusive: Some(true),
+        tags: strings(&["v1", "traefik.enable=true"]),
+        ..draft()
+    };
+    let spec = spec("web", &draft).unwrap();
+    assert_eq!((spec.replicas, spec.exclusive, spec.tags.len()), (3, true, 2));
+    assert_eq!(spec.check.kind, CheckKind::Http { path: "/healthz".into() });
+    assert_eq!(spec.check.interval, Duration::from_millis(1500));
+    assert_eq!(spec.restart.condition, RestartCondition::OnFailure);
+    assert_eq!((spec.restart.max_delay, spec.restart.max_attempts), (Duration::from_secs(60), Some(5)));
+    assert_eq!((spec.stop.signal.as_str(), spec.stop.grace), ("SIGINT", Duration::ZERO));
+    assert_eq!((spec.update.parallelism, spec.update.order), (0, Order::StopFirst));
+}
+
+#[test]
+fn three_mistakes_are_three_problems() {
+    let check_draft = CheckDraft { kind: text("htp"), ..CheckDraft::default() };
+    check(
+        "We_b",
+        Draft { replicas: Some(-1), command: None, check: check_draft, ..Draft::default() },
+        &[
+            "name: 'We_b' has 'W': use a-z, 0-9 and '-' only",
+            "replicas: '-1' is out of range: give 0 to 10000",
+            "command: '' names no program: give a program and its arguments as a list",
+            "check.kind: 'htp' is unknown: give one of http, tcp, command, process",
+        ],
+    );
+}
+
+#[test]
+fn an_environment_has_proper_names_and_none_of_ours() {
+    let names = ["", "A=B", "ADSUM_NODE", "PORT", "GOOD"];
+    let env = names.iter().map(|name| (name.to_string(), "x\0".to_string())).collect();
+    let problems = spec("web", &Draft { env: Some(env), ..draft() }).unwrap_err();
+    let of = |field: &str| problems.iter().filter(|problem| problem.field == field).count();
+    assert_eq!((of("env"), of("env.GOOD"), problems.len()), (4, 1, 9));
+}
+
+#[test]
+fn durations_are_readable_and_in_range() {
+    let check_draft = CheckDraft {
+        interval: text("99ms"),
+        timeout: text("11m"),
+        start_period: text("5"),
+        ..Default::default()
+    };
+    check(
+        "web",
+        Draft { check: check_draft, stop: StopDraft { grace: text("2h"), signal: None }, ..draft() },
+        &[
+            "check.interval: '99ms' is out of range: give 100ms to 1h",
+            "check.timeout: '11m' is out of range: give 1ms to 10m",
+            "check.start_period: '5' is no duration: write it like 500ms, 30s, 5m or 1h30m",
+            "stop.grace: '2h' is out of range: give 0s to 1h",
+        ],
+    );
+}
+
+#[test]
+fn a_check_has_what_belongs_to_its_kind_and_nothing_else() {
+    let with = |kind: &str, path: Option<&str>, command: Option<Vec<String>>| Draft {
+        check: CheckDraft { kind: text(kind), path: path.map(str::to_string), command, ..Default::default() },
+        ..draft()
+    };
+    check(
+        "web",
+        with("http", None, None),
+        &["check.path: '' is no path: begin it with '/', such as /healthz"],
+    );
+    check(
+        "web",
+        with("http", Some("/a b"), None),
+        &["check.path: '/a b' has ' ': write it as a URL does, such as %20 for a space"],
+    );
+    check(
+        "web",
+        with("tcp", Some("/"), strings(&["true"])),
+        &[
+            "check.path: '/' belongs to an http check: set check.kind to http, or leave it out",
+            "check.command: 'true' belongs to a command check: set check.kind to command, or leave it out",
+        ],
+    );
+    check(
+        "web",
+        with("command", None, strings(&[])),
+        &["check.command: '' names no program: give a program and its arguments as a list"],
+    );
+}
+
+#[test]
+fn signals_words_tags_and_paths_are_known() {
+    check(
+        "-web",
+        Draft {
+            workdir: text("srv"),
+            restart: RestartDraft {
+                condition: text("always"),
+                delay: text("1m"),
+                max_delay: text("30s"),
+                max_attempts: Some(-1),
+            },
+            stop: StopDraft { signal: text("SIGNORE"), grace: None },
+            update: UpdateDraft { order: text("both"), ..UpdateDraft::default() },
+            tags: strings(&["v1", "a b", "v1", ""]),
+            ..draft()
+        },
+        &[
+            "name: '-web' begins or ends with '-': leave that off",
+            "workdir: 'srv' is no absolute path: begin it with '/'",
+            "restart.condition: 'always' is unknown: give one of any, on-failure, none",
+            "restart.max_delay: '30s' is less than restart.delay: give at least as much",
+            "restart.max_attempts: '-1' is out of range: give 0 to 1000000",
+            "stop.signal: 'SIGNORE' is no signal: give a name such as SIGTERM, or a number from 1 to 31",
+            "update.order: 'both' is unknown: give one of start-first, stop-first",
+            "tags[1]: 'a b' has ' ': use letters, digits and any of - _ . = : / only",
+            "tags[2]: 'v1' is there twice: leave one out",
+            "tags[3]: '' has no fitting length: give 1 to 255 characters",
+        ],
+    );
+}
+
+/// One of these, mostly one that reads, or nothing.
+fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
+    proptest::option::of(prop_oneof![9 => proptest::sample::select(texts), 1 => Just("\0")])
+        .prop_map(|text| text.map(str::to_string))
+}
+
+proptest! {
+    #[test]
+    fn a_spec_that_was_read_is_written_down_and_read_back(
+        path in one_of(&["/", "/x?y=%20"]),
+        durations in proptest::array::uniform4(one_of(&["100ms", "1.5s", "10s", "59m59s", "1h"])),
+        condition in one_of(&["any", "on-failure", "none"]),
+        signal in one_of(&["SIGINT", "term", "9"]),
+        order in one_of(&["start-first", "stop-first"]),
+        numbers in proptest::array::uniform4(proptest::option::of(0i64..50)),
+        command in proptest::collection::vec("[a-z]{1,2}", 0..4),
+    ) {
+        let [interval, delay, grace, drain_timeout] = durations;
+        let [replicas, retries, max_attempts, parallelism] = numbers;
+        let draft = Draft {
+            command: Some(command),
+            replicas,
+            check: CheckDraft { path, interval, retries, ..CheckDraft::default() },
+            restart: RestartDraft { condition, delay, max_attempts, ..RestartDraft::default() },
+            stop: StopDraft { signal, grace },
+            update: UpdateDraft { parallelism, order, drain_timeout },
+            ..Draft::default()
+        };
+        if let Ok(read) = spec("web", &draft) {
+            prop_assert_eq!(spec("web", &Draft::of(&read)), Ok(read));
+        }
+    }
+}
