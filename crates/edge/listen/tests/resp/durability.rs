@@ -1,0 +1,79 @@
+use adsum_model::Revision;
+
+use crate::kit::Face;
+
+#[test]
+fn a_reply_waits_until_its_commit_is_durable() {
+    let face = Face::new();
+    let mut client = face.connect();
+    client.ask("PING", "+PONG\r\n");
+    face.engine.hold();
+    client.send("SET a 1\r\n");
+    face.engine.await_level(|server| server.keyspace().revision() == Revision(1));
+    client.expect_silence();
+    face.engine.release(Revision(1));
+    client.expect("+OK\r\n");
+}
+
+#[test]
+fn who_reads_an_undurable_write_of_another_waits_as_well() {
+    let face = Face::new();
+    let (mut writer, mut reader, mut watcher) = (face.connect(), face.connect(), face.connect());
+    watcher
+        .ask("SUBSCRIBE __keyevent@0__:set", "*3\r\n$9\r\nsubscribe\r\n$18\r\n__keyevent@0__:set\r\n:1\r\n");
+    face.engine.hold();
+    writer.send("SET a 1\r\n");
+    face.engine.await_level(|server| server.keyspace().revision() == Revision(1));
+    reader.send("GET a\r\n");
+    reader.expect_silence();
+    watcher.expect_silence();
+    face.engine.release(Revision(1));
+    reader.expect("$1\r\n1\r\n");
+    writer.expect("+OK\r\n");
+    watcher.expect("*3\r\n$7\r\nmessage\r\n$18\r\n__keyevent@0__:set\r\n$1\r\na\r\n");
+}
+
+#[test]
+fn replies_leave_in_order_and_as_early_as_they_may() {
+    let face = Face::new();
+    let mut client = face.connect();
+    client.ask("PING", "+PONG\r\n");
+    face.engine.hold();
+    client.send("GET a\r\nSET a 1\r\nGET a\r\nSET a 2\r\nPING\r\n");
+    client.expect("$-1\r\n");
+    face.engine.await_level(|server| server.keyspace().revision() == Revision(2));
+    client.expect_silence();
+    face.engine.release(Revision(1));
+    client.expect("+OK\r\n$1\r\n1\r\n");
+    client.expect_silence();
+    face.engine.release(Revision(2));
+    client.expect("+OK\r\n+PONG\r\n");
+}
+
+#[test]
+fn a_client_that_hangs_up_half_way_still_gets_what_was_not_durable_yet() {
+    let face = Face::new();
+    let mut client = face.connect();
+    face.engine.hold();
+    client.send("SET a 1\r\nGET a\r\n");
+    client.finish();
+    face.engine.await_level(|server| server.keyspace().revision() == Revision(1));
+    client.expect_silence();
+    face.engine.release(Revision(1));
+    client.expect("+OK\r\n$1\r\n1\r\n");
+    client.expect_end();
+}
+
+#[test]
+fn a_failed_engine_closes_all_and_answers_nothing_that_was_not_durable() {
+    let face = Face::new();
+    let (mut idle, mut waiting) = (face.connect(), face.connect());
+    idle.ask("PING", "+PONG\r\n");
+    face.engine.hold();
+    waiting.send("SET a 1\r\n");
+    face.engine.await_level(|server| server.keyspace().revision() == Revision(1));
+    face.engine.fail();
+    idle.expect_end();
+    waiting.expect_end();
+    assert_eq!(face.engine.revision(), 1);
+}

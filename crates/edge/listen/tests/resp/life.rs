@@ -1,0 +1,71 @@
+use std::error::Error as _;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+
+use adsum_listen::resp::{Error, Limits, bind, spawn};
+
+use crate::kit::Face;
+
+#[test]
+fn a_port_that_is_taken_is_refused() {
+    let face = Face::new();
+    let taken = |addr| match spawn(addr, 2, face.engine.clone(), Limits::default()) {
+        Err(Error::Bind { source, .. }) => source.kind(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("{addr} was shared"),
+    };
+    assert_eq!(taken(face.bound.addr), ErrorKind::AddrInUse, "by listeners that share it");
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(taken(other.local_addr().unwrap()), ErrorKind::AddrInUse);
+    let error =
+        spawn("192.0.2.1:6379".parse().unwrap(), 1, face.engine.clone(), Limits::default()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot listen on 192.0.2.1:6379");
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn any_free_port_is_the_same_for_all_listeners() {
+    let listeners = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+    let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+    assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]));
+}
+
+#[test]
+fn a_face_that_stops_answers_what_it_has_run_and_frees_its_port() {
+    let face = Face::new();
+    let (mut idle, mut busy) = (face.connect(), face.connect());
+    idle.ask("PING", "+PONG\r\n");
+    busy.send("SET a 1\r\n");
+    face.engine.await_level(|server| server.keyspace().revision().0 == 1);
+    let addr = face.bound.addr;
+    face.bound.stop();
+    busy.expect("+OK\r\n");
+    busy.expect_end();
+    idle.expect_end();
+    assert_eq!(TcpStream::connect(addr).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    drop((idle, busy));
+    TcpListener::bind(addr).unwrap();
+}
+
+#[test]
+fn a_face_that_stops_does_not_wait_for_who_takes_nothing() {
+    let face = Face::new();
+    let mut client = face.connect();
+    client.send("SET a 1\r\n");
+    client.expect("+OK\r\n");
+    face.engine.hold();
+    client.send("SET a 2\r\n");
+    face.engine.await_level(|server| server.keyspace().revision().0 == 2);
+    face.bound.stop();
+    client.expect_end();
+}
+
+#[test]
+fn quit_is_answered_and_closes() {
+    let face = Face::new();
+    let mut client = face.connect();
+    client.send("SET a 1\r\nQUIT\r\nSET a 2\r\n");
+    client.expect("+OK\r\n+OK\r\n");
+    client.expect_end();
+    face.connect().ask("GET a", "$1\r\n1\r\n");
+}
