@@ -76,10 +76,16 @@ impl Lock<'_> {
         }
     }
 
-    /// Tried once: if it fails the lock ends by itself.
+    /// Tried again while Adsum is away, and for as long as there is something to release: after that it ended by itself.
     pub async fn release(self) {
-        if let Err(error) = self.adsum.ask::<u64>(&release(&self.key, &self.token)).await {
-            log!("could not release {}, it ends by itself: {error}", self.key);
+        let release = release(&self.key, &self.token);
+        let mut backoff = Backoff::network();
+        while let Err(error) = self.adsum.ask::<u64>(&release).await {
+            let is_refused = error.code().is_some();
+            if is_refused || Instant::now() > self.held_until {
+                return log!("could not release {}, it ends by itself: {error}", self.key);
+            }
+            backoff.sleep().await;
         }
     }
 

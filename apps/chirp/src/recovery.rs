@@ -29,7 +29,9 @@ async fn recover(adsum: &mut Coordination) -> u64 {
         let instance = &list[PROCESSING.len()..];
         if !adsum.insist::<bool>(cmd("EXISTS").arg(format!("{WORKERS}{instance}"))).await {
             let items = queue::restore(adsum, instance).await;
-            log!("worker {instance} is dead, put back items={items}");
+            if items > 0 {
+                log!("worker {instance} is dead, put back items={items}");
+            }
             recovered += items;
         }
     }
