@@ -33,6 +33,9 @@ pub struct Options {
     /// A file of tweets, one JSON object per line, or '-' for standard input [default: made-up tweets]
     #[arg(long, value_name = "FILE|-")]
     stream: Option<PathBuf>,
+    /// The file still grows; its end is there when FILE.end is
+    #[arg(long, requires = "stream")]
+    follow: bool,
     /// Only tweets with one of these: '#hashtag' or word, by comma, in any case [default: all]
     #[arg(long, default_value = "", hide_default_value = true, value_name = "TERMS")]
     track: String,
@@ -56,6 +59,7 @@ impl Options {
     fn stream(&self) -> Stream {
         match &self.stream {
             Some(path) if path.as_os_str() == "-" => Stream::StandardInput,
+            Some(path) if self.follow => Stream::Growing(path.clone()),
             Some(path) => Stream::File(path.clone()),
             None => Stream::Generated(self.generator.clone()),
         }

@@ -1,8 +1,9 @@
 //! Where tweets come from: a file, standard input, or the generator.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -12,6 +13,8 @@ use crate::lines::{Line, Lines};
 
 pub enum Stream {
     File(PathBuf),
+    /// A file that somebody still writes to.
+    Growing(PathBuf),
     StandardInput,
     Generated(generator::Options),
 }
@@ -24,7 +27,7 @@ impl Stream {
     pub fn key(&self) -> Option<String> {
         let name = match self {
             Stream::StandardInput => return None,
-            Stream::File(path) => {
+            Stream::File(path) | Stream::Growing(path) => {
                 fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string()
             }
             Stream::Generated(generator::Options { seed, tweets, users }) => {
@@ -45,25 +48,63 @@ impl Stream {
 
     fn reading(self, position: u64) -> anyhow::Result<Reading> {
         Ok(match self {
-            Stream::File(path) => Box::new(
-                file(&path, position).with_context(|| format!("cannot read stream {}", path.display()))?,
-            ),
+            Stream::File(path) => {
+                let (file, position) = file(&path, position)
+                    .with_context(|| format!("cannot read stream {}", path.display()))?;
+                Box::new(Lines::new(BufReader::new(file), position))
+            }
+            Stream::Growing(path) => {
+                let (file, position) = file(&path, position)
+                    .with_context(|| format!("cannot read stream {}", path.display()))?;
+                Box::new(Lines::new(BufReader::new(Growing::new(file, &path)), position))
+            }
             Stream::StandardInput => Box::new(Lines::new(BufReader::new(io::stdin()), 0)),
             Stream::Generated(options) => Box::new(generated(options, position)),
         })
     }
 }
 
-/// A file that is now shorter than the position is another one, and read from its beginning; so is what cannot be
-/// wound, such as a named pipe.
-fn file(path: &Path, position: u64) -> io::Result<Lines<BufReader<File>>> {
+/// Opened at a position. A file that is now shorter than the position is another one, and read from its beginning; so
+/// is what cannot be wound, such as a named pipe.
+fn file(path: &Path, position: u64) -> io::Result<(File, u64)> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     let position = if metadata.is_file() && position <= metadata.len() { position } else { 0 };
     if position > 0 {
         file.seek(SeekFrom::Start(position))?;
     }
-    Ok(Lines::new(BufReader::new(file), position))
+    Ok((file, position))
+}
+
+/// A file whose end is not its end before a file of the same name with `.end` stands beside it.
+struct Growing {
+    file: File,
+    end: PathBuf,
+}
+
+/// Between two looks at a file that has not grown.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Growing {
+    fn new(file: File, path: &Path) -> Growing {
+        let mut end = path.as_os_str().to_owned();
+        end.push(".end");
+        Growing { file, end: end.into() }
+    }
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // In this order: what was written before the end was declared is still read.
+            let ended = self.end.exists();
+            let count = self.file.read(buffer)?;
+            if count > 0 || ended || buffer.is_empty() {
+                return Ok(count);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
 }
 
 /// Here the position counts tweets.
@@ -92,6 +133,22 @@ mod tests {
         assert_eq!(contents(stream(), 4), ["two", "three"]);
         assert_eq!(contents(stream(), 14), Vec::<String>::new());
         assert_eq!(contents(stream(), 15), ["one", "two", "three"], "a shorter file is another one");
+    }
+
+    #[test]
+    fn a_growing_file_is_followed_until_its_end_is_declared() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stream");
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"one\ntw").unwrap();
+        let mut lines = Stream::Growing(path).open(0).unwrap();
+        let mut next = || lines.blocking_recv().map(|line| line.unwrap().content.unwrap());
+        assert_eq!(next().as_deref(), Some("one\n"));
+        file.write_all(b"o\nthree\n").unwrap();
+        assert_eq!(next().as_deref(), Some("two\n"));
+        File::create(dir.path().join("stream.end")).unwrap();
+        assert_eq!(next().as_deref(), Some("three\n"));
+        assert_eq!(next(), None);
     }
 
     #[test]

@@ -17,8 +17,6 @@ pub struct About {
     /// refused, since anybody can let a name point here.
     pub names: Vec<String>,
     pub started: Instant,
-    /// Whether services may ask for command checks.
-    pub script_checks: bool,
 }
 
 /// Where the faces listen, those that do.

@@ -37,6 +37,7 @@ impl Config {
     pub(super) fn read(file: &Path) -> anyhow::Result<Config> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the configuration file {}", file.display()))?;
-        toml::from_str(&text).with_context(|| format!("cannot understand the configuration file {}", file.display()))
+        toml::from_str(&text)
+            .with_context(|| format!("cannot understand the configuration file {}", file.display()))
     }
 }

@@ -55,7 +55,8 @@ impl Node {
         let mut faces = JoinSet::new();
 
         let http = TcpListener::bind(settings.http).await;
-        let http = http.map_err(|error| taken(settings.http, "--http-addr", "Consul or another agent", error))?;
+        let http =
+            http.map_err(|error| taken(settings.http, "--http-addr", "Consul or another agent", error))?;
         let dns = dns::bind(settings.dns);
         let dns = dns.map_err(|error| taken(settings.dns, "--dns-addr", "another agent", error.source))?;
         let resp = resp::spawn(settings.resp, cores(), store.clone(), resp::Limits::default());
@@ -78,7 +79,8 @@ impl Node {
             }
         });
         faces.spawn(vitals::report(store.clone()));
-        let control = adsum_control::run(store.clone(), keeper.clone(), control_settings(&settings, addresses, &dir));
+        let control =
+            adsum_control::run(store.clone(), keeper.clone(), control_settings(&settings, addresses, &dir));
         let control = tokio::spawn(control);
         let Settings { data_dir, stops_instances, .. } = settings;
         Ok(Node { addresses, store, keeper, data_dir, stops_instances, end, faces, resp, control })
@@ -102,7 +104,8 @@ impl Node {
 
     /// Runs until SIGTERM or SIGINT, then ends in order; or until the engine has failed, then at once.
     pub(crate) async fn until_told_to_end(mut self) -> anyhow::Result<ExitCode> {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -155,7 +158,8 @@ fn open_store(settings: &Settings, dir: &Path) -> anyhow::Result<Store> {
         Durability::Everysec => (adsum_store::Durability::EverySecond, "everysec"),
     };
     let options = adsum_store::Options { dir: dir.join("journal"), durability, about };
-    let store = Store::open(options).with_context(|| format!("cannot use the data directory {}", dir.display()))?;
+    let store =
+        Store::open(options).with_context(|| format!("cannot use the data directory {}", dir.display()))?;
     store.enter(|server, _| server.set_durability(name));
     Ok(store)
 }
@@ -172,7 +176,13 @@ async fn start_keeper(store: &Store, dir: &Path) -> anyhow::Result<Keeper> {
     Keeper::connect_or_start(config).await.context("cannot start the keeper of the instances")
 }
 
-fn api_state(settings: &Settings, store: &Store, keeper: &Keeper, addresses: Addresses, dir: &Path) -> ApiState {
+fn api_state(
+    settings: &Settings,
+    store: &Store,
+    keeper: &Keeper,
+    addresses: Addresses,
+    dir: &Path,
+) -> ApiState {
     let faces = adsum_api::Faces {
         resp: Some(addresses.resp),
         http: Some(addresses.http),
@@ -186,7 +196,6 @@ fn api_state(settings: &Settings, store: &Store, keeper: &Keeper, addresses: Add
         faces,
         names: Vec::new(),
         started: Instant::now(),
-        script_checks: true,
     };
     let keeper = keeper.clone();
     ApiState {
@@ -247,7 +256,10 @@ fn taken(address: SocketAddr, flag: &str, who: &str, error: std::io::Error) -> a
             anyhow!("port {} is taken (is {who} running?): pass {flag}", address.port())
         }
         std::io::ErrorKind::PermissionDenied => {
-            anyhow!("port {} needs more rights than this user has: pass {flag} with one above 1023", address.port())
+            anyhow!(
+                "port {} needs more rights than this user has: pass {flag} with one above 1023",
+                address.port()
+            )
         }
         _ => anyhow!(error).context(format!("cannot listen on {address}: pass another {flag}")),
     }

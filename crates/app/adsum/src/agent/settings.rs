@@ -106,7 +106,8 @@ fn default_dir() -> anyhow::Result<PathBuf> {
     if let Some(state) = std::env::var_os("XDG_STATE_HOME") {
         return Ok(PathBuf::from(state).join("adsum"));
     }
-    let home = std::env::var_os("HOME").context("no place for the data: pass --data-dir, or --dev for a try")?;
+    let home =
+        std::env::var_os("HOME").context("no place for the data: pass --data-dir, or --dev for a try")?;
     Ok(PathBuf::from(home).join(".local/state/adsum"))
 }
 
@@ -114,7 +115,9 @@ fn default_dir() -> anyhow::Result<PathBuf> {
 fn host_name() -> anyhow::Result<Name> {
     let name = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().to_lowercase();
     let first = name.split('.').next().unwrap_or_default();
-    first.parse().with_context(|| format!("the host name '{name}' does not do as a node's name: pass --node NAME"))
+    first
+        .parse()
+        .with_context(|| format!("the host name '{name}' does not do as a node's name: pass --node NAME"))
 }
 
 #[cfg(test)]
@@ -130,7 +133,8 @@ mod tests {
     fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("adsum.toml");
-        std::fs::write(&file, "resp_addr = '127.0.0.1:1'\nhttp_addr = '127.0.0.1:2'\nport_range = '5-9'\n").unwrap();
+        std::fs::write(&file, "resp_addr = '127.0.0.1:1'\nhttp_addr = '127.0.0.1:2'\nport_range = '5-9'\n")
+            .unwrap();
         let faces = Faces { resp_addr: Some(loopback(7)), ..Faces::default() };
         let settings = Settings::resolve(Args { config: Some(file), faces, ..args() }).unwrap();
         assert_eq!((settings.resp, settings.http, settings.dns), (loopback(7), loopback(2), loopback(8600)));

@@ -48,7 +48,10 @@ impl Demo {
             Some("-") => Stream::StandardInput,
             Some(file) => {
                 let file = Path::new(file);
-                Stream::File(file.canonicalize().with_context(|| format!("no stream of tweets: {}", file.display()))?)
+                Stream::File(
+                    file.canonicalize()
+                        .with_context(|| format!("no stream of tweets: {}", file.display()))?,
+                )
             }
         };
         Ok(Demo { program: program()?, stream })
@@ -78,7 +81,8 @@ impl Stream {
             Stream::Generated => Vec::new(),
             Stream::File(file) => vec!["--stream".into(), file.display().to_string()],
             Stream::StandardInput => {
-                let file = spool::start(&node.data_dir()).context("cannot keep standard input for the reader")?;
+                let file =
+                    spool::start(&node.data_dir()).context("cannot keep standard input for the reader")?;
                 vec!["--follow".into(), "--stream".into(), file.display().to_string()]
             }
         })
@@ -93,7 +97,10 @@ fn program() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program, and so not chirp beside it")?;
     let program = own.with_file_name("chirp");
     if !program.exists() {
-        bail!("there is no {}: build it with 'cargo build -p chirp', or name it in CHIRP_BIN", program.display());
+        bail!(
+            "there is no {}: build it with 'cargo build -p chirp', or name it in CHIRP_BIN",
+            program.display()
+        );
     }
     Ok(program)
 }
@@ -223,7 +230,8 @@ impl Progress {
 
     fn show(&self, state: &State) {
         let State { users, routable, queued, in_work, .. } = state;
-        let text = format!("{users} users, {routable} services pass, {queued} tweets queued, {in_work} in work");
+        let text =
+            format!("{users} users, {routable} services pass, {queued} tweets queued, {in_work} in work");
         match &self.0 {
             Some(line) => {
                 line.set_message(text);

@@ -12,7 +12,6 @@ fn about() -> About {
         faces: crate::Faces::default(),
         names: vec!["adsum.example".into()],
         started: Instant::now(),
-        script_checks: false,
     }
 }
 

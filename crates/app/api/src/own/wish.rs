@@ -2,7 +2,7 @@
 
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
-use adsum_model::{CheckKind, Name, Spec};
+use adsum_model::{Name, Spec};
 use adsum_rollout::desire::{self, Novelty};
 use adsum_stack::{Draft, Problem, spec};
 use axum::extract::{Path, State};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::service::Written;
 use super::write::{Answer, Write};
 use super::{Refusal, draft, patch};
-use crate::{About, ApiState};
+use crate::ApiState;
 
 /// Whether the service has to be there (RFC 9110 13.1).
 #[derive(Clone, Copy, PartialEq)]
@@ -33,7 +33,7 @@ pub(crate) async fn put(
     write: Write,
 ) -> Result<Response, Refusal> {
     let condition = condition(&write.headers)?;
-    let spec = read(&state.about, &name, &write.json()?)?;
+    let spec = read(&name, &write.json()?)?;
     write
         .carry_out(&state.store, |tx| {
             let there = records::service(tx, &spec.name);
@@ -63,7 +63,7 @@ pub(crate) async fn patch(
         .carry_out(&state.store, |tx| {
             let service = records::service(tx, &known).ok_or_else(|| Refusal::unknown_service(&name))?;
             let current = draft::write(&Draft::of(&service.spec));
-            let spec = read(&state.about, &name, &patch::change(&current, &change))?;
+            let spec = read(&name, &patch::change(&current, &change))?;
             let taken = desire::update(tx, spec);
             written(tx, taken)
         })
@@ -86,11 +86,11 @@ pub(crate) async fn delete(
 }
 
 /// Makes a spec of JSON, or says all that is wrong with it.
-fn read(about: &About, name: &str, value: &Value) -> Result<Spec, Refusal> {
+fn read(name: &str, value: &Value) -> Result<Spec, Refusal> {
     let (draft, mut problems) = draft::read(name, value);
     let of_form: Vec<String> = problems.iter().map(|problem| problem.field.clone()).collect();
     match spec(name, &draft) {
-        Ok(spec) if problems.is_empty() => allow(about, spec),
+        Ok(spec) if problems.is_empty() => Ok(spec),
         Ok(_) => Err(Refusal::of_problems(&problems)),
         Err(found) => {
             // A field that could not be read is not missing on top of it.
@@ -98,14 +98,6 @@ fn read(about: &About, name: &str, value: &Value) -> Result<Spec, Refusal> {
             Err(Refusal::of_problems(&problems))
         }
     }
-}
-
-fn allow(about: &About, spec: Spec) -> Result<Spec, Refusal> {
-    if matches!(spec.check.kind, CheckKind::Command { .. }) && !about.script_checks {
-        let text = "check.kind: 'command' is not allowed on this agent: start it with --enable-script-checks";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, text));
-    }
-    Ok(spec)
 }
 
 fn written(

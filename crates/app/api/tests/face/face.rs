@@ -124,7 +124,6 @@ fn about() -> About {
         faces: Faces { http: Some(http), ..Faces::default() },
         names: Vec::new(),
         started: Instant::now(),
-        script_checks: false,
     }
 }
 

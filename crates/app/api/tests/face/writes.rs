@@ -89,17 +89,6 @@ async fn a_patch_changes_what_it_names() {
 }
 
 #[tokio::test]
-async fn a_command_check_wants_an_agent_that_allows_it() {
-    let body = json!({"command": ["serve"], "check": {"command": ["true"]}});
-    let face = Face::new().await;
-    let refused = face.write("PUT /api/services/web", &body).await;
-    assert_eq!(refused.status, 403);
-    assert!(refused.errors()[0].contains("--enable-script-checks"));
-    let face = Face::with(|about| about.script_checks = true).await;
-    assert_eq!(face.write("PUT /api/services/web", &body).await.status, 201);
-}
-
-#[tokio::test]
 async fn services_are_scaled_alone_and_all_or_none() {
     let face = Face::new().await;
     for name in ["a", "b"] {
