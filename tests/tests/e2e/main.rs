@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod chirp;
 mod kit;
+mod kv;
+mod lock;
+mod service;
 mod talk;
-#[allow(dead_code, reason = "x")]
 mod web;

@@ -1,6 +1,9 @@
 //! The service under test (`tests/src/bin/web.rs`), deployed by the command line.
 
-use adsum_tests::{Agent, Output};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use adsum_tests::{Agent, Output, processes, until_ok};
 use serde_json::Value;
 
 /// The program.
@@ -29,4 +32,21 @@ pub(crate) fn json(agent: &Agent, path: &str) -> Value {
 #[track_caller]
 pub(crate) fn service(agent: &Agent, name: &str) -> Value {
     json(agent, &format!("/api/services/{name}"))
+}
+
+/// Where an instance listens.
+#[track_caller]
+pub(crate) fn address(instance: &Value) -> SocketAddr {
+    let text = format!("{}:{}", instance["address"].as_str().unwrap(), instance["port"]);
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// After an agent that takes everything along. Its keeper, which has answered that all is done, may be a moment from
+/// its own end.
+#[track_caller]
+pub(crate) fn until_nothing_runs(agent: &Agent) {
+    until_ok("nothing is left behind", Duration::from_secs(5), || {
+        let left = processes::under(agent.scratch().path());
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    });
 }
