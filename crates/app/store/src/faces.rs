@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adsum_catalog::Catalog;
-use adsum_keyspace::Now;
+use adsum_keyspace::{Now, Space};
 use adsum_model::{Name, Revision};
 use adsum_resp::Server;
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ impl adsum_listen::resp::Engine for Store {
     }
 
     fn subscribe_durable(&self) -> watch::Receiver<Revision> {
-        self.visible()
+        self.visible(Space::User)
     }
 }
 

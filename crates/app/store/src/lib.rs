@@ -20,6 +20,7 @@ mod options;
 mod recovery;
 mod store;
 mod timer;
+mod visible;
 mod watch;
 
 pub use directory::Directory;

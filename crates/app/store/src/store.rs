@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use crate::clock::Clocks;
+use crate::visible::Visible;
 use crate::{Directory, OpenError, Options, Watch, recovery, timer};
 
 /// Records that wait for the disk, in bytes, from which on writers wait for it as well.
@@ -29,8 +30,7 @@ pub(crate) struct Shared {
     pub(crate) alarm: Condvar,
     pub(crate) journal: Journal,
     durability: Durability,
-    /// What may leave the process.
-    visible: Arc<watch::Sender<Revision>>,
+    visible: Arc<Visible>,
     failure: Arc<Mutex<Option<JournalError>>>,
     directory: Directory,
     pub(crate) closing: AtomicBool,
@@ -66,7 +66,7 @@ impl Store {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn open(options: Options) -> Result<Store, OpenError> {
-        let visible = Arc::new(watch::Sender::new(Revision::ZERO));
+        let visible = Arc::<Visible>::default();
         let failure = Arc::new(Mutex::new(None));
         let (journal, recovered) = adsum_journal::open(adsum_journal::Options {
             durability: options.durability,
@@ -80,7 +80,7 @@ impl Store {
         }
         let (keyspace, then) = recovery::rebuild(recovered)?;
         let (revision, mut clocks) = (keyspace.revision(), Clocks::from_tick(then.tick));
-        visible.send_replace(revision);
+        visible.begin(revision);
         let directory = Directory::load(&keyspace);
         let about = adsum_resp::About { started: clocks.read(), ..options.about };
         let server = Server::new(keyspace, about);
@@ -140,7 +140,7 @@ impl Store {
 
     /// Waits until everything up to `revision` may leave the process.
     pub async fn durable(&self, revision: Revision) -> Result<(), Failed> {
-        let mut visible = self.visible();
+        let mut visible = self.visible(Space::User);
         let reached = visible.wait_for(|visible| *visible >= revision).await.map(|_| ());
         reached.map_err(|_| self.failed())?;
         if self.has_failed() { Err(self.failed()) } else { Ok(()) }
@@ -148,7 +148,7 @@ impl Store {
 
     /// Up to which revision everything may leave the process.
     pub fn durable_revision(&self) -> Revision {
-        *self.shared.visible.borrow()
+        self.shared.visible.revision()
     }
 
     pub fn durability(&self) -> Durability {
@@ -171,7 +171,11 @@ impl Store {
 
     /// The catalog with everything that was committed before this call.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, Failed> {
-        let revision = self.shared.state.lock().server.keyspace().revision();
+        // Taken under the lock, behind which every commit is noted.
+        let revision = {
+            let _state = self.shared.state.lock();
+            self.shared.visible.last_of_system()
+        };
         self.directory().at(revision).await
     }
 
@@ -181,7 +185,7 @@ impl Store {
 
     /// Ends when the engine can make nothing durable any more.
     pub async fn until_failed(&self) -> Failed {
-        let mut visible = self.visible();
+        let mut visible = self.visible(Space::User);
         while !self.has_failed() && visible.changed().await.is_ok() {}
         self.failed()
     }
@@ -190,7 +194,7 @@ impl Store {
     pub fn close(&self) {
         self.shared.closing.store(true, Ordering::Release);
         self.shared.alarm.notify_all();
-        self.shared.visible.send_modify(|_| {});
+        self.shared.visible.wake();
     }
 
     /// Waits until all that was committed is on disk, with `everysec` too.
@@ -205,8 +209,9 @@ impl Store {
         self.shared.closing.load(Ordering::Acquire)
     }
 
-    pub(crate) fn visible(&self) -> watch::Receiver<Revision> {
-        self.shared.visible.subscribe()
+    /// Rises with what is visible of a space.
+    pub(crate) fn visible(&self, space: Space) -> watch::Receiver<Revision> {
+        self.shared.visible.subscribe(space)
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -223,11 +228,13 @@ impl Shared {
     /// emptied outside of the lock's time.
     pub(crate) fn hand_over(&self, state: &mut State, now: Now) {
         for commit in state.server.take_commits() {
+            // Noted first: the journal may have it on disk before it returns.
+            self.visible.note(&commit);
             self.journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
             state.marked = commit.now.tick;
         }
         if self.durability == Durability::EverySecond {
-            self.make_visible(state.server.keyspace().revision());
+            self.visible.raise(state.server.keyspace().revision());
         }
         let due = state.server.keyspace().next_deadline(now).map_or(u64::MAX, |rest| now.tick + rest);
         if due < state.armed {
@@ -239,25 +246,13 @@ impl Shared {
             std::thread::spawn(move || drop(garbage));
         }
     }
-
-    fn make_visible(&self, revision: Revision) {
-        self.visible.send_if_modified(|visible| raise(visible, revision));
-    }
 }
 
-fn raise(visible: &mut Revision, revision: Revision) -> bool {
-    let higher = revision > *visible;
-    *visible = revision.max(*visible);
-    higher
-}
-
-fn on_durable(durability: Durability, visible: &Arc<watch::Sender<Revision>>) -> Box<dyn Fn(u64) + Send> {
+fn on_durable(durability: Durability, visible: &Arc<Visible>) -> Box<dyn Fn(u64) + Send> {
     match durability {
         Durability::Always => {
             let visible = visible.clone();
-            Box::new(move |revision| {
-                visible.send_if_modified(|visible| raise(visible, Revision(revision)));
-            })
+            Box::new(move |revision| visible.raise(Revision(revision)))
         }
         Durability::EverySecond => Box::new(|_| {}),
     }
@@ -265,13 +260,13 @@ fn on_durable(durability: Durability, visible: &Arc<watch::Sender<Revision>>) ->
 
 /// Wakes whoever waits, so that they see the failure.
 fn on_failure(
-    visible: &Arc<watch::Sender<Revision>>,
+    visible: &Arc<Visible>,
     failure: &Arc<Mutex<Option<JournalError>>>,
 ) -> Box<dyn Fn(&JournalError) + Send> {
     let (visible, failure) = (visible.clone(), failure.clone());
     Box::new(move |error| {
         *failure.lock() = Some(error.clone());
-        visible.send_modify(|_| {});
+        visible.wake();
     })
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Step {
 
 impl Watch {
     pub(crate) fn new(store: Store, space: Space, after: Revision) -> Watch {
-        let visible = store.visible();
+        let visible = store.visible(space);
         Watch { store, space, seen: after, visible }
     }
 
