@@ -17,6 +17,7 @@ pub mod port;
 pub mod processes;
 pub mod program;
 pub mod redis;
+pub mod resp;
 pub mod rounds;
 pub mod running;
 pub mod scratch;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod chirp;
+mod durability;
 mod kit;
 mod kv;
 mod lock;
