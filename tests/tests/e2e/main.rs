@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod bad_input;
 mod chirp;
 mod durability;
 mod kit;
