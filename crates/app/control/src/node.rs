@@ -119,9 +119,10 @@ impl Controller {
         };
         let started = match std::fs::create_dir_all(self.settings.slot_dir(instance)) {
             Ok(()) => self.keeper.start(start).await.map_err(|error| sentence(&error)),
-            Err(error) => {
-                Err(format!("its data directory {} cannot be made: {error}", self.settings.slot_dir(instance).display()))
-            }
+            Err(error) => Err(format!(
+                "its data directory {} cannot be made: {error}",
+                self.settings.slot_dir(instance).display()
+            )),
         };
         match started {
             Ok(process) => self.change(instance, |tx, record| record_process(tx, record, process)),
@@ -163,7 +164,11 @@ impl Controller {
     }
 
     /// Changes the instance's record, if it is still in the phase for which the step was planned.
-    fn change(&self, planned: &Instance, change: impl FnOnce(&mut Transaction<'_>, &mut Instance)) -> Revision {
+    fn change(
+        &self,
+        planned: &Instance,
+        change: impl FnOnce(&mut Transaction<'_>, &mut Instance),
+    ) -> Revision {
         let ((), revision) = self.store.transact(|tx| {
             if let Some(mut record) = records::instance(tx, &planned.id)
                 && record.phase == planned.phase
@@ -187,7 +192,13 @@ fn record_process(tx: &mut Transaction<'_>, record: &mut Instance, process: Proc
     records::log(tx, &event(tx.now().wall, "instance-started", record, &what));
 }
 
-fn record_end(tx: &mut Transaction<'_>, record: &mut Instance, restart: &Restart, exit: &Exit, next: AfterEnd) {
+fn record_end(
+    tx: &mut Transaction<'_>,
+    record: &mut Instance,
+    restart: &Restart,
+    exit: &Exit,
+    next: AfterEnd,
+) {
     record.streak = streak_after(record, restart, tx.now().tick);
     record.health = Health::Critical;
     record.process = None;

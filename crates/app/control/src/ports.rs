@@ -53,9 +53,8 @@ mod tests {
         let mut ports = Ports::new(20000..=20003);
         let node: Name = "n1".parse().unwrap();
         let taken = keyspace.transact(Now::default(), |tx| {
-            let mut take = |foreign: u16| {
-                ports.take(tx, &node, &InstanceId::from_seed(1), |port| port != foreign)
-            };
+            let mut take =
+                |foreign: u16| ports.take(tx, &node, &InstanceId::from_seed(1), |port| port != foreign);
             [take(20000), take(0), take(0), take(0), take(0)]
         });
         assert_eq!(taken.reply, [Some(20001), Some(20002), Some(20003), Some(20000), None]);

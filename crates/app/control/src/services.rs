@@ -11,8 +11,8 @@ use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
 use adsum_rollout::service::{Cause, Plan, Situation, Step, plan};
 use adsum_store::{Failed, Store};
 
-use crate::{Settings, event, ports};
 use crate::ports::Ports;
+use crate::{Settings, event, ports};
 
 /// When a plan could not be carried out, for want of a port or the like.
 const RETRY: Duration = Duration::from_secs(1);
@@ -104,7 +104,9 @@ impl Controller {
 fn look_again(plan: &Plan, carried_out: bool) -> Option<Duration> {
     let drains = plan.waiting_on.iter().filter_map(|waiting| match &waiting.on {
         Cause::Drain { rest } => Some(*rest),
-        Cause::Start | Cause::Check { .. } | Cause::Restart { .. } | Cause::GivenUp { .. } | Cause::Exit => None,
+        Cause::Start | Cause::Check { .. } | Cause::Restart { .. } | Cause::GivenUp { .. } | Cause::Exit => {
+            None
+        }
     });
     drains.chain((!carried_out).then_some(RETRY)).min()
 }
@@ -179,7 +181,10 @@ fn remove(tx: &mut Transaction<'_>, name: &Name) {
     let time = tx.now().wall;
     let message = format!("service {name} has gone");
     let kind = "service-gone".to_string();
-    records::log(tx, &adsum_model::Event { time, kind, service: Some(name.clone()), instance: None, message });
+    records::log(
+        tx,
+        &adsum_model::Event { time, kind, service: Some(name.clone()), instance: None, message },
+    );
 }
 
 /// Ids must not repeat over restarts, so they come from the system's randomness.
