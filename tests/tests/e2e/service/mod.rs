@@ -1,5 +1,6 @@
 //! Services: from the command line to processes, and what is found of them.
 
+mod crash;
 mod discovery;
 mod faults;
 mod restart;

@@ -1,10 +1,11 @@
 //! Instances outlive their agent, and end with it where that was asked for.
 
 use adsum_tests::rounds;
+use nix::sys::signal::Signal;
 
 use super::*;
 
-fn pids(agent: &Agent) -> Vec<i32> {
+pub(super) fn pids(agent: &Agent) -> Vec<i32> {
     let mut pids: Vec<i32> = agent.instances_of("web").iter().map(|process| process.pid).collect();
     pids.sort_unstable();
     pids
@@ -65,23 +66,34 @@ fn a_killed_keeper_is_replaced_while_the_agent_goes_on() {
     assert_eq!(pids(&agent).len(), 3);
 }
 
-/// What was asked for while it was being asked for: nothing is started twice, and nothing is forgotten.
+/// The keeper sees an end also when nobody asks it, and tells the next agent.
 #[test]
-fn an_agent_killed_in_the_middle_of_a_scaling_ends_with_the_wanted_number() {
+fn an_instance_that_ended_while_the_agent_was_away_is_started_again() {
     let mut agent = Agent::start();
-    web::create(&agent, "web", &[]);
-    for round in 0..rounds(5, 100) {
-        let (few, many) = (1, 12);
-        agent.adsum(&["service", "scale", &format!("web={many}"), "--detach"]).ok();
-        let started = 1 + (round as usize * 3) % 10;
-        until("some run", SOON, || (pids(&agent).len() >= started).then_some(()));
-        agent.kill9();
-        agent.restart();
-        until("all pass", SOON, || (passing(&agent, "web").len() == many).then_some(()));
-        assert_eq!(pids(&agent).len(), many);
-        agent.adsum(&["service", "scale", &format!("web={few}")]).ok();
-        assert_eq!(pids(&agent).len(), few);
-    }
+    web::create(&agent, "web", &["--replicas", "2"]);
+    let victim = agent.instances_of("web").swap_remove(0);
+    agent.kill9();
+    victim.signal(Signal::SIGKILL);
+    until("it is dead", SOON, || (agent.instances_of("web").len() == 1).then_some(()));
+    agent.restart();
+    until("both pass", SOON, || (passing(&agent, "web").len() == 2).then_some(()));
+    let ended = agent.adsum(&["events"]).ok();
+    assert!(ended.contains("SIGKILL"), "{ended}");
+}
+
+#[test]
+fn an_instance_that_ended_while_agent_and_keeper_were_away_is_started_again() {
+    let mut agent = Agent::start();
+    web::create(&agent, "web", &["--replicas", "2"]);
+    let victim = agent.instances_of("web").swap_remove(0);
+    agent.kill9();
+    agent.kill9_keeper();
+    victim.signal(Signal::SIGKILL);
+    until("it is dead", SOON, || (agent.instances_of("web").len() == 1).then_some(()));
+    agent.restart();
+    until("both pass and run", SOON, || {
+        (passing(&agent, "web").len() == 2 && agent.instances_of("web").len() == 2).then_some(())
+    });
 }
 
 #[test]

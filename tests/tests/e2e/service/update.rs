@@ -47,7 +47,7 @@ fn versions(agent: &Agent) -> Vec<String> {
 }
 
 /// Whether two processes ever lived on one slot's data at the same time.
-fn doubled(folder: &Path) -> bool {
+pub(super) fn doubled(folder: &Path) -> bool {
     let entries = std::fs::read_dir(folder).expect("the data directory can be read");
     entries.map(|entry| entry.unwrap()).any(|entry| match entry.file_type().unwrap().is_dir() {
         true => doubled(&entry.path()),
