@@ -9,5 +9,6 @@ mod kit;
 mod kv;
 mod lock;
 mod service;
+mod settings;
 mod talk;
 mod web;

@@ -4,6 +4,7 @@ mod crash;
 mod discovery;
 mod faults;
 mod restart;
+mod stopping;
 mod survival;
 mod update;
 
