@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod chirp;
+mod demo;
 mod durability;
 mod kit;
 mod kv;
