@@ -10,6 +10,8 @@ pub const LINE: usize = 64 * 1024;
 pub const REQUEST: usize = 64 * 1024 * 1024;
 /// Channels and patterns that one client can be subscribed to.
 pub const SUBSCRIPTIONS: usize = 100_000;
+/// Bytes of their names.
+pub const SUBSCRIPTION_BYTES: usize = 16 * 1024 * 1024;
 /// Cursors of SCAN that are remembered, and the bytes of their keys.
 pub const CURSORS: usize = 64 * 1024;
 pub const CURSOR_BYTES: usize = 16 * 1024 * 1024;

@@ -31,27 +31,32 @@ pub(crate) struct Subscriptions {
 struct Names {
     channels: BTreeSet<Blob>,
     patterns: BTreeSet<Blob>,
+    /// Of all names.
+    bytes: usize,
 }
 
-/// The client is subscribed to as much as it may be.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooMany;
-
 impl Subscriptions {
-    pub(crate) fn add(&mut self, to: To, name: &Blob, client: &Arc<Client>) -> Result<(), TooMany> {
+    /// Whether a client may be subscribed to these names too.
+    pub(crate) fn has_room(&self, client: ClientId, names: &[&[u8]]) -> bool {
+        let (count, bytes) = self.by_client.get(&client).map_or((0, 0), |names| (names.len(), names.bytes));
+        let more: usize = names.iter().map(|name| name.len()).sum();
+        count + names.len() <= limits::SUBSCRIPTIONS && bytes + more <= limits::SUBSCRIPTION_BYTES
+    }
+
+    pub(crate) fn add(&mut self, to: To, name: &Blob, client: &Arc<Client>) {
         let names = self.by_client.entry(client.id).or_default();
-        if names.len() >= limits::SUBSCRIPTIONS && !names.of(to).contains(name.as_slice()) {
-            return Err(TooMany);
+        if names.of(to).insert(name.clone()) {
+            names.bytes += name.len();
         }
-        names.of(to).insert(name.clone());
         names.count(client);
         self.table(to).entry(name.clone()).or_default().insert(client.id, client.clone());
-        Ok(())
     }
 
     pub(crate) fn remove(&mut self, to: To, name: &[u8], client: &Client) {
         if let Some(names) = self.by_client.get_mut(&client.id) {
-            names.of(to).remove(name);
+            if names.of(to).remove(name) {
+                names.bytes -= name.len();
+            }
             names.count(client);
             if names.len() == 0 {
                 self.by_client.remove(&client.id);

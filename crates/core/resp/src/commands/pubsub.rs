@@ -36,7 +36,7 @@ fn subscribe(call: &mut Call<'_>, to: To) -> Answer {
     for name in names {
         let name = Blob::from(*name);
         let client = call.session.client.clone();
-        call.server.subscriptions.add(to, &name, &client).map_err(|_| too_many())?;
+        call.server.subscriptions.add(to, &name, &client);
         confirm(call, word, Some(&name));
     }
     Ok(())
@@ -50,15 +50,13 @@ fn check_names(call: &Call<'_>, names: &[&[u8]]) -> Answer {
             name.len()
         )));
     }
-    if call.session.client.subscriptions() + names.len() > limits::SUBSCRIPTIONS {
-        return Err(too_many());
+    if !call.server.subscriptions.has_room(call.session.id(), names) {
+        let (count, bytes) = (limits::SUBSCRIPTIONS, limits::SUBSCRIPTION_BYTES);
+        return Err(Refusal::Told(format!(
+            "ERR a client can be subscribed to {count} channels and patterns with names of {bytes} bytes at most"
+        )));
     }
     Ok(())
-}
-
-fn too_many() -> Refusal {
-    let limit = limits::SUBSCRIPTIONS;
-    Refusal::Told(format!("ERR a client can be subscribed to {limit} channels and patterns at most"))
 }
 
 fn unsubscribe(call: &mut Call<'_>, to: To) -> Answer {

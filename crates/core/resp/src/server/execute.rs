@@ -25,7 +25,7 @@ impl Server {
         bytes.clear();
         let skip = session.replies == Replies::SkipNext;
         let flow = self.run(session, &request.args, now, &mut bytes);
-        if skip {
+        if skip && session.replies == Replies::SkipNext {
             session.replies = Replies::On;
         }
         if !bytes.is_empty() && !skip && session.replies == Replies::On {

@@ -85,8 +85,23 @@ fn subscriptions_are_limited() {
         );
     }
     peer.take();
-    let error = "-ERR a client can be subscribed to 100000 channels and patterns at most";
+    let error = "-ERR a client can be subscribed to 100000 channels and patterns with names of 16777216 bytes at most";
     assert_eq!(world.run(&mut peer, "SUBSCRIBE more"), error);
     assert_eq!(world.run(&mut peer, "UNSUBSCRIBE 7"), "*3 $11 unsubscribe $1 7 :99999");
     assert_eq!(world.run(&mut peer, "PSUBSCRIBE more"), "*3 $10 psubscribe $4 more :100000");
+}
+
+#[test]
+fn the_names_of_subscriptions_are_limited() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let name = |n: usize| format!("{n:01000}{}", "x".repeat(64_536));
+    for n in 0..256 {
+        world.send(&mut peer, format!("*2\r\n$9\r\nSUBSCRIBE\r\n$65536\r\n{}\r\n", name(n)).as_bytes());
+    }
+    peer.take();
+    assert!(world.run(&mut peer, "SUBSCRIBE more").starts_with("-ERR a client can be subscribed to 100000"));
+    world.send(&mut peer, format!("*2\r\n$11\r\nUNSUBSCRIBE\r\n$65536\r\n{}\r\n", name(9)).as_bytes());
+    peer.take();
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE more"), "*3 $9 subscribe $4 more :256");
 }

@@ -101,6 +101,10 @@ proptest! {
             feed(&mut world, if n % 3 == 0 { &mut two } else { &mut one }, line.as_bytes());
             world.pass(n as u64 % 5);
         }
+        for peer in [&one, &two] {
+            let revisions = &peer.outbox.sent.lock().unwrap().revisions;
+            prop_assert!(revisions.is_sorted(), "what waits for a revision never overtakes");
+        }
         let mut probe = world.connect();
         let keys = world.run(&mut probe, "KEYS *");
         for key in keys.split(' ').filter(|word| !word.starts_with(['*', '$'])) {
