@@ -1,3 +1,5 @@
+//! What the parser makes of whole, split and hostile bytes.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Who waits for a list, who is served, in which order.
+
 use std::time::Duration;
 
 use adsum_resp::{Flow, Wake};

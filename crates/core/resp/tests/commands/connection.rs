@@ -1,3 +1,5 @@
+//! The handshake, and what a connection tells of itself.
+
 use adsum_resp::{Flow, Wake};
 
 use super::harness::{World, check};

@@ -1,3 +1,5 @@
+//! Refusals in Redis' words.
+
 use super::harness::{World, check};
 
 #[test]

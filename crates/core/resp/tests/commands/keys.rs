@@ -1,3 +1,5 @@
+//! Commands on keys of any type, and their deadlines.
+
 use super::harness::check;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Commands on lists.
+
 use super::harness::check;
 
 #[test]

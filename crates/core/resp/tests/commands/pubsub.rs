@@ -1,3 +1,5 @@
+//! Messages and keyspace notifications, in exact order.
+
 use adsum_resp::{Flow, Wake};
 
 use super::harness::{World, check};

@@ -1,3 +1,5 @@
+//! SCAN and KEYS: what is there all the time is found.
+
 use super::harness::{World, check};
 
 #[test]

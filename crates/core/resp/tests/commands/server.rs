@@ -1,3 +1,5 @@
+//! INFO, CONFIG, CLIENT, COMMAND and their like.
+
 use super::harness::{World, check};
 
 #[test]

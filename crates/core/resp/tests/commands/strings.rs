@@ -1,3 +1,5 @@
+//! Commands on strings.
+
 use super::harness::check;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Blocked clients on a real socket.
+
 use crate::kit::Face;
 
 #[test]

@@ -1,3 +1,5 @@
+//! No byte leaves before the revision it depends on.
+
 use adsum_model::Revision;
 
 use crate::kit::Face;

@@ -1,3 +1,5 @@
+//! Clients that do not play by the rules.
+
 use std::io::Write;
 
 use adsum_listen::resp::Limits;

@@ -1,3 +1,5 @@
+//! A face begins, refuses a taken port, and ends.
+
 use std::error::Error as _;
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};

@@ -1,3 +1,5 @@
+//! Many commands at once, and commands in pieces.
+
 use std::io::Write;
 
 use adsum_listen::resp::Limits;
