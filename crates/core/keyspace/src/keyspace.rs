@@ -88,6 +88,11 @@ impl Keyspace {
         self.deadlines.next(now)
     }
 
+    /// Whether any key at all is due.
+    pub(crate) fn is_any_due(&self, now: Now) -> bool {
+        self.deadlines.due(now).next().is_some()
+    }
+
     /// The earliest key of a database that is due and still there.
     pub(crate) fn first_due(&self, database: Database, now: Now) -> Option<Blob> {
         self.deadlines.due(now).find(|(of, _)| *of == database).map(|(_, key)| key.clone())

@@ -58,12 +58,10 @@ impl<'a> Transaction<'a> {
 
     /// The entry of `key`. A key that is due is taken out, so that it is not there.
     pub fn get(&mut self, database: Database, key: &[u8]) -> Option<&Entry> {
-        let entry = self.keyspace.keys(database).get(key)?;
-        if entry.deadline.is_some_and(|deadline| deadline.is_due(self.now)) {
-            self.expire(database, &Blob::from(key));
-            return None;
+        // Seldom: what is due was taken out before the transaction, unless there was too much of it.
+        if self.keyspace.is_any_due(self.now) {
+            self.expire_if_due(database, key);
         }
-        // Looked up again, since the borrow above would last to the end of the function (Polonius would allow it).
         self.keyspace.keys(database).get(key).map(Arc::as_ref)
     }
 
@@ -142,6 +140,13 @@ impl<'a> Transaction<'a> {
 
     pub(crate) fn expire(&mut self, database: Database, key: &Blob) {
         self.change(database, key.clone(), Op::Delete, smallvec![Notice::Expired]);
+    }
+
+    fn expire_if_due(&mut self, database: Database, key: &[u8]) {
+        let deadline = self.keyspace.keys(database).get(key).and_then(|entry| entry.deadline);
+        if deadline.is_some_and(|deadline| deadline.is_due(self.now)) {
+            self.expire(database, &Blob::from(key));
+        }
     }
 
     fn next_due(&self, database: Database) -> Option<Blob> {
