@@ -82,6 +82,10 @@ impl Deployment {
         self.check_processes(workers);
     }
 
+    pub(super) fn has_all_tweets_once(&self) -> bool {
+        self.stored() == self.tweets
+    }
+
     /// What the proxy answers for a path, as it comes over the wire.
     #[track_caller]
     pub(super) fn ask_proxy(&self, path: &str) -> String {

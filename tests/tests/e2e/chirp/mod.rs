@@ -5,7 +5,8 @@ mod deployment;
 
 use std::path::{Path, PathBuf};
 
-use adsum_tests::require;
+use adsum_tests::{http, require};
+use serde_json::Value;
 
 use crate::web;
 use deployment::{Deployment, generated};
@@ -87,5 +88,27 @@ fn the_proxy_sends_on_to_the_service_of_the_user() {
         assert!(answer.lines().any(|found| found == line), "{line} is not in {answer}");
     }
     assert!(chirp.ask_proxy("/user/nobody").starts_with("HTTP/1.1 404"));
+    chirp.end();
+}
+
+/// The positive control of every test here: a tweet too many is seen.
+#[test]
+fn a_tweet_that_was_not_in_the_stream_does_not_go_unnoticed() {
+    if !has_clients() {
+        return;
+    }
+    let stream = generated(4).lines().next().expect("there are 100").to_string() + "\n";
+    let chirp = Deployment::begin(&stream, &[]);
+    chirp.until_through();
+    assert!(chirp.has_all_tweets_once());
+    let service = &web::json(&chirp.agent, "/api/services?prefix=chirp-user-")[0]["name"];
+    let service = web::service(&chirp.agent, service.as_str().expect("it has a name"));
+    let mut tweet: Value = serde_json::from_str(&stream).expect("it is JSON");
+    tweet["id_str"] = "7".into();
+    let address = web::address(&service["instances"][0]);
+    let json_type = [("Content-Type", "application/json")];
+    let stored = http::request(address, "POST", "/v1/tweet", &json_type, &tweet.to_string());
+    assert_eq!(stored.expect("it answers").status, 201);
+    assert!(!chirp.has_all_tweets_once());
     chirp.end();
 }
