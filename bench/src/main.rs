@@ -1,2 +1,42 @@
-//! Side-by-side benchmarks against the peers.
-fn main() {}
+//! Side-by-side benchmarks against the peers: `cargo xtask bench WHAT`. `main` only dispatches; one file per
+//! benchmark. Each prints tables that docs/benchmarks.md takes over with their command.
+
+mod idle;
+mod keyspace;
+mod latencies;
+mod process;
+mod random;
+mod resp;
+mod rounds;
+mod server;
+mod table;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask bench WHAT
+
+  keyspace [KEYS]            reads at a revision beside a writer: copy-on-write tree, before-images, others
+  keyspace SUBJECT [KEYS]    one column of that table
+  resp [ROUNDS]              SET, GET, INCR with redis-benchmark: adsum agent beside redis-server
+  idle                       memory and processor of an agent and its keeper that nobody asks for anything";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> anyhow::Result<()> {
+    match words {
+        ["keyspace", words @ ..] => keyspace::run(words),
+        ["resp", words @ ..] => resp::run(words),
+        ["idle"] => idle::run(),
+        _ => anyhow::bail!("no such benchmark\n\n{HELP}"),
+    }
+}
