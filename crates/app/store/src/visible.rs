@@ -72,7 +72,7 @@ mod tests {
 
     fn commit(revision: u64, database: Database) -> Commit {
         let change = Change { database, key: Blob::from("k"), op: Op::Delete, notices: Default::default() };
-        Commit { revision: Revision(revision), now: Now::default(), changes: vec![change] }
+        Commit { revision: Revision(revision), now: Now::default(), changes: [change].into() }
     }
 
     #[test]

@@ -28,8 +28,11 @@ pub struct Commit {
     /// When; also the clock mark from which ticks go on after a restart.
     pub now: Now,
     /// In order; the N-th, from 1, is the event `REVISION-N`.
-    pub changes: Vec<Change>,
+    pub changes: Changes,
 }
+
+/// Nearly every commit has one change, which then needs no room of its own.
+pub type Changes = SmallVec<[Change; 1]>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -127,6 +130,11 @@ impl Notice {
     pub(crate) fn from_code(code: u8) -> Option<Notice> {
         NAMES.get(usize::from(code).wrapping_sub(1)).map(|(notice, _)| *notice)
     }
+}
+
+impl Commit {
+    /// Bytes that it keeps in memory beside its changes.
+    pub(crate) const WEIGHT: usize = size_of::<Commit>() - size_of::<Change>() + 2 * size_of::<usize>();
 }
 
 impl Change {

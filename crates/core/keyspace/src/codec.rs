@@ -34,7 +34,7 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, DecodeError> {
     let mut reader = Reader { bytes, at: 0 };
     let revision = Revision(reader.number()?);
     let now = Now { tick: reader.number()?, wall: reader.number()? };
-    let changes = reader.list(Reader::change)?;
+    let changes = reader.list(Reader::change)?.into();
     reader.end()?;
     Ok(Commit { revision, now, changes })
 }
@@ -305,7 +305,7 @@ mod tests {
             |([revision, tick, wall], changes)| Commit {
                 revision: Revision(revision),
                 now: Now { tick, wall },
-                changes,
+                changes: changes.into(),
             },
         )
     }

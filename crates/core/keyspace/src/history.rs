@@ -74,7 +74,8 @@ mod tests {
     fn a_history_forgets_the_oldest_and_says_so() {
         let mut history = History::new(Revision(4), 30);
         for revision in 5..=8 {
-            let commit = Commit { revision: Revision(revision), now: Now::default(), changes: Vec::new() };
+            let commit =
+                Commit { revision: Revision(revision), now: Now::default(), changes: Default::default() };
             history.push(&Arc::new(commit), 10);
         }
         let after = |revision| {

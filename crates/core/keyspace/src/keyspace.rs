@@ -8,8 +8,8 @@ use crate::deadlines::Deadlines;
 use crate::history::History;
 use crate::transaction::{Outcome, Transaction};
 use crate::{
-    Blob, Change, Commit, Compacted, Database, Deadline, Entry, List, Now, Op, Snapshot, Space, Tree, Value,
-    limits,
+    Blob, Change, Changes, Commit, Compacted, Database, Deadline, Entry, List, Now, Op, Snapshot, Space,
+    Tree, Value, limits,
 };
 
 /// The keys of one database in order.
@@ -110,7 +110,7 @@ impl Keyspace {
 
     /// A commit that changes nothing and marks the clock.
     pub fn mark_clock(&mut self, now: Now) -> Arc<Commit> {
-        self.commit(now, Vec::new())
+        self.commit(now, Changes::new())
     }
 
     /// Applies a commit that was made before: read from the journal, or made elsewhere.
@@ -167,7 +167,7 @@ impl Keyspace {
         self.keys_mut(database).insert(key, Arc::new(entry));
     }
 
-    fn commit(&mut self, now: Now, changes: Vec<Change>) -> Arc<Commit> {
+    fn commit(&mut self, now: Now, changes: Changes) -> Arc<Commit> {
         self.revision = self.revision.next();
         let commit = Arc::new(Commit { revision: self.revision, now, changes });
         self.remember(&commit);
@@ -181,10 +181,10 @@ impl Keyspace {
         };
         let (user, system) = (weight(Space::User), weight(Space::System));
         if user > 0 {
-            self.user_history.push(commit, user);
+            self.user_history.push(commit, user + Commit::WEIGHT);
         }
         if system > 0 {
-            self.system_history.push(commit, system);
+            self.system_history.push(commit, system + Commit::WEIGHT);
         }
     }
 

@@ -29,7 +29,7 @@ mod tree;
 mod value;
 
 pub use blob::Blob;
-pub use change::{Change, Commit, Database, Notice, Notices, Op};
+pub use change::{Change, Changes, Commit, Database, Notice, Notices, Op};
 pub use clock::{Clock, Deadline, Now};
 pub use codec::{DecodeError, Row, decode_commit, decode_rows, encode_commit, encode_row};
 pub use history::{Compacted, Space};

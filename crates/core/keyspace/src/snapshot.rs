@@ -3,7 +3,7 @@
 use adsum_model::Revision;
 
 use crate::codec::{DecodeError, decode_commit, decode_rows, encode_commit, encode_row};
-use crate::{Commit, Database, Keys, Keyspace, Now};
+use crate::{Changes, Commit, Database, Keys, Keyspace, Now};
 
 /// Holds the trees as they were; the writer copies what it changes from then on.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl Snapshot {
 
     /// The bytes of it in chunks: first an empty commit with revision and clock, then rows.
     pub fn into_chunks(self) -> impl Iterator<Item = Vec<u8>> {
-        let head = Commit { revision: self.revision, now: self.now, changes: Vec::new() };
+        let head = Commit { revision: self.revision, now: self.now, changes: Changes::new() };
         let mut first = Vec::new();
         encode_commit(&head, &mut first);
         let databases =

@@ -6,7 +6,7 @@ use adsum_model::Revision;
 use smallvec::{SmallVec, smallvec};
 
 use crate::{
-    Blob, Change, Commit, Database, Deadline, Entry, Keys, Keyspace, Notice, Notices, Now, Op, Value,
+    Blob, Change, Changes, Commit, Database, Deadline, Entry, Keys, Keyspace, Notice, Notices, Now, Op, Value,
 };
 
 /// What came of a transaction. Nothing of it may leave the process before `commit` is durable.
@@ -29,16 +29,16 @@ pub struct Publish {
 pub struct Transaction<'a> {
     keyspace: &'a mut Keyspace,
     now: Now,
-    changes: Vec<Change>,
+    changes: Changes,
     publishes: Vec<Publish>,
 }
 
 impl<'a> Transaction<'a> {
     pub(crate) fn new(keyspace: &'a mut Keyspace, now: Now) -> Transaction<'a> {
-        Transaction { keyspace, now, changes: Vec::new(), publishes: Vec::new() }
+        Transaction { keyspace, now, changes: Changes::new(), publishes: Vec::new() }
     }
 
-    pub(crate) fn into_effects(self) -> (Vec<Change>, Vec<Publish>) {
+    pub(crate) fn into_effects(self) -> (Changes, Vec<Publish>) {
         (self.changes, self.publishes)
     }
 

@@ -37,7 +37,6 @@ pub struct Tree<K, V> {
     root: Arc<Node<K, V>>,
 }
 
-#[derive(Clone)]
 enum Node<K, V> {
     Leaf(Vec<(K, V)>),
     Branch(Vec<Child<K, V>>),
@@ -197,6 +196,21 @@ impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
             tree.insert(key, value);
         }
         tree
+    }
+}
+
+/// The copy is about to be changed, so it has room for what is added to it.
+impl<K: Clone, V: Clone> Clone for Node<K, V> {
+    fn clone(&self) -> Self {
+        fn roomy<T: Clone>(entries: &[T]) -> Vec<T> {
+            let mut copy = Vec::with_capacity(WIDTH);
+            copy.extend_from_slice(entries);
+            copy
+        }
+        match self {
+            Node::Leaf(entries) => Node::Leaf(roomy(entries)),
+            Node::Branch(children) => Node::Branch(roomy(children)),
+        }
     }
 }
 
