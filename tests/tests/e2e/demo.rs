@@ -50,10 +50,8 @@ impl Demo {
     fn end(self) {
         self.running.signal(Signal::SIGINT);
         self.running.finish(SOON).ok();
-        until_ok("nothing is left behind", Duration::from_secs(5), || {
-            let left = processes::under(self.scratch.path());
-            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-        });
+        let left = processes::under(self.scratch.path());
+        assert!(left.is_empty(), "left behind: {left:?}");
         let entries = std::fs::read_dir(self.scratch.path()).expect("it is ours");
         let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
         let left: Vec<String> = names.filter(|name| name.starts_with("adsum-")).collect();

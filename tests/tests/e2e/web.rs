@@ -1,9 +1,8 @@
 //! The service under test (`tests/src/bin/web.rs`), deployed by the command line.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use adsum_tests::{Agent, Output, processes, until_ok};
+use adsum_tests::{Agent, Output, processes};
 use serde_json::Value;
 
 /// The program.
@@ -41,12 +40,9 @@ pub(crate) fn address(instance: &Value) -> SocketAddr {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// After an agent that takes everything along. Its keeper, which has answered that all is done, may be a moment from
-/// its own end.
+/// After an agent that takes everything along.
 #[track_caller]
-pub(crate) fn until_nothing_runs(agent: &Agent) {
-    until_ok("nothing is left behind", Duration::from_secs(5), || {
-        let left = processes::under(agent.scratch().path());
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    });
+pub(crate) fn nothing_runs(agent: &Agent) {
+    let left = processes::under(agent.scratch().path());
+    assert!(left.is_empty(), "left behind: {left:?}");
 }

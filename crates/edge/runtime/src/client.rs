@@ -9,16 +9,18 @@ mod link;
 mod session;
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_model::{InstanceId, Process};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::wire::{Answer, Hello, Verb};
-use crate::{Observed, Signal, Start, StartError, TreeKind};
+use crate::{Observed, Signal, Start, StartError, TreeKind, sys};
 use session::{Ask, Session};
 
 /// Where the keeper is, and how one is started.
@@ -152,10 +154,31 @@ impl Keeper {
     /// Stops all instances, SIGTERM and after `grace` SIGKILL, and then the keeper. Returns when nothing runs any more;
     /// this handle answers [`Error::ShutDown`] from then on.
     pub async fn shutdown(&self, grace: Duration) -> Result<(), Error> {
+        // Held from before the end on, so that it stands for this process and no later one with its pid.
+        let process = sys::pidfd_open(self.pid());
         let verb = Verb::Shutdown { grace_ms: millis(grace) };
         match self.ask_within(verb, grace.saturating_add(self.timeout)).await? {
-            Answer::Done => Ok(()),
-            other => Err(refusal(other)),
+            Answer::Done => {}
+            other => return Err(refusal(other)),
+        }
+        match process {
+            Ok(process) => self.until_ended(process).await,
+            // It had ended already, or this kernel cannot tell (before Linux 5.3).
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The keeper answers before it ends; nothing of it is to be left when its user is told so.
+    async fn until_ended(&self, process: OwnedFd) -> Result<(), Error> {
+        let lost = |source: io::Error| Error::Connection(Arc::new(source));
+        let patience = PollTimeout::try_from(self.timeout).unwrap_or(PollTimeout::MAX);
+        let ending = tokio::task::spawn_blocking(move || {
+            poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], patience)
+        });
+        match ending.await.map_err(|error| lost(error.into()))? {
+            Ok(0) => Err(Error::Timeout { pid: self.pid(), timeout: self.timeout }),
+            Ok(_) => Ok(()),
+            Err(error) => Err(lost(error.into())),
         }
     }
 

@@ -97,7 +97,7 @@ impl Deployment {
     pub(super) fn end(mut self) {
         let status = self.agent.terminate();
         assert!(status.success(), "{status}");
-        web::until_nothing_runs(&self.agent);
+        web::nothing_runs(&self.agent);
     }
 
     /// The ids of all stored tweets by user, as a person finds them: by `curl -L` over the proxy.

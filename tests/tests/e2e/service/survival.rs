@@ -101,5 +101,5 @@ fn a_development_agent_takes_its_instances_along() {
     let mut agent = Agent::builder().arg("--dev").start();
     web::create(&agent, "web", &["--replicas", "2"]);
     assert!(agent.terminate().success());
-    web::until_nothing_runs(&agent);
+    web::nothing_runs(&agent);
 }
