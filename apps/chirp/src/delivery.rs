@@ -43,11 +43,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Four 4xx statuses speak of the moment and not of the request: try again later.
+    /// Five 4xx statuses speak of the moment and not of the request: try again later. 409 is Adsum's for a service that
+    /// is just being removed.
     pub fn of(what: &str, answer: &Answer) -> Failure {
         let reason = format!("{what}: {}", answer.reason());
         match answer.status {
             StatusCode::REQUEST_TIMEOUT
+            | StatusCode::CONFLICT
             | StatusCode::MISDIRECTED_REQUEST
             | StatusCode::TOO_EARLY
             | StatusCode::TOO_MANY_REQUESTS => Failure::Technical(reason),

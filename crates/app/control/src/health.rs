@@ -92,7 +92,7 @@ impl Watching {
         let target = Target {
             endpoint: instance.endpoint,
             env: settings.environment(instance, version),
-            workdir: version.task.workdir.as_ref().map_or_else(|| settings.slot_dir(instance), Into::into),
+            workdir: settings.workdir(version),
         };
         Some(Watching {
             store: store.clone(),
@@ -128,7 +128,7 @@ impl Watching {
     async fn look(&self) -> Outcome {
         let outcome = probe(&self.check, &self.target).await;
         let proves_listening = matches!(self.check.kind, CheckKind::Http { .. } | CheckKind::Tcp);
-        if !proves_listening || outcome.status == Status::Critical || self.course.is_proven() {
+        if !proves_listening || outcome.status == Status::Critical {
             return outcome;
         }
         let port = self.instance.endpoint.port();

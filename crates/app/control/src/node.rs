@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::Transaction;
 use adsum_model::{Health, Instance, InstanceId, Phase, Process, Restart, Revision, Stop};
-use adsum_rollout::node::{AfterEnd, Exit, Seen, Step, plan, restart_at, streak_after};
-use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, State};
+use adsum_rollout::node::{AfterEnd, Exit, Seen, Step, not_started, plan, restart_at, streak_after};
+use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, StartError, State};
 use adsum_store::{Failed, Store};
 
 use crate::{Settings, event};
@@ -22,12 +23,14 @@ struct Controller {
     settings: Settings,
     /// Told to end by this controller: the keeper goes on with it by itself.
     signalled: HashSet<InstanceId>,
+    /// Something could not be asked of the keeper, and is to be asked again.
+    again: bool,
 }
 
 /// Follows the catalog and the keeper for ever.
 pub(crate) async fn run(store: Store, keeper: Keeper, settings: Settings) -> Result<Infallible, Failed> {
     let mut processes = keeper.changes();
-    let mut controller = Controller { store, keeper, settings, signalled: HashSet::new() };
+    let mut controller = Controller { store, keeper, settings, signalled: HashSet::new(), again: false };
     loop {
         processes.borrow_and_update();
         let view = controller.store.catalog().await?;
@@ -59,22 +62,27 @@ impl Controller {
         let tick = self.store.now().tick;
         let mut next_look: Option<u64> = None;
         let mut last = Revision::ZERO;
+        self.again = false;
         let mine = view.instances().filter(|instance| instance.node == self.settings.node);
-        for instance in mine.cloned().collect::<Vec<_>>() {
+        let mine: Vec<_> = mine.cloned().collect();
+        let strangers = self.clear_away(&mine, &seen).await;
+        for instance in mine {
             let seen = seen.remove(&instance.id).unwrap_or(Seen::Nothing);
             let (restart, stop) = policies(view, &instance);
             if let Some(step) = plan(&instance, &restart, &seen, tick) {
+                if strangers && step == Step::Start && is_exclusive(view, &instance) {
+                    // It may be the slot's own, from before records were lost: its end wakes us.
+                    continue;
+                }
                 last = last.max(self.carry_out(view, &instance, &stop, &restart, step).await);
             } else if instance.phase == Phase::Backoff {
                 let rest = restart_at(&instance, &restart).saturating_sub(tick);
                 next_look = Some(next_look.map_or(rest, |other| other.min(rest)));
             }
         }
-        for (id, seen) in seen {
-            self.clear_away(&id, &seen).await;
-        }
         self.store.durable(last).await?;
-        Ok(next_look.map(Duration::from_millis))
+        let next_look = next_look.map(Duration::from_millis);
+        Ok(if self.again { Some(next_look.map_or(RETRY, |look| look.min(RETRY))) } else { next_look })
     }
 
     async fn carry_out(
@@ -106,33 +114,38 @@ impl Controller {
         }
     }
 
-    /// Starts the process that is on record as wanted, and records it.
+    /// Starts the process that is on record as wanted, and records it. Whether a keeper that did not answer has started
+    /// it is not known: it is asked again.
     async fn start(&mut self, view: &Catalog, instance: &Instance, restart: &Restart) -> Revision {
         let Some(version) = view.version(&instance.service, instance.version) else { return Revision::ZERO };
+        let slot_dir = self.settings.slot_dir(instance);
         let start = Start {
             id: instance.id.clone(),
             command: version.task.command.clone(),
             env: self.settings.environment(instance, version),
-            workdir: version.task.workdir.as_ref().map_or_else(current_dir, Into::into),
+            workdir: self.settings.workdir(version),
             log: self.settings.log_file(instance),
             rotation: adsum_runtime::Rotation::default(),
         };
-        let started = match std::fs::create_dir_all(self.settings.slot_dir(instance)) {
-            Ok(()) => self.keeper.start(start).await.map_err(|error| sentence(&error)),
-            Err(error) => Err(format!(
-                "its data directory {} cannot be made: {error}",
-                self.settings.slot_dir(instance).display()
-            )),
+        let why = match std::fs::create_dir_all(&slot_dir) {
+            Err(error) => format!("its data directory {} cannot be made: {error}", slot_dir.display()),
+            Ok(()) => match self.keeper.start(start).await {
+                Ok(process) => {
+                    return self.change(instance, |tx, record| record_process(tx, record, process));
+                }
+                Err(StartError::Keeper(error)) => {
+                    tracing::warn!(instance = %instance.id, %error, "the keeper cannot be asked to start it");
+                    self.again = true;
+                    return Revision::ZERO;
+                }
+                Err(error) => sentence(&error),
+            },
         };
-        match started {
-            Ok(process) => self.change(instance, |tx, record| record_process(tx, record, process)),
-            Err(description) => self.change(instance, |tx, record| {
-                let exit = Exit { success: false, description: format!("cannot be started: {description}") };
-                let max = restart.max_attempts.unwrap_or(u32::MAX);
-                let next = if record.streak < max { AfterEnd::Restart } else { AfterEnd::GiveUp };
+        self.change(instance, |tx, record| {
+            if let Step::Ended { exit, next } = not_started(record, restart, &why, tx.now().tick) {
                 record_end(tx, record, restart, &exit, next);
-            }),
-        }
+            }
+        })
     }
 
     /// Tells an instance to end, once.
@@ -143,17 +156,28 @@ impl Controller {
         let signal = stop.signal.parse().unwrap_or(Signal::TERM);
         match self.keeper.stop(id, signal, stop.grace).await {
             Ok(()) => drop(self.signalled.insert(id.clone())),
-            Err(error) => tracing::warn!(instance = %id, %error, "cannot be told to end"),
+            Err(error) => {
+                tracing::warn!(instance = %id, %error, "cannot be told to end");
+                self.again = true;
+            }
         }
     }
 
-    /// Ends what the keeper has and no record knows of.
-    async fn clear_away(&mut self, id: &InstanceId, seen: &Seen) {
-        match seen {
-            Seen::Running(_) => self.signal(id, &Stop::default()).await,
-            Seen::Exited(_) => self.forget(id).await,
-            Seen::Nothing => {}
+    /// Ends what the keeper has and no record knows of. Whether anything of it still runs.
+    async fn clear_away(&mut self, mine: &[Arc<Instance>], seen: &BTreeMap<InstanceId, Seen>) -> bool {
+        let known: HashSet<&InstanceId> = mine.iter().map(|instance| &instance.id).collect();
+        let mut running = false;
+        for (id, seen) in seen.iter().filter(|(id, _)| !known.contains(id)) {
+            match seen {
+                Seen::Running(_) => {
+                    running = true;
+                    self.signal(id, &Stop::default()).await;
+                }
+                Seen::Exited(_) => self.forget(id).await,
+                Seen::Nothing => {}
+            }
         }
+        running
     }
 
     async fn forget(&mut self, id: &InstanceId) {
@@ -205,7 +229,7 @@ fn record_end(
     record.reason = Some(exit.description.clone());
     let (phase, follows) = match next {
         AfterEnd::Restart => (Phase::Backoff, "it is started again after a pause"),
-        AfterEnd::Complete => (Phase::Stopped, "it is not started again"),
+        AfterEnd::Complete => (Phase::Complete, "it is not started again"),
         AfterEnd::GiveUp => (Phase::Failed, "it is given up"),
     };
     record.phase = phase;
@@ -253,8 +277,9 @@ fn signal_name(number: i32) -> String {
     Signal::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.to_string())
 }
 
-fn current_dir() -> std::path::PathBuf {
-    std::env::current_dir().unwrap_or_else(|_| "/".into())
+fn is_exclusive(view: &Catalog, instance: &Instance) -> bool {
+    let service = view.service(&instance.service).and_then(|state| state.service.as_ref());
+    service.is_some_and(|service| service.spec.exclusive)
 }
 
 /// An error with its sources, in one line.

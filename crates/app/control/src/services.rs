@@ -75,10 +75,16 @@ impl Controller {
         if plan.steps.is_empty() {
             return (true, Revision::ZERO);
         }
+        for step in &plan.steps {
+            if let Step::Forget(id) = step {
+                self.remove_log(name, id);
+            }
+        }
         let (settings, ports) = (&self.settings, &mut self.ports);
         self.store.transact(|tx| {
             plan.steps.iter().fold(true, |all, step| match step {
-                Step::Create { slot, version } => create(tx, settings, ports, name, *slot, *version) && all,
+                // One that finds no port speaks for all that follow.
+                Step::Create { slot, version } => all && create(tx, settings, ports, name, *slot, *version),
                 Step::Drain(id) => {
                     drain(tx, id);
                     all
@@ -97,6 +103,18 @@ impl Controller {
                 }
             })
         })
+    }
+}
+
+impl Controller {
+    /// The output of an instance goes with its record; the directory with the last of them.
+    fn remove_log(&self, service: &Name, id: &InstanceId) {
+        let dir = self.settings.log_dir(service);
+        for name in [format!("{id}.log"), format!("{id}.log.1")] {
+            // Not there is as good as removed.
+            let _ = std::fs::remove_file(dir.join(name));
+        }
+        let _ = std::fs::remove_dir(dir);
     }
 }
 

@@ -27,7 +27,17 @@ impl Settings {
 
     /// Where an instance's output goes.
     pub fn log_file(&self, instance: &Instance) -> PathBuf {
-        self.data_dir.join("logs").join(instance.service.as_str()).join(format!("{}.log", instance.id))
+        self.log_dir(&instance.service).join(format!("{}.log", instance.id))
+    }
+
+    pub(crate) fn log_dir(&self, service: &Name) -> PathBuf {
+        self.data_dir.join("logs").join(service.as_str())
+    }
+
+    /// Where an instance, and its command check, begins: the agent's own directory when the spec names none.
+    pub fn workdir(&self, version: &Version) -> PathBuf {
+        let here = || std::env::current_dir().unwrap_or_else(|_| "/".into());
+        version.task.workdir.as_ref().map_or_else(here, PathBuf::from)
     }
 
     /// The environment of an instance: the spec's, and over it what Adsum tells each instance.

@@ -11,7 +11,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::{Failed, Watch};
+use crate::watch::Step;
+use crate::{Ended, Failed, Watch};
 
 /// How long those who were given an address are thought to use it.
 const ASKED_KEPT: Duration = Duration::from_secs(600);
@@ -27,9 +28,19 @@ pub struct Directory {
 
 struct Inner {
     view: ArcSwap<Catalog>,
-    /// Up to which revision the view holds everything.
-    seen: watch::Sender<Revision>,
+    seen: watch::Sender<Seen>,
+    /// When it began on data that was there before: who was told an address until then is not known.
+    resumed: Option<Instant>,
     asked: Mutex<HashMap<Name, Instant>>,
+}
+
+/// How far the view is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// It holds everything up to here.
+    upto: Revision,
+    /// It will not go on.
+    over: bool,
 }
 
 impl Directory {
@@ -39,7 +50,8 @@ impl Directory {
         Directory {
             inner: Arc::new(Inner {
                 view: ArcSwap::from_pointee(view),
-                seen: watch::Sender::new(revision),
+                seen: watch::Sender::new(Seen { upto: revision, over: false }),
+                resumed: (revision > Revision::ZERO).then(Instant::now),
                 asked: Mutex::default(),
             }),
         }
@@ -53,18 +65,24 @@ impl Directory {
     /// A view that holds everything up to `revision`.
     pub async fn at(&self, revision: Revision) -> Result<Arc<Catalog>, Failed> {
         let mut seen = self.inner.seen.subscribe();
-        seen.wait_for(|seen| *seen >= revision).await.map_err(|_| Failed::unknown())?;
-        Ok(self.view())
+        let seen = seen.wait_for(|seen| seen.over || seen.upto >= revision).await.map(|seen| *seen);
+        match seen {
+            Ok(seen) if seen.upto >= revision => Ok(self.view()),
+            Ok(_) | Err(_) => Err(Failed::unknown()),
+        }
     }
 
     /// The first view after that of revision `seen`.
     pub async fn changed(&self, seen: Revision) -> Result<Arc<Catalog>, Failed> {
         let mut receiver = self.inner.seen.subscribe();
         loop {
-            receiver.borrow_and_update();
+            let over = receiver.borrow_and_update().over;
             let view = self.view();
             if view.revision() > seen {
                 return Ok(view);
+            }
+            if over {
+                return Err(Failed::unknown());
             }
             receiver.changed().await.map_err(|_| Failed::unknown())?;
         }
@@ -83,27 +101,44 @@ impl Directory {
 
     /// Whether somebody may still use an address of the service that was given out.
     pub fn was_asked(&self, service: &Name) -> bool {
+        if self.inner.resumed.is_some_and(|resumed| resumed.elapsed() < ASKED_KEPT) {
+            return true;
+        }
         let asked = self.inner.asked.lock();
         asked.len() >= ASKED_LIMIT || asked.get(service).is_some_and(|last| last.elapsed() < ASKED_KEPT)
     }
 
-    /// Keeps the view up until the store fails or ends.
+    /// Keeps the view up until the store fails or ends. A view that has fallen behind the history is loaded anew.
     pub(crate) async fn follow(self, mut watch: Watch) {
         loop {
-            match watch.step().await {
+            let upto = match watch.step().await {
                 Ok(step) => {
-                    if !step.commits.is_empty() {
-                        let mut catalog = Catalog::clone(&self.view());
-                        step.commits.iter().for_each(|commit| catalog.apply(commit));
-                        self.inner.view.store(Arc::new(catalog));
+                    self.take_in(&step);
+                    step.upto
+                }
+                Err(Ended::Compacted(_)) => match watch.skip_to_now().await {
+                    Ok((keys, revision)) => {
+                        self.inner.view.store(Arc::new(Catalog::load(&keys, revision)));
+                        revision
                     }
-                    self.inner.seen.send_replace(step.upto);
-                }
-                Err(ended) => {
-                    tracing::debug!(%ended, "the directory follows no longer");
-                    return;
-                }
-            }
+                    Err(failed) => return self.end(&failed),
+                },
+                Err(Ended::Failed(failed)) => return self.end(&failed),
+            };
+            self.inner.seen.send_modify(|seen| seen.upto = upto);
         }
+    }
+
+    fn take_in(&self, step: &Step) {
+        if !step.commits.is_empty() {
+            let mut catalog = Catalog::clone(&self.view());
+            step.commits.iter().for_each(|commit| catalog.apply(commit));
+            self.inner.view.store(Arc::new(catalog));
+        }
+    }
+
+    fn end(&self, failed: &Failed) {
+        tracing::debug!(%failed, "the directory follows no longer");
+        self.inner.seen.send_modify(|seen| seen.over = true);
     }
 }

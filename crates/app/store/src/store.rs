@@ -1,5 +1,6 @@
 //! The handle, and the lock behind it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,8 +42,8 @@ pub(crate) struct State {
     pub(crate) clocks: Clocks,
     /// The tick of the last commit: from where the clock would go on after a restart.
     pub(crate) marked: u64,
-    /// Whether a snapshot is being written.
-    pub(crate) snapshotting: bool,
+    /// The tick before which no snapshot is begun: for ever while one is being written.
+    pub(crate) snapshot_from: u64,
     /// The tick for which the timer is set.
     pub(crate) armed: u64,
 }
@@ -90,7 +91,7 @@ impl Store {
                     server,
                     clocks,
                     marked: then.tick,
-                    snapshotting: false,
+                    snapshot_from: 0,
                     armed: u64::MAX,
                 }),
                 alarm: Condvar::new(),
@@ -112,15 +113,20 @@ impl Store {
     pub fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
         let shared = &*self.shared;
         if shared.journal.pending_bytes() > JOURNAL_QUEUE {
-            // The disk is behind. A failed journal shows at the caller's own wait.
-            let _ = shared.journal.wait_durable(shared.journal.durable() + 1);
+            shared.wait_for_the_disk();
         }
         let mut state = shared.state.lock();
         let now = state.clocks.read();
-        state.server.expire(now);
-        let reply = body(&mut state.server, now);
+        let entered = catch_unwind(AssertUnwindSafe(|| {
+            state.server.expire(now);
+            body(&mut state.server, now)
+        }));
         shared.hand_over(&mut state, now);
-        reply
+        match entered {
+            Ok(reply) => reply,
+            Err(_) if state.server.keyspace().is_tainted() => end_tainted(),
+            Err(panic) => resume_unwind(panic),
+        }
     }
 
     /// A transaction of any face but RESP. Nothing of it may leave before its revision is durable.
@@ -141,7 +147,7 @@ impl Store {
     /// Waits until everything up to `revision` may leave the process.
     pub async fn durable(&self, revision: Revision) -> Result<(), Failed> {
         let mut visible = self.visible(Space::User);
-        let reached = visible.wait_for(|visible| *visible >= revision).await.map(|_| ());
+        let reached = visible.wait_for(|visible| *visible >= revision || self.has_failed()).await;
         reached.map_err(|_| self.failed())?;
         if self.has_failed() { Err(self.failed()) } else { Ok(()) }
     }
@@ -223,10 +229,36 @@ impl Store {
     }
 }
 
+/// A panic half-way through a change has left memory that the journal does not know. Nobody is to see that: the process
+/// ends, and the next one begins with what was acknowledged.
+fn end_tainted() -> ! {
+    tracing::error!("a panic within a transaction that had changed something: the process ends");
+    std::process::abort()
+}
+
+/// The same for a commit that the journal does not get.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            end_tainted();
+        }
+    }
+}
+
 impl Shared {
+    /// Lets the journal get on with what it has, when that is more than it should have.
+    fn wait_for_the_disk(&self) {
+        let last = self.state.lock().server.keyspace().revision();
+        // A failed journal shows at the caller's own wait.
+        let _ = self.journal.wait_durable((self.journal.durable() + 1).min(last.0));
+    }
+
     /// Gives the journal what was committed, sets the timer to what has become due first, and lets go of what was
     /// emptied outside of the lock's time.
     pub(crate) fn hand_over(&self, state: &mut State, now: Now) {
+        let _whole = AbortOnPanic;
         for commit in state.server.take_commits() {
             // Noted first: the journal may have it on disk before it returns.
             self.visible.note(&commit);

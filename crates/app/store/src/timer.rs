@@ -18,6 +18,8 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 const CLOCK_MARK: u64 = 30_000;
 /// Bytes of journal since the last snapshot from which on the next is written.
 const SNAPSHOT: u64 = 128 * 1024 * 1024;
+/// Between a snapshot that could not be written and the next attempt. Milliseconds.
+const SNAPSHOT_PAUSE: u64 = 60_000;
 
 /// Starts the thread. It holds the store weakly, and ends with it.
 pub(crate) fn start(store: &Store) -> Result<(), std::io::Error> {
@@ -63,22 +65,30 @@ fn mark(shared: &Shared, state: &mut State, now: Now) {
 }
 
 /// Writes a snapshot on a thread of its own when there is enough to make it worth while. The keyspace is taken as of
-/// now, which costs nothing; one snapshot at a time.
+/// now, which costs nothing; one snapshot at a time, and a pause after one that could not be written.
 fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
     let journal = &shared.journal;
     let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
-    if journal.segment_bytes_since_snapshot() < SNAPSHOT.max(2 * last) || state.snapshotting {
+    let enough = SNAPSHOT.max(2 * last);
+    if now.tick < state.snapshot_from || journal.segment_bytes_since_snapshot() < enough {
         return;
     }
-    state.snapshotting = true;
+    state.snapshot_from = u64::MAX;
     let snapshot = state.server.keyspace().snapshot(now);
     let shared = shared.clone();
     std::thread::spawn(move || {
         let revision = snapshot.revision;
-        match shared.journal.write_snapshot(revision.0, snapshot.into_chunks()) {
-            Ok(info) => tracing::info!(%revision, bytes = info.bytes, "snapshot written"),
-            Err(error) => tracing::error!(%revision, %error, "no snapshot could be written"),
-        }
-        shared.state.lock().snapshotting = false;
+        let written = shared.journal.write_snapshot(revision.0, snapshot.into_chunks());
+        let pause = match written {
+            Ok(info) => {
+                tracing::info!(%revision, bytes = info.bytes, "snapshot written");
+                0
+            }
+            Err(error) => {
+                tracing::error!(%revision, %error, "no snapshot could be written, the next is tried in a minute");
+                SNAPSHOT_PAUSE
+            }
+        };
+        shared.state.lock().snapshot_from = now.tick + pause;
     });
 }

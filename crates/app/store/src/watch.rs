@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adsum_keyspace::{Commit, Compacted, Space};
+use adsum_keyspace::{Commit, Compacted, Database, Keys, Space};
 use adsum_model::Revision;
 use tokio::sync::watch::Receiver;
 
@@ -51,6 +51,18 @@ impl Watch {
     /// Up to where everything has been delivered.
     pub fn seen(&self) -> Revision {
         self.seen
+    }
+
+    /// Gives up what was missed: the state of the system space as of now, from which the watch goes on.
+    pub(crate) async fn skip_to_now(&mut self) -> Result<(Keys, Revision), Failed> {
+        let (keys, revision) = {
+            let state = self.store.shared.state.lock();
+            let keyspace = state.server.keyspace();
+            (keyspace.keys(Database::System).clone(), keyspace.revision())
+        };
+        self.store.durable(revision).await?;
+        self.seen = revision;
+        Ok((keys, revision))
     }
 
     /// Goes on to what is visible, which may hold nothing of the space.

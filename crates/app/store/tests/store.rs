@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use adsum_catalog::records;
 use adsum_keyspace::{Database, Deadline, Notice, Space, Transaction, Value};
-use adsum_model::{Name, Node, Revision};
+use adsum_model::{InstanceId, Name, Node, Revision};
 use adsum_resp::About;
-use adsum_store::{Durability, OpenError, Options, Store};
+use adsum_store::{Durability, Ended, OpenError, Options, Store};
 
 const DB: Database = Database::User(0);
 
@@ -178,4 +178,25 @@ async fn whose_addresses_were_asked_for_is_remembered() {
     let (web, api): (Name, Name) = ("web".parse().unwrap(), "api".parse().unwrap());
     store.directory().asked(&web);
     assert!(store.directory().was_asked(&web) && !store.directory().was_asked(&api));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_has_fallen_behind_the_history_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let name: Name = "n1".parse().unwrap();
+    let node = Node { name: name.clone(), address: [127, 0, 0, 1].into() };
+    let (_, revision) = store.transact(|tx| {
+        for n in 0..12 {
+            let value = Value::String(vec![b'x'; 1024 * 1024].into());
+            tx.put(Database::System, format!("request/{n}"), value, None, &[]);
+        }
+        records::put_node(tx, &node);
+    });
+    store.durable(revision).await.unwrap();
+    let lost = store.watch(Space::System, Revision::ZERO).next().await;
+    assert!(matches!(lost, Err(Ended::Compacted(_))), "the history was to overflow");
+    assert!(store.catalog().await.unwrap().node(&name).is_some());
+    store.commit(|tx| records::delete_instance(tx, &InstanceId::from_seed(1))).await.unwrap();
+    assert!(store.catalog().await.unwrap().node(&name).is_some());
 }

@@ -19,6 +19,8 @@ use serde::de::DeserializeOwned;
 
 /// How long an event stays in the log.
 pub const EVENT_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Events in the log at most; a further one takes the place of the oldest.
+pub const EVENTS: usize = 10_000;
 /// How long a released port stays unused, so that no client of the old owner reaches a new one.
 pub const PORT_REST: Duration = Duration::from_secs(60);
 /// How long the answer to a write with a client token is kept.
@@ -132,7 +134,21 @@ pub fn log(tx: &mut Transaction<'_>, event: &Event) {
     let revision = tx.revision().0;
     let number = (1u32..).find(|n| tx.get(Database::System, event_key(revision, *n).as_bytes()).is_none());
     let key = event_key(revision, number.expect("an event has a free number"));
+    drop_oldest_event(tx);
     write_until(tx, key, event, EVENT_KEPT);
+}
+
+fn drop_oldest_event(tx: &mut Transaction<'_>) {
+    // `0` follows `/`.
+    let (first, beyond): (&[u8], &[u8]) = (b"event/", b"event0");
+    let keys = tx.keys(Database::System);
+    let oldest = match keys.rank(beyond) - keys.rank(first) {
+        count if count >= EVENTS => keys.iter_from(first).next().map(|(key, _)| key.clone()),
+        _ => None,
+    };
+    if let Some(oldest) = oldest {
+        tx.delete(Database::System, &oldest, Notice::Del);
+    }
 }
 
 /// The recorded answer to a write that carried a client token.

@@ -141,8 +141,7 @@ impl Change {
     /// Bytes that it keeps in memory, roughly: what a history counts.
     pub fn weight(&self) -> usize {
         let payload = match &self.op {
-            Op::Put { value: Value::String(value), .. } => value.len(),
-            Op::Put { value: Value::List(list), .. } => list.iter().map(|element| element.len() + 32).sum(),
+            Op::Put { value, .. } => value.weight(),
             Op::Append(tail) => tail.len(),
             Op::Splice { insert, .. } => insert.iter().map(|element| element.len() + 32).sum(),
             Op::Delete | Op::SetDeadline(_) | Op::Clear => 0,

@@ -24,6 +24,7 @@ pub struct Keyspace {
     system_history: History,
     /// Databases that were emptied, to be freed by somebody who has the time.
     garbage: Vec<Keys>,
+    tainted: bool,
 }
 
 impl Default for Keyspace {
@@ -42,6 +43,7 @@ impl Keyspace {
             user_history: History::new(revision, limits::USER_HISTORY),
             system_history: History::new(revision, limits::SYSTEM_HISTORY),
             garbage: Vec::new(),
+            tainted: false,
         }
     }
 
@@ -93,9 +95,9 @@ impl Keyspace {
         self.deadlines.due(now).next().is_some()
     }
 
-    /// The earliest key of a database that is due and still there.
-    pub(crate) fn first_due(&self, database: Database, now: Now) -> Option<Blob> {
-        self.deadlines.due(now).find(|(of, _)| *of == database).map(|(_, key)| key.clone())
+    /// The keys of a database that are due and still there.
+    pub(crate) fn due_in(&self, database: Database, now: Now) -> Vec<Blob> {
+        self.deadlines.due(now).filter(|(of, _)| *of == database).map(|(_, key)| key.clone()).collect()
     }
 
     /// How many keys of a database have a deadline. Takes as long as there are deadlines.
@@ -144,6 +146,15 @@ impl Keyspace {
     /// What has been emptied since the last call. Freeing a large database takes long: not for the writer.
     pub fn take_garbage(&mut self) -> Vec<Keys> {
         std::mem::take(&mut self.garbage)
+    }
+
+    /// Whether a panic has left changes that are in no commit. Nobody is to see anything of the keyspace then.
+    pub fn is_tainted(&self) -> bool {
+        self.tainted
+    }
+
+    pub(crate) fn taint(&mut self) {
+        self.tainted = true;
     }
 
     /// The whole effect of one change on the state.

@@ -4,6 +4,8 @@
 pub const KEY: usize = 64 * 1024;
 /// Bytes of a string or of one element of an aggregate.
 pub const VALUE: usize = 8 * 1024 * 1024;
+/// Bytes of effects of one transaction.
+pub const TRANSACTION: usize = 64 * 1024 * 1024;
 /// Bytes of commits kept for watches and history, per space.
 pub const USER_HISTORY: usize = 16 * 1024 * 1024;
 /// Adsum's own churn has its own history, so that it never evicts the users'.

@@ -38,8 +38,8 @@ impl<'a> Transaction<'a> {
         Transaction { keyspace, now, changes: Changes::new(), publishes: Vec::new() }
     }
 
-    pub(crate) fn into_effects(self) -> (Changes, Vec<Publish>) {
-        (self.changes, self.publishes)
+    pub(crate) fn into_effects(mut self) -> (Changes, Vec<Publish>) {
+        (std::mem::take(&mut self.changes), std::mem::take(&mut self.publishes))
     }
 
     pub fn now(&self) -> Now {
@@ -67,7 +67,7 @@ impl<'a> Transaction<'a> {
 
     /// All keys of a database, none of them due.
     pub fn keys(&mut self, database: Database) -> &Keys {
-        while let Some(key) = self.next_due(database) {
+        for key in self.keyspace.due_in(database, self.now) {
             self.expire(database, &key);
         }
         self.keyspace.keys(database)
@@ -149,13 +149,18 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn next_due(&self, database: Database) -> Option<Blob> {
-        self.keyspace.first_due(database, self.now)
-    }
-
     fn change(&mut self, database: Database, key: Blob, op: Op, notices: Notices) {
         let change = Change { database, key, op, notices };
         self.keyspace.apply(&change, self.keyspace.revision().next());
         self.changes.push(change);
+    }
+}
+
+impl Drop for Transaction<'_> {
+    /// One that ends otherwise than by its effects ends by a panic: what it has changed is in no commit.
+    fn drop(&mut self) {
+        if !self.changes.is_empty() {
+            self.keyspace.taint();
+        }
     }
 }

@@ -36,6 +36,14 @@ impl Value {
         }
     }
 
+    /// Bytes that it takes in a commit and in memory, roughly.
+    pub fn weight(&self) -> usize {
+        match self {
+            Value::String(bytes) => bytes.len(),
+            Value::List(list) => list.iter().map(|element| element.len() + 32).sum(),
+        }
+    }
+
     /// Whether it is an aggregate without elements, which a key must not hold.
     pub fn is_empty_aggregate(&self) -> bool {
         match self {

@@ -71,7 +71,7 @@ pub struct Instance {
 /// Planned -> Running -> Stopping -> Stopped
 ///               |  ^
 ///               v  |
-///             Backoff -> Failed
+///             Backoff -> Failed | Complete
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +85,8 @@ pub enum Phase {
     Stopping,
     /// Ended as wished.
     Stopped,
+    /// Ended by itself, without a fault, and is not to be started again.
+    Complete,
     /// Ended by itself and given up.
     Failed,
 }
@@ -119,13 +121,14 @@ impl Phase {
             Phase::Backoff => "backoff",
             Phase::Stopping => "stopping",
             Phase::Stopped => "stopped",
+            Phase::Complete => "complete",
             Phase::Failed => "failed",
         }
     }
 
     /// Whether nothing more will come of the instance.
     pub fn is_final(self) -> bool {
-        matches!(self, Phase::Stopped | Phase::Failed)
+        matches!(self, Phase::Stopped | Phase::Complete | Phase::Failed)
     }
 }
 

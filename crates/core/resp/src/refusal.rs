@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     NoSuchDatabase,
     #[error("ERR key of {0} bytes is over the limit of {limit} bytes", limit = limits::KEY)]
     KeyTooLong(usize),
+    #[error("TXNTOOBIG {0} bytes of effects are over the limit of {limit} bytes", limit = limits::TRANSACTION)]
+    TransactionTooBig(usize),
     #[error("ERR value of {0} bytes is over the limit of {limit} bytes", limit = limits::VALUE)]
     ValueTooLong(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]

@@ -53,11 +53,6 @@ impl Course {
         self.health
     }
 
-    /// Whether the last probes found it well.
-    pub fn is_proven(&self) -> bool {
-        matches!(self.health, Health::Passing | Health::Warning)
-    }
-
     /// How long to wait before the next probe.
     pub fn pause(&self, check: &Check) -> Duration {
         match self.health {

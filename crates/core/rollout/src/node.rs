@@ -61,9 +61,9 @@ pub fn plan(instance: &Instance, restart: &Restart, seen: &Seen, tick: u64) -> O
         (Phase::Running, Seen::Nothing) => Some(ended(instance, restart, &Exit::unseen(), tick)),
         (Phase::Stopping, Seen::Running(_)) => Some(Step::Signal),
         (Phase::Stopping, Seen::Nothing | Seen::Exited(_)) => Some(Step::Stopped),
-        (Phase::Stopped | Phase::Failed, Seen::Nothing) => None,
-        (Phase::Stopped | Phase::Failed, Seen::Running(_)) => Some(Step::Signal),
-        (Phase::Stopped | Phase::Failed, Seen::Exited(_)) => Some(Step::Clear),
+        (Phase::Stopped | Phase::Complete | Phase::Failed, Seen::Nothing) => None,
+        (Phase::Stopped | Phase::Complete | Phase::Failed, Seen::Running(_)) => Some(Step::Signal),
+        (Phase::Stopped | Phase::Complete | Phase::Failed, Seen::Exited(_)) => Some(Step::Clear),
     }
 }
 
@@ -72,9 +72,16 @@ pub fn restart_at(instance: &Instance, restart: &Restart) -> u64 {
     instance.since.saturating_add(restart.pause(instance.streak).as_millis() as u64)
 }
 
+/// What follows from a process that could not be started: the same as from one that ended at once.
+pub fn not_started(instance: &Instance, restart: &Restart, why: &str, tick: u64) -> Step {
+    let exit = Exit { success: false, description: format!("cannot be started: {why}") };
+    ended(instance, restart, &exit, tick)
+}
+
 /// The streak after an end: staying up for as long as the longest pause makes a new start of it.
 pub fn streak_after(instance: &Instance, restart: &Restart, tick: u64) -> u32 {
-    let stayed = tick.saturating_sub(instance.since) >= restart.max_delay.as_millis() as u64;
+    let up = tick.saturating_sub(instance.since);
+    let stayed = instance.phase == Phase::Running && up >= restart.max_delay.as_millis() as u64;
     if stayed { 1 } else { instance.streak.saturating_add(1) }
 }
 
@@ -172,6 +179,16 @@ mod tests {
         assert_eq!(next(Never, None, false, 0), AfterEnd::GiveUp);
         assert_eq!(next(Any, Some(3), false, 2), AfterEnd::Restart);
         assert_eq!(next(Any, Some(3), false, 3), AfterEnd::GiveUp);
+    }
+
+    #[test]
+    fn a_pause_is_no_time_of_being_up() {
+        let mut instance = instance(1, 1, 1, Phase::Backoff, Health::Critical);
+        (instance.since, instance.streak) = (0, 8);
+        assert_eq!(streak_after(&instance, &Restart::default(), 30_000), 9);
+        let never = Restart { condition: RestartCondition::None, ..Restart::default() };
+        let step = not_started(&instance, &never, "no such program", 30_000);
+        assert!(matches!(step, Step::Ended { next: AfterEnd::GiveUp, .. }), "{step:?}");
     }
 
     #[test]

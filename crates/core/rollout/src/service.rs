@@ -108,17 +108,19 @@ struct Slot<'a> {
     old: Vec<&'a Instance>,
     /// On their way out.
     leaving: Vec<&'a Instance>,
-    /// The current version was given up here.
-    given_up: Option<&'a Instance>,
+    /// Of the current version, ended by itself and not to be started again: done, or given up.
+    ended: Option<&'a Instance>,
 }
 
 impl<'a> Slot<'a> {
     fn of(number: u32, service: &Service, state: &'a ServiceState) -> Slot<'a> {
-        let mut slot = Slot { number, current: vec![], old: vec![], leaving: vec![], given_up: None };
+        let mut slot = Slot { number, current: vec![], old: vec![], leaving: vec![], ended: None };
         for instance in state.instances.iter().map(|instance| &**instance).filter(|i| i.slot == number) {
             match instance.phase {
-                Phase::Failed if instance.version == service.version => slot.given_up = Some(instance),
-                Phase::Stopped | Phase::Failed => {}
+                Phase::Failed | Phase::Complete if instance.version == service.version => {
+                    slot.ended = Some(instance);
+                }
+                Phase::Stopped | Phase::Complete | Phase::Failed => {}
                 Phase::Stopping => slot.leaving.push(instance),
                 Phase::Planned | Phase::Running | Phase::Backoff if instance.health == Health::Draining => {
                     slot.leaving.push(instance);
@@ -139,7 +141,8 @@ impl<'a> Slot<'a> {
     /// Nothing has to happen here before another slot may change: one that passes is here, or one that was not yet
     /// touched. What it replaced may still be on its way out.
     fn is_settled(&self) -> bool {
-        let filled = !self.current.is_empty() || !self.old.is_empty();
+        let done = self.ended.is_some_and(|instance| instance.phase == Phase::Complete);
+        let filled = done || !self.current.is_empty() || !self.old.is_empty();
         filled && self.current.iter().all(|instance| instance.is_routable())
     }
 }
@@ -156,17 +159,18 @@ impl Plan {
             return;
         };
         doubles.iter().for_each(|instance| self.leave(situation, instance));
-        if current.is_routable() {
+        if current.is_routable() || service.spec.exclusive {
             slot.old.iter().for_each(|instance| self.leave(situation, instance));
-        } else {
+        }
+        if !current.is_routable() {
             self.waiting_on.push(Waiting::on(current, Cause::of_unready(current, service)));
         }
     }
 
     /// Puts an instance into an empty slot.
     fn fill(&mut self, service: &Service, slot: &Slot<'_>) {
-        if let Some(failed) = slot.given_up {
-            self.waiting_on.push(Waiting::on(failed, Cause::GivenUp { last: failed.reason.clone() }));
+        if let Some(ended) = slot.ended {
+            self.has_ended(ended);
         } else if slot.leaving.is_empty() || !service.spec.exclusive {
             self.steps.push(Step::Create { slot: slot.number, version: service.version });
         }
@@ -185,8 +189,8 @@ impl Plan {
         outdated.sort_by_key(|slot| slot.old.iter().any(|instance| instance.is_routable()));
         let stop_first = service.spec.exclusive || service.spec.update.order == Order::StopFirst;
         for slot in outdated.into_iter().take(room) {
-            if let Some(failed) = slot.given_up {
-                self.waiting_on.push(Waiting::on(failed, Cause::GivenUp { last: failed.reason.clone() }));
+            if let Some(ended) = slot.ended {
+                self.has_ended(ended);
             } else if stop_first {
                 slot.old.iter().for_each(|instance| self.leave(situation, instance));
             } else {
@@ -195,11 +199,18 @@ impl Plan {
         }
     }
 
+    /// An instance that is not to be started again: one that was given up is waited for, in vain before a new version.
+    fn has_ended(&mut self, instance: &Instance) {
+        if instance.phase == Phase::Failed {
+            self.waiting_on.push(Waiting::on(instance, Cause::GivenUp { last: instance.reason.clone() }));
+        }
+    }
+
     /// Takes an instance the next step out.
     fn leave(&mut self, situation: &Situation<'_>, instance: &Instance) {
         let id = instance.id.clone();
         match (instance.phase, instance.health) {
-            (Phase::Stopped | Phase::Failed, _) => {}
+            (Phase::Stopped | Phase::Complete | Phase::Failed, _) => {}
             (Phase::Stopping, _) => self.waiting_on.push(Waiting::on(instance, Cause::Exit)),
             (Phase::Running, Health::Draining) => match situation.drain_rest(instance) {
                 Duration::ZERO => self.steps.push(Step::Stop(id)),
@@ -255,7 +266,7 @@ impl Cause {
         match instance.phase {
             Phase::Planned => Cause::Start,
             Phase::Backoff => Cause::Restart { last },
-            Phase::Running | Phase::Stopping | Phase::Stopped | Phase::Failed => {
+            Phase::Running | Phase::Stopping | Phase::Stopped | Phase::Complete | Phase::Failed => {
                 Cause::Check { kind: service.spec.check.kind.as_str(), last }
             }
         }

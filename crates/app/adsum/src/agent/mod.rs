@@ -10,13 +10,16 @@ use anyhow::Context;
 
 mod config;
 pub(crate) mod faces;
+mod identity;
 mod node;
 mod settings;
+mod told;
 mod vitals;
 
 pub(crate) use faces::Faces;
 pub(crate) use node::Node;
 pub(crate) use settings::Settings;
+pub(crate) use told::ToldToEnd;
 
 const EXAMPLES: &str = "Examples:
   adsum agent --dev
@@ -69,9 +72,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
     let settings = Settings::resolve(args)?;
     runtime()?.block_on(async {
+        // Before anything is started that would be left behind.
+        let told = ToldToEnd::listen()?;
         let node = Node::start(settings).await?;
         node.announce();
-        node.until_told_to_end().await
+        node.until(told).await
     })
 }
 

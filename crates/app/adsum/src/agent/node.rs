@@ -14,12 +14,11 @@ use adsum_runtime::Keeper;
 use adsum_store::{Failed, Store};
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::settings::DataDir;
-use super::{Durability, Settings, vitals};
+use super::{Durability, Settings, ToldToEnd, identity, vitals};
 
 /// How long the instances of an agent that takes them along have to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -33,7 +32,8 @@ pub(crate) struct Node {
     stops_instances: bool,
     end: watch::Sender<bool>,
     faces: JoinSet<()>,
-    resp: resp::Bound,
+    /// There until the faces are closed.
+    resp: Option<resp::Bound>,
     control: tokio::task::JoinHandle<Failed>,
 }
 
@@ -51,6 +51,7 @@ impl Node {
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Node> {
         let dir = settings.data_dir.path();
         let store = open_store(&settings, &dir)?;
+        identity::keep(&dir, &settings.node)?;
         let (end, ended) = watch::channel(false);
         let mut faces = JoinSet::new();
 
@@ -83,7 +84,17 @@ impl Node {
             adsum_control::run(store.clone(), keeper.clone(), control_settings(&settings, addresses, &dir));
         let control = tokio::spawn(control);
         let Settings { data_dir, stops_instances, .. } = settings;
-        Ok(Node { addresses, store, keeper, data_dir, stops_instances, end, faces, resp, control })
+        Ok(Node {
+            addresses,
+            store,
+            keeper,
+            data_dir,
+            stops_instances,
+            end,
+            faces,
+            resp: Some(resp),
+            control,
+        })
     }
 
     /// Tells a person where everything is.
@@ -102,21 +113,23 @@ impl Node {
         }
     }
 
-    /// Runs until SIGTERM or SIGINT, then ends in order; or until the engine has failed, then at once.
-    pub(crate) async fn until_told_to_end(mut self) -> anyhow::Result<ExitCode> {
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            failed = self.store.until_failed() => return Err(anyhow!(failed).context("the agent ends")),
-            failed = &mut self.control => {
-                let failed = failed.context("a controller has panicked")?;
-                return Err(anyhow!(failed).context("the controllers have ended"));
+    /// Runs until it is told to end, then ends in order; or until the engine has failed, then at once.
+    pub(crate) async fn until(mut self, mut told: ToldToEnd) -> anyhow::Result<ExitCode> {
+        let failed = tokio::select! {
+            () = told.wait() => None,
+            failed = self.store.until_failed() => Some(anyhow!(failed).context("the agent ends")),
+            failed = &mut self.control => Some(match failed {
+                Ok(failed) => anyhow!(failed).context("the controllers have ended"),
+                Err(panic) => anyhow!(panic).context("a controller has panicked"),
+            }),
+        };
+        match failed {
+            None => self.finish(false).await.map(|_| ExitCode::SUCCESS),
+            Some(failed) => {
+                self.abandon().await;
+                Err(failed)
             }
         }
-        self.finish(false).await?;
-        Ok(ExitCode::SUCCESS)
     }
 
     /// Ends the faces, and the instances where they belong to this agent, and brings everything to disk. Says where a
@@ -126,15 +139,34 @@ impl Node {
         if self.stops_instances {
             self.keeper.shutdown(GRACE).await.context("cannot stop the instances")?;
         }
-        self.end.send_replace(true);
-        self.faces.abort_all();
-        self.resp.stop();
+        self.close_faces().await;
         self.store.close();
         self.store.flush().await.context("cannot bring everything to disk")?;
         Ok(match self.data_dir {
             DataDir::Temporary(dir) if keep => Some(dir.keep()),
             DataDir::Temporary(_) | DataDir::Kept(_) => None,
         })
+    }
+
+    /// Ends without the disk: the faces first, since nothing they could say holds any more.
+    pub(crate) async fn abandon(mut self) {
+        self.control.abort();
+        self.close_faces().await;
+        if self.stops_instances
+            && let Err(error) = self.keeper.shutdown(GRACE).await
+        {
+            tracing::error!(%error, "the instances could not be stopped");
+        }
+    }
+
+    /// Lets what is in flight be answered for a moment.
+    async fn close_faces(&mut self) {
+        self.end.send_replace(true);
+        if let Some(resp) = self.resp.take() {
+            // It waits for its threads.
+            let _ = tokio::task::spawn_blocking(move || resp.stop()).await;
+        }
+        self.faces.abort_all();
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {

@@ -8,7 +8,7 @@ use adsum_model::Name;
 use anyhow::{Context, bail};
 
 use super::config::Config;
-use super::{Args, Durability, faces};
+use super::{Args, Durability, faces, identity};
 
 /// What an agent is to be.
 #[derive(Debug)]
@@ -53,10 +53,11 @@ impl Settings {
                 .map_err(|hint| anyhow::anyhow!("port_range '{text}' in the configuration file: {hint}"))?,
             (None, None) => 20000..=32000,
         };
+        let data_dir = data_dir(given, args.dev)?;
         let settings = Settings {
-            node: args.node.or(file.node).map_or_else(host_name, Ok)?,
+            node: identity::node(&data_dir.path(), args.node.or(file.node))?,
             datacenter: args.datacenter.or(file.datacenter).map_or_else(|| "dc1".parse(), Ok)?,
-            data_dir: data_dir(given, args.dev)?,
+            data_dir,
             stops_instances: args.dev,
             durability: args.durability.or(file.durability).unwrap_or(Durability::Always),
             resp: args.faces.resp_addr.or(file.resp_addr).unwrap_or(loopback(6379)),
@@ -111,15 +112,6 @@ fn default_dir() -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(home).join(".local/state/adsum"))
 }
 
-/// The host's name up to the first dot, if it is a name.
-fn host_name() -> anyhow::Result<Name> {
-    let name = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().to_lowercase();
-    let first = name.split('.').next().unwrap_or_default();
-    first
-        .parse()
-        .with_context(|| format!("the host name '{name}' does not do as a node's name: pass --node NAME"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +141,21 @@ mod tests {
         let error = Settings::resolve(Args { config: Some(file), ..args() }).unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains("adsum.toml") && text.contains("resp_adr"), "{text}");
+    }
+
+    #[test]
+    fn a_data_directory_stays_with_its_node() {
+        let dir = tempfile::tempdir().unwrap();
+        let on = |node: Option<&str>| {
+            let node = node.map(|node| node.parse().unwrap());
+            let resolved =
+                Settings::resolve(Args { data_dir: Some(dir.path().into()), node, ..Args::default() });
+            resolved.inspect(|settings| identity::keep(&settings.data_dir.path(), &settings.node).unwrap())
+        };
+        assert_eq!(on(Some("one")).unwrap().node.as_str(), "one");
+        assert_eq!(on(None).unwrap().node.as_str(), "one");
+        let error = on(Some("two")).unwrap_err().to_string();
+        assert!(error.contains("'one'") && error.contains("'two'"), "{error}");
     }
 
     #[test]

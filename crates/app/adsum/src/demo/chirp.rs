@@ -204,10 +204,9 @@ fn things_to_try(node: &Node) -> String {
   curl -L http://{proxy}/user/{user}
   redis-cli -h {} -p {} --scan --pattern '/chirp/*'
   dig @{} -p {} chirp-user-{user}.service.adsum SRV +short
-  export ADSUM_HTTP_ADDR={http}
-  {adsum} service ls
-  {adsum} service scale chirp-worker=5
-  {adsum} service why chirp-user-{user}
+  {adsum} --addr {http} service ls
+  {adsum} --addr {http} service scale chirp-worker=5
+  {adsum} --addr {http} service why chirp-user-{user}
 Ctrl-C ends everything.",
         resp.ip(),
         resp.port(),

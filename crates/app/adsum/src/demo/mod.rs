@@ -8,9 +8,7 @@ mod spool;
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::agent::{self, Args as AgentArgs, Faces, Node, Settings};
+use crate::agent::{self, Args as AgentArgs, Faces, Node, Settings, ToldToEnd};
 use crate::client::{Address, Client};
 
 const EXAMPLES: &str = "Examples:
@@ -48,25 +46,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let faces = ports::free(faces);
     let settings = Settings::resolve(AgentArgs { dev: true, faces, ..AgentArgs::default() })?;
     agent::runtime()?.block_on(async {
+        let mut told = ToldToEnd::listen()?;
         let node = Node::start(settings).await?;
         node.announce();
-        let outcome = run_until_told_to_end(&node, chirp).await;
+        let client = Client::new(Address::choose(Some(node.addresses.http.to_string().parse()?))?);
+        let outcome = tokio::select! {
+            outcome = chirp.run(&node, &client) => outcome,
+            failed = node.store.until_failed() => {
+                node.abandon().await;
+                return Err(anyhow::anyhow!(failed));
+            }
+            () = told.wait() => Ok(()),
+        };
         eprintln!("\nstopping every instance...");
-        let kept = node.finish(keep).await?;
-        if let Some(kept) = kept {
+        if let Some(kept) = node.finish(keep).await? {
             eprintln!("the data is kept in {}: 'adsum agent --data-dir {0}' goes on with it", kept.display());
         }
         outcome.map(|()| ExitCode::SUCCESS)
     })
-}
-
-async fn run_until_told_to_end(node: &Node, chirp: chirp::Demo) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let client = Client::new(Address::choose(Some(node.addresses.http.to_string().parse()?))?);
-    tokio::select! {
-        outcome = chirp.run(node, &client) => outcome,
-        failed = node.store.until_failed() => Err(anyhow::anyhow!(failed)),
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
 }

@@ -1,6 +1,6 @@
 //! Addresses for a demonstration: the defaults, or what is free where they are taken.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use crate::agent::Faces;
 
@@ -16,7 +16,8 @@ pub(super) fn free(faces: Faces) -> Faces {
 
 fn default_or_any(port: u16, who: &str) -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    match TcpListener::bind(address) {
+    // DNS wants both kinds, and for the others one more question does no harm.
+    match TcpListener::bind(address).and_then(|_| UdpSocket::bind(address)) {
         Ok(_) => address,
         Err(_) => {
             eprintln!("port {port} is taken: {who} get another one, see below");

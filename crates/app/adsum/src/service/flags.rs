@@ -89,7 +89,7 @@ pub(super) struct UpdateFlags {
     /// Which comes first when an instance is replaced
     #[arg(long, value_enum)]
     pub(super) update_order: Option<Order>,
-    /// How long a draining instance may keep what it has in flight
+    /// How long a draining instance may keep what it has in flight; without effect before there is a gateway
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) drain_timeout: Option<Duration>,
 }

@@ -138,7 +138,7 @@ fn state(service: &Service, instance: &Instance) -> String {
         Phase::Running if instance.is_routable() => format!("passing on {}", instance.endpoint()),
         Phase::Running => format!("{}{because}", instance.health),
         Phase::Backoff => format!("waiting for its restart{because}"),
-        Phase::Planned | Phase::Stopping | Phase::Stopped | Phase::Failed => {
+        Phase::Planned | Phase::Stopping | Phase::Stopped | Phase::Complete | Phase::Failed => {
             format!("{}{because}", instance.phase.as_str())
         }
     }

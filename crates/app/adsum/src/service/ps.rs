@@ -71,7 +71,7 @@ fn tone(instance: &Instance) -> Option<Tone> {
     match (instance.phase, instance.health) {
         (Phase::Failed | Phase::Backoff, _) | (Phase::Running, Health::Critical) => Some(Tone::Bad),
         (Phase::Running, Health::Passing) => None,
-        (Phase::Stopped, _) => Some(Tone::Faint),
+        (Phase::Stopped | Phase::Complete, _) => Some(Tone::Faint),
         (Phase::Planned | Phase::Stopping | Phase::Running, _) => Some(Tone::Busy),
     }
 }

@@ -212,9 +212,15 @@ fn status(instance: &Instance) -> &'static str {
         (Phase::Running, Health::Passing) => "passing",
         (Phase::Running, Health::Warning) => "warning",
         (Phase::Running, Health::Starting | Health::Critical | Health::Draining | Health::Maintenance)
-        | (Phase::Planned | Phase::Backoff | Phase::Stopping | Phase::Stopped | Phase::Failed, _) => {
-            "critical"
-        }
+        | (
+            Phase::Planned
+            | Phase::Backoff
+            | Phase::Stopping
+            | Phase::Stopped
+            | Phase::Complete
+            | Phase::Failed,
+            _,
+        ) => "critical",
     }
 }
 

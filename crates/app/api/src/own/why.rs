@@ -134,20 +134,26 @@ fn process(instance: &Instance) -> String {
         Phase::Backoff => format!("it ended and is started again after a pause{reason}"),
         Phase::Stopping => format!("it has been told to end{pid}"),
         Phase::Stopped => format!("it ended as wished{reason}"),
+        Phase::Complete => format!("it has done its work{reason}"),
         Phase::Failed => format!("it ended and was given up{reason}"),
     }
 }
 
 fn in_service(instance: &Instance) -> bool {
     let out = matches!(instance.health, Health::Draining | Health::Maintenance);
-    !out && !matches!(instance.phase, Phase::Stopping | Phase::Stopped | Phase::Failed)
+    !out && !matches!(instance.phase, Phase::Stopping | Phase::Stopped | Phase::Complete | Phase::Failed)
 }
 
 fn check(instance: &Instance, service: Option<&Service>) -> String {
     let kind = service.map_or_else(|| "its check".to_string(), |service| probe(&service.spec.check.kind));
     match instance.phase {
         Phase::Running => format!("{kind}: {}{}", instance.health, because(instance)),
-        Phase::Planned | Phase::Backoff | Phase::Stopping | Phase::Stopped | Phase::Failed => {
+        Phase::Planned
+        | Phase::Backoff
+        | Phase::Stopping
+        | Phase::Stopped
+        | Phase::Complete
+        | Phase::Failed => {
             format!("{kind}: only a process that runs is probed")
         }
     }

@@ -125,6 +125,26 @@ fn clearing_a_database_leaves_the_others_and_costs_one_change() {
 }
 
 #[test]
+fn a_panic_taints_what_it_has_changed_and_nothing_else() {
+    let fall = |keyspace: &mut Keyspace, change: bool| {
+        let body = std::panic::AssertUnwindSafe(|| {
+            keyspace.transact(at(0), |tx| {
+                if change {
+                    tx.put(DB, "a", Value::String("1".into()), None, &[]);
+                }
+                panic!("a mistake");
+            })
+        });
+        assert!(std::panic::catch_unwind(body).is_err());
+    };
+    let mut keyspace = Keyspace::default();
+    fall(&mut keyspace, false);
+    assert!(!keyspace.is_tainted());
+    fall(&mut keyspace, true);
+    assert!(keyspace.is_tainted());
+}
+
+#[test]
 fn each_space_has_its_own_history() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "a", "1", None, at(0));

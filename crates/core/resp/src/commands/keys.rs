@@ -1,6 +1,6 @@
 //! Keys of any type. <https://redis.io/docs/latest/commands/?group=generic>
 
-use adsum_keyspace::{Database, Entry, Notice};
+use adsum_keyspace::{Database, Entry, Notice, limits};
 
 use super::strings;
 use crate::command::{ALL_KEYS, Command, FAST, KeysAt, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
@@ -104,7 +104,17 @@ fn renamenx(work: &mut Work<'_, '_>) -> Answer {
 }
 
 fn renamed(work: &mut Work<'_, '_>) -> Result<Entry, Refusal> {
-    work.tx.get(work.db, work.args[1]).cloned().ok_or(Refusal::NoSuchKey)
+    let entry = work.tx.get(work.db, work.args[1]).cloned().ok_or(Refusal::NoSuchKey)?;
+    fits(&entry)?;
+    Ok(entry)
+}
+
+/// A value that is put whole somewhere else goes whole into one commit.
+fn fits(entry: &Entry) -> Answer {
+    match entry.value.weight() {
+        weight if weight > limits::TRANSACTION => Err(Refusal::TransactionTooBig(weight)),
+        _ => Ok(()),
+    }
 }
 
 fn move_entry(work: &mut Work<'_, '_>, entry: Entry) {
@@ -128,6 +138,7 @@ fn copy(work: &mut Work<'_, '_>) -> Answer {
     let entry = work.tx.get(work.db, work.args[1]).cloned();
     let free = replace || work.tx.get(to, work.args[2]).is_none();
     if let (Some(entry), true) = (&entry, free) {
+        fits(entry)?;
         work.tx.put(to, work.args[2], entry.value.clone(), entry.deadline, &[Notice::CopyTo]);
     }
     work.out.boolean(entry.is_some() && free);
@@ -142,6 +153,7 @@ fn move_key(work: &mut Work<'_, '_>) -> Answer {
     let entry = work.tx.get(work.db, key).cloned();
     let free = work.tx.get(to, key).is_none();
     if let (Some(entry), true) = (&entry, free) {
+        fits(entry)?;
         work.tx.delete(work.db, key, Notice::MoveFrom);
         work.tx.put(to, key, entry.value.clone(), entry.deadline, &[Notice::MoveTo]);
     }

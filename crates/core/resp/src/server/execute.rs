@@ -138,6 +138,11 @@ fn allow(command: &Command, args: &[&[u8]], session: &Session) -> Answer {
     {
         return Err(subscribed(command));
     }
+    // What a command can write beyond its arguments is bounded by the limits of keys and values.
+    let bytes: usize = args.iter().map(|arg| arg.len()).sum();
+    if bytes > limits::TRANSACTION {
+        return Err(Refusal::TransactionTooBig(bytes));
+    }
     let mut keys = command.keys_in(args).into_iter().flatten();
     match keys.find(|key| key.len() > limits::KEY) {
         Some(key) => Err(Refusal::KeyTooLong(key.len())),

@@ -1,6 +1,6 @@
 //! Commands on lists.
 
-use super::harness::check;
+use super::harness::{World, check};
 
 #[test]
 fn elements_are_pushed_and_popped_at_both_ends() {
@@ -150,4 +150,19 @@ fn elements_are_popped_from_the_first_list_that_has_some() {
         LMPOP 1 a UP -> -ERR syntax error
         ",
     );
+}
+
+#[test]
+fn a_list_too_big_for_one_commit_is_not_put_elsewhere_whole() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let element = "x".repeat(4 * 1024 * 1024);
+    for _ in 0..17 {
+        world.run(&mut peer, &format!("RPUSH l {element}"));
+    }
+    for command in ["RENAME l m", "COPY l m", "MOVE l 1"] {
+        let refused = world.run(&mut peer, command);
+        assert!(refused.starts_with("-TXNTOOBIG 71303712 bytes"), "{command}: {refused}");
+    }
+    assert_eq!(world.run(&mut peer, "LLEN l"), ":17");
 }

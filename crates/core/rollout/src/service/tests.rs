@@ -189,6 +189,23 @@ fn an_instance_that_was_given_up_is_not_tried_again_before_a_new_version() {
 }
 
 #[test]
+fn an_instance_that_has_done_its_work_is_not_made_anew_before_a_new_version() {
+    let done = instance(1, 1, 1, Phase::Complete, Health::Critical);
+    let settled = state(service(1, 1), vec![done.clone()]);
+    assert_eq!(plan(&Situation { state: &settled, asked: false, tick: 0 }), Plan::default());
+    assert_eq!(steps(&state(service(2, 1), vec![done])), [Step::Create { slot: 1, version: 2 }]);
+}
+
+#[test]
+fn a_service_that_becomes_exclusive_ends_what_is_doubled_at_once() {
+    let mut service = service(2, 1);
+    service.spec.exclusive = true;
+    let old = instance(1, 1, 1, Phase::Running, Health::Passing);
+    let new = instance(2, 2, 1, Phase::Running, Health::Starting);
+    assert_eq!(steps(&state(service, vec![old, new])), [Step::Drain(id(1))]);
+}
+
+#[test]
 fn a_draining_instance_goes_on_while_its_address_may_be_in_use() {
     let mut draining = instance(1, 1, 1, Phase::Running, Health::Draining);
     draining.since = 1000;
