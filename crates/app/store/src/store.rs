@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     durability: Durability,
     visible: Arc<Visible>,
-    failure: Arc<Mutex<Option<JournalError>>>,
+    failure: Arc<watch::Sender<Option<JournalError>>>,
     directory: Directory,
     pub(crate) closing: AtomicBool,
 }
@@ -68,7 +68,7 @@ impl Store {
     /// Outside of a tokio runtime.
     pub fn open(options: Options) -> Result<Store, OpenError> {
         let visible = Arc::<Visible>::default();
-        let failure = Arc::new(Mutex::new(None));
+        let failure = Arc::new(watch::Sender::new(None));
         let (journal, recovered) = adsum_journal::open(adsum_journal::Options {
             durability: options.durability,
             on_durable: on_durable(options.durability, &visible),
@@ -191,8 +191,9 @@ impl Store {
 
     /// Ends when the engine can make nothing durable any more.
     pub async fn until_failed(&self) -> Failed {
-        let mut visible = self.visible(Space::User);
-        while !self.has_failed() && visible.changed().await.is_ok() {}
+        let mut failure = self.shared.failure.subscribe();
+        // An error means that the store has gone, and with it the failure that is waited for.
+        let _ = failure.wait_for(Option::is_some).await;
         self.failed()
     }
 
@@ -221,11 +222,11 @@ impl Store {
     }
 
     pub(crate) fn has_failed(&self) -> bool {
-        self.shared.failure.lock().is_some()
+        self.shared.failure.borrow().is_some()
     }
 
     pub(crate) fn failed(&self) -> Failed {
-        Failed(self.shared.failure.lock().clone())
+        Failed(self.shared.failure.borrow().clone())
     }
 }
 
@@ -293,11 +294,11 @@ fn on_durable(durability: Durability, visible: &Arc<Visible>) -> Box<dyn Fn(u64)
 /// Wakes whoever waits, so that they see the failure.
 fn on_failure(
     visible: &Arc<Visible>,
-    failure: &Arc<Mutex<Option<JournalError>>>,
+    failure: &Arc<watch::Sender<Option<JournalError>>>,
 ) -> Box<dyn Fn(&JournalError) + Send> {
     let (visible, failure) = (visible.clone(), failure.clone());
     Box::new(move |error| {
-        *failure.lock() = Some(error.clone());
+        failure.send_replace(Some(error.clone()));
         visible.wake();
     })
 }
