@@ -26,6 +26,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Between two signs of life of a stream that has nothing to tell.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Bytes of an answer that is kept for a client token; of a longer one the status alone is.
+pub const KEPT_ANSWER: usize = 64 * 1024;
 /// Characters of a client token (`Idempotency-Key`).
 pub const TOKEN: usize = 255;
 /// Lines of the past that a log is asked for.

@@ -23,6 +23,8 @@ pub const EVENT_KEPT: Duration = Duration::from_secs(24 * 3600);
 pub const EVENTS: usize = 10_000;
 /// How long a released port stays unused, so that no client of the old owner reaches a new one.
 pub const PORT_REST: Duration = Duration::from_secs(60);
+/// Answers to writes with a client token that are kept at most.
+pub const REQUESTS: usize = 20_000;
 /// How long the answer to a write with a client token is kept.
 pub const REQUEST_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -139,16 +141,26 @@ pub fn log(tx: &mut Transaction<'_>, event: &Event) {
 }
 
 fn drop_oldest_event(tx: &mut Transaction<'_>) {
-    // `0` follows `/`.
-    let (first, beyond): (&[u8], &[u8]) = (b"event/", b"event0");
-    let keys = tx.keys(Database::System);
-    let oldest = match keys.rank(beyond) - keys.rank(first) {
-        count if count >= EVENTS => keys.iter_from(first).next().map(|(key, _)| key.clone()),
-        _ => None,
-    };
+    if count(tx, "event") < EVENTS {
+        return;
+    }
+    let first: &[u8] = b"event/";
+    let oldest = tx.keys(Database::System).iter_from(first).next().map(|(key, _)| key.clone());
     if let Some(oldest) = oldest {
         tx.delete(Database::System, &oldest, Notice::Del);
     }
+}
+
+/// How many records of a kind there are. The tree knows ranks, so this walks over none of them.
+fn count(tx: &mut Transaction<'_>, kind: &str) -> usize {
+    let keys = tx.keys(Database::System);
+    // `0` follows `/`.
+    keys.rank(format!("{kind}0").as_bytes()) - keys.rank(format!("{kind}/").as_bytes())
+}
+
+/// Whether a further answer can be kept.
+pub fn has_room_for_request(tx: &mut Transaction<'_>) -> bool {
+    count(tx, "request") < REQUESTS
 }
 
 /// The recorded answer to a write that carried a client token.
@@ -230,6 +242,24 @@ mod tests {
         keyspace.transact(Now { tick: 1_000_000, wall: 0 }, |tx| release_port(tx, &node, 20000));
         assert!(taken(&mut keyspace, 1_059_999));
         assert!(!taken(&mut keyspace, 1_060_000));
+    }
+
+    #[test]
+    fn the_event_log_drops_its_oldest_when_it_is_full() {
+        let mut keyspace = Keyspace::default();
+        let event = |n: usize| Event {
+            time: n as u64,
+            kind: "k".into(),
+            service: None,
+            instance: None,
+            message: String::new(),
+        };
+        for n in 0..EVENTS + 5 {
+            keyspace.transact(Now::default(), |tx| log(tx, &event(n)));
+        }
+        let keys = keyspace.keys(Database::System);
+        let first: Event = keys.first().map(|(_, entry)| decode(entry)).unwrap();
+        assert_eq!((keys.len(), first.time), (EVENTS, 5));
     }
 
     #[test]

@@ -96,8 +96,17 @@ impl Write {
         if let Some(recorded) = records::request::<Recorded>(tx, &scope) {
             return self.again(token, recorded);
         }
+        if !records::has_room_for_request(tx) {
+            let text = format!(
+                "{} answers to client tokens are kept, and there is no room for another: try without Idempotency-Key, \
+                 or when some are older than a day",
+                records::REQUESTS
+            );
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text));
+        }
         let answer = work(tx)?;
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        let kept = if answer.body.len() <= limits::KEPT_ANSWER { &*answer.body } else { b"{}" };
+        let body = String::from_utf8_lossy(kept).into_owned();
         let (fingerprint, status) = (self.fingerprint.clone(), answer.status.as_u16());
         records::put_request(tx, &scope, &Recorded { fingerprint, status, body });
         Ok(Told::now(answer))
