@@ -34,6 +34,13 @@ pub struct ServiceState {
 }
 
 impl ServiceState {
+    /// Those of one slot.
+    pub fn slot(&self, number: u32) -> &[Arc<Instance>] {
+        let start = self.instances.partition_point(|instance| instance.slot < number);
+        let end = self.instances.partition_point(|instance| instance.slot <= number);
+        &self.instances[start..end]
+    }
+
     /// Those that are found by name and get traffic.
     pub fn routable(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.instances.iter().filter(|instance| instance.is_routable())
@@ -46,11 +53,12 @@ impl ServiceState {
 }
 
 impl Catalog {
-    /// Reads the whole system space.
+    /// Reads the whole system space. Every index is that of the whole: nobody knows any more what changed before, and no
+    /// index may go back.
     pub fn load(keys: &Keys, revision: Revision) -> Catalog {
         let mut catalog = Catalog { removals: revision, services_index: revision, ..Catalog::default() };
         for (key, entry) in keys.iter() {
-            catalog.put(Subject::of(key), entry, entry.modified);
+            catalog.put(Subject::of(key), entry, revision);
         }
         catalog.revision = revision;
         catalog

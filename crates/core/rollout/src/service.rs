@@ -115,7 +115,7 @@ struct Slot<'a> {
 impl<'a> Slot<'a> {
     fn of(number: u32, service: &Service, state: &'a ServiceState) -> Slot<'a> {
         let mut slot = Slot { number, current: vec![], old: vec![], leaving: vec![], ended: None };
-        for instance in state.instances.iter().map(|instance| &**instance).filter(|i| i.slot == number) {
+        for instance in state.slot(number).iter().map(|instance| &**instance) {
             match instance.phase {
                 Phase::Failed | Phase::Complete if instance.version == service.version => {
                     slot.ended = Some(instance);
@@ -228,14 +228,10 @@ impl Plan {
 
     /// Drops the records of ended instances beyond the newest `kept` of each slot.
     fn forget(&mut self, state: &ServiceState, kept: usize) {
-        let ended: Vec<_> = state.instances.iter().filter(|instance| instance.phase.is_final()).collect();
-        for instance in &ended {
-            let newer = ended
-                .iter()
-                .filter(|other| {
-                    other.slot == instance.slot && (other.since, &other.id) > (instance.since, &instance.id)
-                })
-                .count();
+        for instance in state.instances.iter().filter(|instance| instance.phase.is_final()) {
+            let ended = state.slot(instance.slot).iter().filter(|other| other.phase.is_final());
+            let age = |instance: &Instance| (instance.since, instance.id.clone());
+            let newer = ended.filter(|other| age(other) > age(instance)).count();
             if newer >= kept {
                 self.steps.push(Step::Forget(instance.id.clone()));
             }

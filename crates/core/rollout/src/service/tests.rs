@@ -33,7 +33,8 @@ fn service(version: u32, replicas: u32) -> Service {
 }
 
 fn state(service: Service, instances: Vec<Instance>) -> ServiceState {
-    let instances = instances.into_iter().map(Arc::new).collect();
+    let mut instances: Vec<Arc<Instance>> = instances.into_iter().map(Arc::new).collect();
+    instances.sort_by_key(|instance| instance.slot);
     ServiceState { service: Some(service), instances, index: adsum_model::Revision(1) }
 }
 
@@ -79,6 +80,7 @@ impl World {
                 let new = instance(self.next, version, slot, Phase::Planned, Health::Starting);
                 self.next += 1;
                 self.state.instances.push(Arc::new(new));
+                self.state.instances.sort_by_key(|instance| instance.slot);
             }
             Step::Drain(id) => self.change(&id, |instance| instance.health = Health::Draining),
             Step::Stop(id) => self.change(&id, |instance| instance.phase = Phase::Stopping),
