@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod component;
 mod demo;
+mod etcd_protos;
 mod report;
 mod soak;
 mod task;
@@ -38,6 +39,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
         Task::Soak { name, rounds } => soak::run(name.as_deref(), rounds),
         Task::Bench { words } => bench::run(&words),
         Task::Tidy => tidy::run(),
+        Task::EtcdProtos => etcd_protos::run(),
     }
 }
 

@@ -9,6 +9,7 @@ Usage: cargo xtask TASK
   soak [NAME] [--rounds N]     the end-to-end tests with higher counts, in release mode
   bench NAME [ARGS...]         side-by-side benchmarks against the peers
   tidy                         the rules of the house, as a test
+  etcd-protos                  the Rust of etcd's protocol anew, after a change of its .proto file
 
 Examples:
   cargo xtask demo chirp --stream tweets.ndjson
@@ -28,6 +29,7 @@ pub(crate) enum Task {
     Soak { name: Option<String>, rounds: Option<u32> },
     Bench { words: Vec<String> },
     Tidy,
+    EtcdProtos,
 }
 
 impl Task {
@@ -37,11 +39,12 @@ impl Task {
         match name.as_str() {
             "help" | "--help" | "-h" => Ok(Task::Help),
             "demo" => demo(rest),
-            "test" | "soak" | "bench" | "tidy" if asks_for_help(rest) => Ok(Task::Help),
+            "test" | "soak" | "bench" | "tidy" | "etcd-protos" if asks_for_help(rest) => Ok(Task::Help),
             "test" => test(rest),
             "soak" => soak(rest),
             "bench" => bench(rest),
-            "tidy" => tidy(rest),
+            "tidy" => alone("tidy", Task::Tidy, rest),
+            "etcd-protos" => alone("etcd-protos", Task::EtcdProtos, rest),
             other => Err(format!("there is no task {other:?}")),
         }
     }
@@ -110,10 +113,11 @@ fn bench(words: &[String]) -> Result<Task, String> {
     }
 }
 
-fn tidy(words: &[String]) -> Result<Task, String> {
+/// A task that takes nothing.
+fn alone(name: &str, task: Task, words: &[String]) -> Result<Task, String> {
     match words.first() {
-        None => Ok(Task::Tidy),
-        Some(word) => Err(format!("tidy takes no arguments, not {word:?}")),
+        None => Ok(task),
+        Some(word) => Err(format!("{name} takes no arguments, not {word:?}")),
     }
 }
 
@@ -161,6 +165,8 @@ mod tests {
         check("deploy", Err("there is no task \"deploy\""));
         check("", Err("which task?"));
         check("tidy all", Err("tidy takes no arguments, not \"all\""));
+        check("etcd-protos", Ok(Task::EtcdProtos));
+        check("etcd-protos x", Err("etcd-protos takes no arguments, not \"x\""));
         check("bench", Err("which benchmark? try `bench resp`"));
     }
 

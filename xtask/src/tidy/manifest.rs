@@ -101,9 +101,11 @@ impl<'a> Manifest<'a> {
 }
 
 /// `dependencies`, `dev-dependencies`, `build-dependencies`, and the same under `target.'cfg(..)'`.
+/// The section of a package that is a workspace by itself lists versions, not what it takes.
 fn lists_dependencies(section: &str) -> bool {
     let last = section.rsplit('.').next().unwrap_or(section);
-    matches!(last, "dependencies" | "dev-dependencies" | "build-dependencies")
+    section != "workspace.dependencies"
+        && matches!(last, "dependencies" | "dev-dependencies" | "build-dependencies")
 }
 
 fn is_development(section: &str) -> bool {

@@ -1,0 +1,3 @@
+//! The keyspace on etcd: the second engine.
+
+mod protocol;
