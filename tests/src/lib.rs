@@ -11,6 +11,7 @@
 pub mod agent;
 pub mod clients;
 pub mod component;
+pub mod etcd;
 pub mod http;
 pub mod output;
 pub mod port;
@@ -25,6 +26,7 @@ pub mod wait;
 
 pub use agent::Agent;
 pub use component::require;
+pub use etcd::Etcd;
 pub use output::Output;
 pub use rounds::rounds;
 pub use running::Running;
