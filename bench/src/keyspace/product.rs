@@ -16,7 +16,7 @@ impl Store for Product {
         let outcome = self.0.transact(Now::default(), |transaction| {
             transaction.put(DATABASE, key.clone(), Value::String(value), None, &[Notice::Set]);
         });
-        debug_assert!(outcome.commit.is_some());
+        debug_assert!(outcome.is_ok_and(|outcome| outcome.commit.is_some()));
     }
 
     fn get(&self, key: &[u8]) -> Option<&Entry> {

@@ -57,6 +57,6 @@ mod tests {
                 |foreign: u16| ports.take(tx, &node, &InstanceId::from_seed(1), |port| port != foreign);
             [take(20000), take(0), take(0), take(0), take(0)]
         });
-        assert_eq!(taken.reply, [Some(20001), Some(20002), Some(20003), Some(20000), None]);
+        assert_eq!(taken.unwrap().reply, [Some(20001), Some(20002), Some(20003), Some(20000), None]);
     }
 }

@@ -140,7 +140,7 @@ impl Catalog {
     fn apply_change(&mut self, change: &Change, revision: Revision) {
         let subject = Subject::of(&change.key);
         match &change.op {
-            Op::Put { value: value @ Value::String(_), deadline } => {
+            Op::Put { value: value @ Value::String(_), deadline, .. } => {
                 let entry = Entry {
                     value: value.clone(),
                     created: revision,

@@ -235,11 +235,13 @@ mod tests {
         let mut keyspace = Keyspace::default();
         let node: Name = "n1".parse().unwrap();
         let taken = |keyspace: &mut Keyspace, tick| {
-            keyspace.transact(Now { tick, wall: 0 }, |tx| port_is_taken(tx, &node, 20000)).reply
+            keyspace.transact(Now { tick, wall: 0 }, |tx| port_is_taken(tx, &node, 20000)).unwrap().reply
         };
-        keyspace.transact(Now::default(), |tx| take_port(tx, &node, 20000, &InstanceId::from_seed(1)));
+        keyspace
+            .transact(Now::default(), |tx| take_port(tx, &node, 20000, &InstanceId::from_seed(1)))
+            .unwrap();
         assert!(taken(&mut keyspace, 1_000_000));
-        keyspace.transact(Now { tick: 1_000_000, wall: 0 }, |tx| release_port(tx, &node, 20000));
+        keyspace.transact(Now { tick: 1_000_000, wall: 0 }, |tx| release_port(tx, &node, 20000)).unwrap();
         assert!(taken(&mut keyspace, 1_059_999));
         assert!(!taken(&mut keyspace, 1_060_000));
     }
@@ -255,7 +257,7 @@ mod tests {
             message: String::new(),
         };
         for n in 0..EVENTS + 5 {
-            keyspace.transact(Now::default(), |tx| log(tx, &event(n)));
+            keyspace.transact(Now::default(), |tx| log(tx, &event(n))).unwrap();
         }
         let keys = keyspace.keys(Database::System);
         let first: Event = keys.first().map(|(_, entry)| decode(entry)).unwrap();
@@ -272,10 +274,12 @@ mod tests {
             instance: None,
             message: String::new(),
         };
-        keyspace.transact(Now::default(), |tx| {
-            log(tx, &event("first"));
-            log(tx, &event("second"));
-        });
+        keyspace
+            .transact(Now::default(), |tx| {
+                log(tx, &event("first"));
+                log(tx, &event("second"));
+            })
+            .unwrap();
         let kinds: Vec<String> =
             keyspace.keys(Database::System).iter().map(|(_, entry)| decode::<Event>(entry).kind).collect();
         assert_eq!(kinds, ["first", "second"]);

@@ -29,7 +29,7 @@ fn config() -> Config {
 /// A catalog of what the body writes.
 fn catalog_of(body: impl Fn(&mut Transaction<'_>)) -> Catalog {
     let mut keyspace = Keyspace::default();
-    keyspace.transact(Now::default(), |tx| body(tx));
+    keyspace.transact(Now::default(), |tx| body(tx)).unwrap();
     Catalog::load(keyspace.keys(Database::System), keyspace.revision())
 }
 

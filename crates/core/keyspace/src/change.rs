@@ -44,6 +44,9 @@ pub struct Change {
     pub notices: Notices,
 }
 
+/// One key of one database.
+pub type Place = (Database, Blob);
+
 pub type Notices = SmallVec<[Notice; 2]>;
 
 /// The delta of one key.
@@ -53,6 +56,10 @@ pub enum Op {
     Put {
         value: Value,
         deadline: Option<Deadline>,
+        /// The value is what this key holds at that moment, or held before the same transaction deleted it: the
+        /// journal then has the name alone, however large the value is. A commit that is read back has no value here
+        /// until it is replayed.
+        copy_of: Option<Box<Place>>,
     },
     Delete,
     SetDeadline(Option<Deadline>),
@@ -138,13 +145,34 @@ impl Commit {
 }
 
 impl Change {
+    pub(crate) fn is_of(&self, place: &Place) -> bool {
+        self.database == place.0 && self.key == place.1
+    }
+
     /// Bytes that it keeps in memory, roughly: what a history counts.
     pub fn weight(&self) -> usize {
-        let payload = match &self.op {
+        let value = match &self.op {
             Op::Put { value, .. } => value.weight(),
+            Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Clear => 0,
+        };
+        value + self.delta()
+    }
+
+    /// Bytes that it takes in a commit, roughly: what the limit of a transaction counts. A copied value takes none.
+    pub(crate) fn effect(&self) -> usize {
+        match &self.op {
+            Op::Put { value, copy_of: None, .. } => value.weight() + self.delta(),
+            _ => self.delta(),
+        }
+    }
+
+    /// All but a whole value.
+    fn delta(&self) -> usize {
+        let payload = match &self.op {
+            Op::Put { copy_of: Some(place), .. } => size_of_val(&**place) + place.1.len(),
             Op::Append(tail) => tail.len(),
             Op::Splice { insert, .. } => insert.iter().map(|element| element.len() + 32).sum(),
-            Op::Delete | Op::SetDeadline(_) | Op::Clear => 0,
+            Op::Put { copy_of: None, .. } | Op::Delete | Op::SetDeadline(_) | Op::Clear => 0,
         };
         size_of::<Change>() + self.key.len() + payload
     }

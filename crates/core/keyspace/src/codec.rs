@@ -111,10 +111,16 @@ fn put_change(out: &mut Vec<u8>, change: &Change) {
     put_number(out, change.notices.len() as u64);
     out.extend(change.notices.iter().map(|notice| *notice as u8));
     match &change.op {
-        Op::Put { value, deadline } => {
+        Op::Put { value, deadline, copy_of: None } => {
             out.push(0);
             put_deadline(out, *deadline);
             put_value(out, value);
+        }
+        Op::Put { value: _, deadline, copy_of: Some(place) } => {
+            out.push(6);
+            put_deadline(out, *deadline);
+            put_database(out, place.0);
+            put_bytes(out, &place.1);
         }
         Op::Delete => out.push(1),
         Op::SetDeadline(deadline) => {
@@ -233,7 +239,7 @@ impl<'a> Reader<'a> {
         let op = match self.byte()? {
             0 => {
                 let deadline = self.deadline()?;
-                Op::Put { value: self.value()?, deadline }
+                Op::Put { value: self.value()?, deadline, copy_of: None }
             }
             1 => Op::Delete,
             2 => Op::SetDeadline(self.deadline()?),
@@ -244,6 +250,11 @@ impl<'a> Reader<'a> {
                 insert: SmallVec::from_vec(self.list(Reader::blob)?),
             },
             5 => Op::Clear,
+            6 => {
+                let deadline = self.deadline()?;
+                let copy_of = Some(Box::new((self.database()?, self.blob()?)));
+                Op::Put { value: Value::String(Blob::from("")), deadline, copy_of }
+            }
             _ => return self.error("an unknown kind of change"),
         };
         Ok(Change { database, key, op, notices })
@@ -276,11 +287,20 @@ mod tests {
 
     fn op() -> impl Strategy<Value = Op> {
         prop_oneof![
-            (blob(), deadline())
-                .prop_map(|(value, deadline)| Op::Put { value: Value::String(value), deadline }),
+            (blob(), deadline()).prop_map(|(value, deadline)| Op::Put {
+                value: Value::String(value),
+                deadline,
+                copy_of: None
+            }),
+            (blob(), deadline()).prop_map(|(of, deadline)| Op::Put {
+                value: Value::String(Blob::from("")),
+                deadline,
+                copy_of: Some(Box::new((Database::User(3), of)))
+            }),
             (prop::collection::vec(blob(), 1..4), deadline()).prop_map(|(elements, deadline)| Op::Put {
                 value: Value::List(elements.into_iter().collect()),
-                deadline
+                deadline,
+                copy_of: None
             }),
             Just(Op::Delete),
             deadline().prop_map(Op::SetDeadline),

@@ -1,58 +1,83 @@
-//! Which key ends next.
+//! Which key of a database ends next.
 
 use std::collections::BTreeSet;
 
-use crate::{Blob, Database, Deadline, Now};
+use crate::{Blob, Deadline, Now};
 
 /// Every key with a deadline, in order of time, by clock.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     ticks: BTreeSet<Due>,
     walls: BTreeSet<Due>,
 }
 
-type Due = (u64, Database, Blob);
+type Due = (u64, Blob);
 
-impl Deadlines {
-    pub(crate) fn add(&mut self, deadline: Option<Deadline>, database: Database, key: &Blob) {
-        if let Some(deadline) = deadline {
-            self.of(deadline).insert((deadline.millis(), database, key.clone()));
+/// The next moment on each clock; the greatest number when there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    pub(crate) tick: u64,
+    pub(crate) wall: u64,
+}
+
+impl Next {
+    pub(crate) const NEVER: Next = Next { tick: u64::MAX, wall: u64::MAX };
+
+    /// The earlier of both, clock by clock.
+    pub(crate) fn or(self, other: Next) -> Next {
+        Next { tick: self.tick.min(other.tick), wall: self.wall.min(other.wall) }
+    }
+
+    pub(crate) fn of(deadline: Option<Deadline>) -> Next {
+        match deadline {
+            None => Next::NEVER,
+            Some(deadline) if deadline.is_wall() => Next { wall: deadline.millis(), ..Next::NEVER },
+            Some(deadline) => Next { tick: deadline.millis(), ..Next::NEVER },
         }
     }
 
-    pub(crate) fn remove(&mut self, deadline: Option<Deadline>, database: Database, key: &Blob) {
-        if let Some(deadline) = deadline {
-            self.of(deadline).remove(&(deadline.millis(), database, key.clone()));
-        }
+    pub(crate) fn has_come(self, now: Now) -> bool {
+        self.tick <= now.tick || self.wall <= now.wall
     }
 
-    pub(crate) fn clear(&mut self, database: Database) {
-        self.ticks.retain(|(_, of, _)| *of != database);
-        self.walls.retain(|(_, of, _)| *of != database);
-    }
-
-    /// Keys that are due, the earliest of each clock first.
-    pub(crate) fn due(&self, now: Now) -> impl Iterator<Item = (Database, &Blob)> {
-        let upto = |set, moment| {
-            BTreeSet::iter(set)
-                .take_while(move |(at, _, _): &&Due| *at <= moment)
-                .map(|(_, d, key)| (*d, key))
-        };
-        upto(&self.ticks, now.tick).chain(upto(&self.walls, now.wall))
-    }
-
-    /// Milliseconds until the next key is due.
-    pub(crate) fn next(&self, now: Now) -> Option<u64> {
-        let rest = |set: &BTreeSet<Due>, moment| set.first().map(|(at, _, _)| at.saturating_sub(moment));
-        match (rest(&self.ticks, now.tick), rest(&self.walls, now.wall)) {
+    /// Milliseconds until the first of both.
+    pub(crate) fn rest(self, now: Now) -> Option<u64> {
+        let rest = |at: u64, moment| (at < u64::MAX).then(|| at.saturating_sub(moment));
+        match (rest(self.tick, now.tick), rest(self.wall, now.wall)) {
             (Some(tick), Some(wall)) => Some(tick.min(wall)),
             (tick, wall) => tick.or(wall),
         }
     }
+}
 
-    /// How many keys of a database have one. Walks all of them: for who looks, not for the way of a command.
-    pub(crate) fn count(&self, database: Database) -> usize {
-        self.ticks.iter().chain(&self.walls).filter(|(_, of, _)| *of == database).count()
+impl Deadlines {
+    pub(crate) fn add(&mut self, deadline: Option<Deadline>, key: &Blob) {
+        if let Some(deadline) = deadline {
+            self.of(deadline).insert((deadline.millis(), key.clone()));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, deadline: Option<Deadline>, key: &Blob) {
+        if let Some(deadline) = deadline {
+            self.of(deadline).remove(&(deadline.millis(), key.clone()));
+        }
+    }
+
+    /// Keys that are due, the earliest of each clock first.
+    pub(crate) fn due(&self, now: Now) -> impl Iterator<Item = &Blob> {
+        let upto = |set, moment| {
+            BTreeSet::iter(set).take_while(move |(at, _): &&Due| *at <= moment).map(|(_, key)| key)
+        };
+        upto(&self.ticks, now.tick).chain(upto(&self.walls, now.wall))
+    }
+
+    pub(crate) fn next(&self) -> Next {
+        let first = |set: &BTreeSet<Due>| set.first().map_or(u64::MAX, |(at, _)| *at);
+        Next { tick: first(&self.ticks), wall: first(&self.walls) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ticks.len() + self.walls.len()
     }
 
     /// Whether any key has a deadline on the tick, whose rest is only as good as the last journaled mark.

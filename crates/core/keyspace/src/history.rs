@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use adsum_model::Revision;
 
-use crate::{Commit, Database};
+use crate::draft::Undos;
+use crate::state::Undo;
+use crate::{Commit, Database, Entry, Place};
 
 /// Whose history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,23 @@ pub struct Compacted {
 
 /// A window of commits, bounded in bytes.
 pub(crate) struct History {
-    commits: VecDeque<(Arc<Commit>, usize)>,
+    pasts: VecDeque<Past>,
     bytes: usize,
     limit: usize,
+    /// What comes after it is known.
     oldest: Revision,
+    /// The state can be told as of it, and of what comes after.
+    readable: Revision,
+    /// Revisions strictly between these were given to commits that have been lost, or to none.
+    holes: Vec<(Revision, Revision)>,
+}
+
+/// A commit with the way back.
+struct Past {
+    commit: Arc<Commit>,
+    /// None where nobody can ask for the state before it.
+    undos: Option<Undos>,
+    weight: usize,
 }
 
 impl Database {
@@ -42,26 +57,78 @@ impl Database {
 impl History {
     /// Knows what comes after `oldest`.
     pub(crate) fn new(oldest: Revision, limit: usize) -> History {
-        History { commits: VecDeque::new(), bytes: 0, limit, oldest }
+        History { pasts: VecDeque::new(), bytes: 0, limit, oldest, readable: oldest, holes: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, commit: &Arc<Commit>, weight: usize) {
-        self.commits.push_back((commit.clone(), weight));
-        self.bytes += weight;
-        while self.bytes > self.limit {
-            let Some((evicted, weight)) = self.commits.pop_front() else { return };
-            self.bytes -= weight;
-            self.oldest = evicted.revision;
+    /// Without `undos` the state before this commit cannot be told any more.
+    pub(crate) fn push(&mut self, commit: &Arc<Commit>, undos: Option<Undos>, weight: usize) {
+        let back = undos.iter().flatten().map(Undo::weight).sum::<usize>();
+        if undos.is_none() {
+            self.readable = commit.revision;
         }
+        self.pasts.push_back(Past { commit: commit.clone(), undos, weight: weight + back });
+        self.bytes += weight + back;
+        while self.bytes > self.limit {
+            let Some(evicted) = self.pasts.pop_front() else { return };
+            self.bytes -= evicted.weight;
+            self.forget_upto(evicted.commit.revision);
+        }
+    }
+
+    fn forget_upto(&mut self, revision: Revision) {
+        self.oldest = revision;
+        self.readable = self.readable.max(revision);
+        self.holes.retain(|(_, end)| *end > revision);
+    }
+
+    /// Between these, both excluded, no revision has been seen, or none that is still true.
+    pub(crate) fn skip(&mut self, from: Revision, to: Revision) {
+        self.holes.push((from, to));
     }
 
     /// The commits after `revision`, in order.
-    pub(crate) fn after(&self, revision: Revision) -> Result<impl Iterator<Item = &Arc<Commit>>, Compacted> {
+    pub(crate) fn after(
+        &self,
+        revision: Revision,
+    ) -> Result<impl DoubleEndedIterator<Item = &Arc<Commit>>, Compacted> {
+        if let Some((_, end)) =
+            self.holes.iter().find(|(start, end)| (*start < revision) && (revision < *end))
+        {
+            return Err(Compacted { oldest: *end });
+        }
         if revision < self.oldest {
             return Err(Compacted { oldest: self.oldest });
         }
-        let start = self.commits.partition_point(|(commit, _)| commit.revision <= revision);
-        Ok(self.commits.range(start..).map(|(commit, _)| commit))
+        let start = self.pasts.partition_point(|past| past.commit.revision <= revision);
+        Ok(self.pasts.range(start..).map(|past| &past.commit))
+    }
+
+    /// What `place` held at `revision`, when it holds `entry` now.
+    pub(crate) fn entry_at(
+        &self,
+        place: &Place,
+        revision: Revision,
+        mut entry: Option<Arc<Entry>>,
+    ) -> Result<Option<Arc<Entry>>, Compacted> {
+        if revision < self.readable {
+            return Err(Compacted { oldest: self.readable });
+        }
+        let later = self.pasts.iter().rev().take_while(|past| past.commit.revision > revision);
+        for past in later {
+            let undos = past.undos.as_deref().unwrap_or_default();
+            for (change, undo) in past.commit.changes.iter().zip(undos).rev() {
+                if change.database != place.0 {
+                    continue;
+                }
+                match undo {
+                    Undo::Cleared(shelf) => entry = shelf.keys.get(place.1.as_slice()).cloned(),
+                    _ if !change.is_of(place) => {}
+                    Undo::Entry(before) => entry = before.clone(),
+                    undo => entry.iter_mut().for_each(|entry| undo.apply(&change.op, entry)),
+                }
+            }
+        }
+        Ok(entry)
     }
 }
 
@@ -70,20 +137,35 @@ mod tests {
     use super::*;
     use crate::Now;
 
+    fn commit(revision: u64) -> Arc<Commit> {
+        Arc::new(Commit { revision: Revision(revision), now: Now::default(), changes: Default::default() })
+    }
+
+    fn after(history: &History, revision: u64) -> Result<Vec<u64>, Compacted> {
+        history.after(Revision(revision)).map(|commits| commits.map(|c| c.revision.0).collect())
+    }
+
     #[test]
     fn a_history_forgets_the_oldest_and_says_so() {
         let mut history = History::new(Revision(4), 30);
         for revision in 5..=8 {
-            let commit =
-                Commit { revision: Revision(revision), now: Now::default(), changes: Default::default() };
-            history.push(&Arc::new(commit), 10);
+            history.push(&commit(revision), None, 10);
         }
-        let after = |revision| {
-            history.after(Revision(revision)).map(|commits| commits.map(|c| c.revision.0).collect::<Vec<_>>())
-        };
-        assert_eq!(after(5), Ok(vec![6, 7, 8]));
-        assert_eq!(after(7), Ok(vec![8]));
-        assert_eq!(after(9), Ok(vec![]));
-        assert_eq!(after(4), Err(Compacted { oldest: Revision(5) }));
+        assert_eq!(after(&history, 5), Ok(vec![6, 7, 8]));
+        assert_eq!(after(&history, 7), Ok(vec![8]));
+        assert_eq!(after(&history, 9), Ok(vec![]));
+        assert_eq!(after(&history, 4), Err(Compacted { oldest: Revision(5) }));
+    }
+
+    #[test]
+    fn who_has_seen_what_was_lost_is_told() {
+        let mut history = History::new(Revision(4), 30);
+        history.push(&commit(5), None, 10);
+        history.skip(Revision(5), Revision(100));
+        history.push(&commit(101), None, 10);
+        assert_eq!(after(&history, 5), Ok(vec![101]));
+        assert_eq!(after(&history, 6), Err(Compacted { oldest: Revision(100) }));
+        assert_eq!(after(&history, 99), Err(Compacted { oldest: Revision(100) }));
+        assert_eq!(after(&history, 100), Ok(vec![101]));
     }
 }

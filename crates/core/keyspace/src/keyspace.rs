@@ -1,30 +1,32 @@
-//! The state, and the one way in which it changes.
+//! The state with its past, and the one way in which it goes on.
 
 use std::sync::Arc;
 
 use adsum_model::Revision;
 
-use crate::deadlines::Deadlines;
+use crate::draft::{Draft, Undos};
 use crate::history::History;
-use crate::transaction::{Outcome, Transaction};
+use crate::state::{Emptied, State, Undo};
+use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
 use crate::{
-    Blob, Change, Changes, Commit, Compacted, Database, Deadline, Entry, List, Now, Op, Snapshot, Space,
-    Tree, Value, limits,
+    Blob, Change, Changes, Commit, Compacted, Database, Entry, Now, Op, Place, Reads, Snapshot, Space, Tree,
+    limits,
 };
 
 /// The keys of one database in order.
 pub type Keys = Tree<Blob, Arc<Entry>>;
 
 pub struct Keyspace {
-    users: Vec<Keys>,
-    system: Keys,
-    deadlines: Deadlines,
+    state: State,
     revision: Revision,
     user_history: History,
     system_history: History,
+    /// What the transaction that is under way has done.
+    draft: Draft,
+    /// Whether keys go when they are due, or when a commit that is replayed says so.
+    expires: bool,
     /// Databases that were emptied, to be freed by somebody who has the time.
-    garbage: Vec<Keys>,
-    tainted: bool,
+    garbage: Vec<Emptied>,
 }
 
 impl Default for Keyspace {
@@ -33,17 +35,17 @@ impl Default for Keyspace {
     }
 }
 
+/// Reading.
 impl Keyspace {
     pub(crate) fn empty(revision: Revision) -> Keyspace {
         Keyspace {
-            users: (0..Database::USERS).map(|_| Keys::default()).collect(),
-            system: Keys::default(),
-            deadlines: Deadlines::default(),
+            state: State::default(),
             revision,
             user_history: History::new(revision, limits::USER_HISTORY),
             system_history: History::new(revision, limits::SYSTEM_HISTORY),
+            draft: Draft::default(),
+            expires: true,
             garbage: Vec::new(),
-            tainted: false,
         }
     }
 
@@ -53,75 +55,27 @@ impl Keyspace {
     }
 
     pub fn keys(&self, database: Database) -> &Keys {
-        match database {
-            Database::User(number) => &self.users[usize::from(number)],
-            Database::System => &self.system,
-        }
+        &self.state.shelf(database).keys
     }
 
-    /// Runs `body` and commits what it did.
-    pub fn transact<T>(&mut self, now: Now, body: impl FnOnce(&mut Transaction<'_>) -> T) -> Outcome<T> {
-        let mut transaction = Transaction::new(self, now);
-        let reply = body(&mut transaction);
-        let (changes, publishes) = transaction.into_effects();
-        let commit = (!changes.is_empty()).then(|| self.commit(now, changes));
-        Outcome { reply, commit, publishes }
-    }
-
-    /// Takes out keys that are due, [`limits::EXPIRE_ROUND`] at most.
-    pub fn expire(&mut self, now: Now) -> Option<Arc<Commit>> {
-        let due: Vec<(Database, Blob)> = self
-            .deadlines
-            .due(now)
-            .take(limits::EXPIRE_ROUND)
-            .map(|(database, key)| (database, key.clone()))
-            .collect();
-        if due.is_empty() {
-            return None;
-        }
-        let outcome = self.transact(now, |transaction| {
-            due.iter().for_each(|(database, key)| transaction.expire(*database, key));
-        });
-        outcome.commit
-    }
-
-    /// Milliseconds until the next key is due; 0 when one is.
+    /// Milliseconds until a key may be due; 0 when one is.
     pub fn next_deadline(&self, now: Now) -> Option<u64> {
-        self.deadlines.next(now)
+        self.state.next().rest(now)
     }
 
-    /// Whether any key at all is due.
-    pub(crate) fn is_any_due(&self, now: Now) -> bool {
-        self.deadlines.due(now).next().is_some()
-    }
-
-    /// The keys of a database that are due and still there.
-    pub(crate) fn due_in(&self, database: Database, now: Now) -> Vec<Blob> {
-        self.deadlines.due(now).filter(|(of, _)| *of == database).map(|(_, key)| key.clone()).collect()
-    }
-
-    /// How many keys of a database have a deadline. Takes as long as there are deadlines.
+    /// How many keys of a database have a deadline.
     pub fn expiring(&self, database: Database) -> usize {
-        self.deadlines.count(database)
+        self.state.shelf(database).deadlines.len()
+    }
+
+    /// Keys that are due and still there.
+    pub fn due(&self, now: Now) -> impl Iterator<Item = (Database, &Blob)> {
+        self.state.due(now)
     }
 
     /// Whether a restart would lengthen a TTL by what has passed since the last commit.
     pub fn wants_clock_mark(&self) -> bool {
-        self.deadlines.has_ticks()
-    }
-
-    /// A commit that changes nothing and marks the clock.
-    pub fn mark_clock(&mut self, now: Now) -> Arc<Commit> {
-        self.commit(now, Changes::new())
-    }
-
-    /// Applies a commit that was made before: read from the journal, or made elsewhere.
-    pub fn replay(&mut self, commit: Commit) {
-        for change in &commit.changes {
-            self.apply(change, commit.revision);
-        }
-        self.revision = commit.revision;
-        self.remember(&Arc::new(commit));
+        self.state.has_ticks()
     }
 
     /// The commits of a space after `revision`, in order.
@@ -129,156 +83,195 @@ impl Keyspace {
         &self,
         space: Space,
         revision: Revision,
-    ) -> Result<impl Iterator<Item = &Arc<Commit>>, Compacted> {
+    ) -> Result<impl DoubleEndedIterator<Item = &Arc<Commit>>, Compacted> {
         match space {
             Space::User => self.user_history.after(revision),
             Space::System => self.system_history.after(revision),
         }
     }
 
+    /// What a user's key held at `revision`, as far as the history reaches.
+    pub fn entry_at(&self, place: &Place, revision: Revision) -> Result<Option<Arc<Entry>>, Compacted> {
+        let entry = self.keys(place.0).get(place.1.as_slice()).cloned();
+        match place.0.space() {
+            Space::User => self.user_history.entry_at(place, revision, entry),
+            Space::System => self.system_history.entry_at(place, revision, entry),
+        }
+    }
+
     /// The keyspace as it is now, for ever.
     pub fn snapshot(&self, now: Now) -> Snapshot {
-        let users = self.users.iter().enumerate().map(|(n, keys)| (Database::User(n as u8), keys.clone()));
-        let databases = users.chain([(Database::System, self.system.clone())]).collect();
+        let databases =
+            self.state.shelves().map(|(database, shelf)| (database, shelf.keys.clone())).collect();
         Snapshot { revision: self.revision, now, databases }
+    }
+}
+
+/// Changing.
+impl Keyspace {
+    /// Runs `body` and commits what it did.
+    pub fn transact<T>(
+        &mut self,
+        now: Now,
+        body: impl FnOnce(&mut Transaction<'_>) -> T,
+    ) -> Result<Outcome<T>, TooBig> {
+        let reply = self.step(now, body);
+        let Outcome { reply: (), commit, publishes } = self.finish(now)?;
+        Ok(Outcome { reply, commit, publishes })
+    }
+
+    /// Runs a part of a transaction, which [`Keyspace::finish`] or [`Keyspace::roll_back`] ends.
+    pub fn step<T>(&mut self, now: Now, body: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
+        let Keyspace { state, draft, revision, expires, .. } = self;
+        body(&mut Transaction::new(state, draft, *revision, now, *expires))
+    }
+
+    /// Commits what was done since the last end of a transaction. Too much of it is taken back instead.
+    pub fn finish(&mut self, now: Now) -> Result<Outcome<()>, TooBig> {
+        let bytes = self.draft.bytes;
+        if bytes > limits::TRANSACTION {
+            self.roll_back();
+            return Err(TooBig { bytes });
+        }
+        let Draft { changes, undos, publishes, .. } = std::mem::take(&mut self.draft);
+        let commit = (!changes.is_empty()).then(|| self.commit(now, changes, undos));
+        Ok(Outcome { reply: (), commit, publishes })
+    }
+
+    /// Takes back what was done since the last end of a transaction.
+    pub fn roll_back(&mut self) {
+        let Draft { changes, undos, .. } = std::mem::take(&mut self.draft);
+        for (change, undo) in changes.iter().zip(undos).rev() {
+            self.state.revert(change, undo);
+        }
+    }
+
+    /// Runs `body`, takes back what it did, and says what that was and on what it depends: for an engine that decides
+    /// elsewhere whether it holds.
+    pub fn attempt<T>(&mut self, now: Now, body: impl FnOnce(&mut Transaction<'_>) -> T) -> Attempt<T> {
+        self.draft.reads = Some(Reads::default());
+        let reply = self.step(now, body);
+        let reads = self.draft.reads.take().unwrap_or_default();
+        let publishes = std::mem::take(&mut self.draft.publishes);
+        let changes = self.draft.changes.clone();
+        self.roll_back();
+        Attempt { reply, changes, publishes, reads, revision: self.revision }
+    }
+
+    /// Takes out keys that are due, [`limits::EXPIRE_ROUND`] at most.
+    pub fn expire(&mut self, now: Now) -> Option<Arc<Commit>> {
+        if !self.expires || !self.state.may_be_due(now) {
+            return None;
+        }
+        let due: Vec<(Database, Blob)> = self
+            .state
+            .due(now)
+            .take(limits::EXPIRE_ROUND)
+            .map(|(database, key)| (database, key.clone()))
+            .collect();
+        self.step(now, |transaction| {
+            due.iter().for_each(|(database, key)| transaction.expire(*database, key));
+        });
+        self.state.look_ahead();
+        self.finish(now).expect("keys are bounded, and so is a round of them").commit
+    }
+
+    /// From now on keys go only by commits that are replayed: somebody else watches the clock.
+    pub fn leave_expiry_to_others(&mut self) {
+        self.expires = false;
+    }
+
+    /// A commit that changes nothing and marks the clock.
+    pub fn mark_clock(&mut self, now: Now) -> Arc<Commit> {
+        self.commit(now, Changes::new(), Undos::new())
+    }
+
+    /// Applies a commit that was made before: read from the journal, or made elsewhere.
+    pub fn replay(&mut self, mut commit: Commit) {
+        let mut undos = Undos::new();
+        for at in 0..commit.changes.len() {
+            let (before, rest) = commit.changes.split_at_mut(at);
+            self.fill_in(&mut rest[0], before, &undos);
+            undos.push(self.state.apply(&rest[0], commit.revision));
+        }
+        self.revision = commit.revision;
+        self.remember(&Arc::new(commit), undos);
+    }
+
+    /// Goes on behind `revision`. Whoever has seen a revision in between has seen what is lost, and is told so.
+    pub fn skip_to(&mut self, revision: Revision) {
+        if revision > self.revision {
+            self.user_history.skip(self.revision, revision);
+            self.system_history.skip(self.revision, revision);
+            self.revision = revision;
+        }
     }
 
     /// What has been emptied since the last call. Freeing a large database takes long: not for the writer.
-    pub fn take_garbage(&mut self) -> Vec<Keys> {
+    pub fn take_garbage(&mut self) -> Vec<Emptied> {
         std::mem::take(&mut self.garbage)
     }
 
     /// Whether a panic has left changes that are in no commit. Nobody is to see anything of the keyspace then.
     pub fn is_tainted(&self) -> bool {
-        self.tainted
+        !self.draft.changes.is_empty()
     }
 
-    pub(crate) fn taint(&mut self) {
-        self.tainted = true;
+    pub(crate) fn put_row(&mut self, database: Database, key: &Blob, entry: Entry) {
+        self.state.put_entry(database, key, Arc::new(entry));
     }
 
-    /// The whole effect of one change on the state.
-    pub(crate) fn apply(&mut self, change: &Change, revision: Revision) {
-        let Change { database, key, .. } = change;
-        match &change.op {
-            Op::Put { value, deadline } => self.put(*database, key, value, *deadline, revision),
-            Op::Delete => self.delete(*database, key),
-            Op::SetDeadline(deadline) => self.set_deadline(*database, key, *deadline),
-            Op::Append(tail) => self.append(*database, key, tail, revision),
-            Op::Splice { rank, remove, insert } => {
-                let (rank, remove) = (*rank as usize, *remove as usize);
-                self.change_list(*database, key, revision, |list| list.splice(rank, remove, insert));
-            }
-            Op::Clear => self.clear(*database),
+    /// Gives a copy its value: that of the key that it is of, which one of the changes before may have deleted.
+    fn fill_in(&self, change: &mut Change, before: &[Change], undos: &[Undo]) {
+        let Op::Put { value, copy_of: Some(place), .. } = &mut change.op else { return };
+        let deleted = || {
+            let mut gone = before.iter().zip(undos).rev().filter(|(change, _)| change.is_of(place));
+            gone.find_map(|(_, undo)| match undo {
+                Undo::Entry(entry) => entry.as_ref(),
+                _ => None,
+            })
+        };
+        if let Some(entry) = self.keys(place.0).get(place.1.as_slice()).or_else(deleted) {
+            *value = entry.value.clone();
         }
     }
 
-    pub(crate) fn put_row(&mut self, database: Database, key: Blob, entry: Entry) {
-        self.deadlines.add(entry.deadline, database, &key);
-        self.keys_mut(database).insert(key, Arc::new(entry));
-    }
-
-    fn commit(&mut self, now: Now, changes: Changes) -> Arc<Commit> {
+    fn commit(&mut self, now: Now, changes: Changes, undos: Undos) -> Arc<Commit> {
         self.revision = self.revision.next();
         let commit = Arc::new(Commit { revision: self.revision, now, changes });
-        self.remember(&commit);
+        self.remember(&commit, undos);
         commit
     }
 
-    fn remember(&mut self, commit: &Arc<Commit>) {
+    fn remember(&mut self, commit: &Arc<Commit>, undos: Undos) {
         let weight = |space| {
             let of_space = commit.changes.iter().filter(|change| change.database.space() == space);
             of_space.map(Change::weight).sum::<usize>()
         };
         let (user, system) = (weight(Space::User), weight(Space::System));
+        let undos = self.let_go_of_large(undos);
         if user > 0 {
-            self.user_history.push(commit, user + Commit::WEIGHT);
+            self.user_history.push(commit, undos, user + Commit::WEIGHT);
         }
         if system > 0 {
-            self.system_history.push(commit, system + Commit::WEIGHT);
+            // Nobody asks what a key of our own held.
+            self.system_history.push(commit, None, system + Commit::WEIGHT);
         }
     }
 
-    fn keys_mut(&mut self, database: Database) -> &mut Keys {
-        match database {
-            Database::User(number) => &mut self.users[usize::from(number)],
-            Database::System => &mut self.system,
+    /// A large database that was emptied is not kept for those who want to read the past.
+    fn let_go_of_large(&mut self, undos: Undos) -> Option<Undos> {
+        let is_large =
+            |undo: &Undo| matches!(undo, Undo::Cleared(shelf) if shelf.keys.len() > limits::CLEARED_KEPT);
+        if !undos.iter().any(is_large) {
+            return Some(undos);
         }
-    }
-
-    fn put(
-        &mut self,
-        database: Database,
-        key: &Blob,
-        value: &Value,
-        deadline: Option<Deadline>,
-        revision: Revision,
-    ) {
-        let before = match self.keys_mut(database).get_mut(key) {
-            Some(entry) => {
-                let entry = Arc::make_mut(entry);
-                let before = entry.deadline;
-                *entry = Entry { value: value.clone(), modified: revision, deadline, ..*entry };
-                before
-            }
-            None => {
-                let entry = Entry { value: value.clone(), created: revision, modified: revision, deadline };
-                self.keys_mut(database).insert(key.clone(), Arc::new(entry));
-                None
-            }
-        };
-        if before != deadline {
-            self.deadlines.remove(before, database, key);
-            self.deadlines.add(deadline, database, key);
-        }
-    }
-
-    fn delete(&mut self, database: Database, key: &Blob) {
-        if let Some(entry) = self.keys_mut(database).remove(key.as_slice()) {
-            self.deadlines.remove(entry.deadline, database, key);
-        }
-    }
-
-    fn set_deadline(&mut self, database: Database, key: &Blob, deadline: Option<Deadline>) {
-        let Some(entry) = self.keys_mut(database).get_mut(key) else { return };
-        let before = std::mem::replace(&mut Arc::make_mut(entry).deadline, deadline);
-        self.deadlines.remove(before, database, key);
-        self.deadlines.add(deadline, database, key);
-    }
-
-    fn append(&mut self, database: Database, key: &Blob, tail: &Blob, revision: Revision) {
-        if let Some(entry) = self.keys_mut(database).get_mut(key) {
-            let entry = Arc::make_mut(entry);
-            if let Value::String(bytes) = &mut entry.value {
-                *bytes = [bytes.as_slice(), tail].concat().into();
-                entry.modified = revision;
+        for undo in undos {
+            if let Undo::Cleared(shelf) = undo {
+                self.garbage.push(Emptied::new(shelf));
             }
         }
-    }
-
-    fn change_list(
-        &mut self,
-        database: Database,
-        key: &Blob,
-        revision: Revision,
-        change: impl FnOnce(&mut List),
-    ) {
-        if self.keys(database).get(key).is_none() {
-            let value = Value::List(List::default());
-            self.put(database, key, &value, None, revision);
-        }
-        let entry = self.keys_mut(database).get_mut(key).expect("it was just put when it was not there");
-        let entry = Arc::make_mut(entry);
-        if let Value::List(list) = &mut entry.value {
-            change(list);
-            entry.modified = revision;
-        }
-    }
-
-    fn clear(&mut self, database: Database) {
-        let emptied = std::mem::take(self.keys_mut(database));
-        self.garbage.push(emptied);
-        self.deadlines.clear(database);
+        None
     }
 }
 

@@ -12,6 +12,7 @@
 //! - Revisions grow by one per commit that changed something. A transaction without changes has none.
 //! - A key that is due is never read as present, and never missed before the change that says `expired`.
 //! - A key never holds an aggregate without elements.
+//! - Each change keeps what it has taken away: a transaction can be taken back, and the recent past be read.
 //! - A [`Snapshot`] is the keyspace at its revision for ever; taking one costs nothing that grows with the keys.
 
 mod blob;
@@ -19,23 +20,28 @@ mod change;
 mod clock;
 mod codec;
 mod deadlines;
+mod draft;
 mod history;
 mod keyspace;
 pub mod limits;
 mod list;
 mod snapshot;
+mod state;
+pub mod switch;
 mod transaction;
 mod tree;
 mod value;
 
 pub use blob::Blob;
-pub use change::{Change, Changes, Commit, Database, Notice, Notices, Op};
+pub use change::{Change, Changes, Commit, Database, Notice, Notices, Op, Place};
 pub use clock::{Clock, Deadline, Now};
 pub use codec::{DecodeError, Row, decode_commit, decode_rows, encode_commit, encode_row};
+pub use draft::Reads;
 pub use history::{Compacted, Space};
 pub use keyspace::{Keys, Keyspace};
 pub use list::List;
 pub use snapshot::{RestoreError, Snapshot};
-pub use transaction::{Outcome, Publish, Transaction};
+pub use state::Emptied;
+pub use transaction::{Attempt, Outcome, Publish, TooBig, Transaction};
 pub use tree::{Iter, Tree};
 pub use value::{Entry, Kind, Value};

@@ -12,3 +12,5 @@ pub const USER_HISTORY: usize = 16 * 1024 * 1024;
 pub const SYSTEM_HISTORY: usize = 8 * 1024 * 1024;
 /// Keys that one round of expiry takes out, so that a million keys due at once do not hold everybody up.
 pub const EXPIRE_ROUND: usize = 1000;
+/// Keys of an emptied database that can still be read as of a revision before.
+pub const CLEARED_KEPT: usize = 1000;

@@ -12,6 +12,8 @@
 //! Positions are never seen outside: elements are named by rank, and a list that was read back from its elements may
 //! have others. When two neighbours leave no room the list is laid out anew.
 
+use smallvec::SmallVec;
+
 use crate::{Blob, Tree};
 
 const GAP: i64 = 1 << 20;
@@ -19,6 +21,8 @@ const GAP: i64 = 1 << 20;
 #[derive(Clone, Default)]
 pub struct List {
     elements: Tree<i64, Blob>,
+    /// Of all elements together.
+    bytes: usize,
 }
 
 impl List {
@@ -28,6 +32,11 @@ impl List {
 
     pub fn is_empty(&self) -> bool {
         self.elements.is_empty()
+    }
+
+    /// Bytes that the list takes in a commit and in memory, roughly.
+    pub fn weight(&self) -> usize {
+        self.bytes + self.len() * 32
     }
 
     /// The element with this rank, from 0.
@@ -45,18 +54,20 @@ impl List {
     }
 
     /// Takes `remove` elements out at `rank` and puts `insert` in their place. What lies beyond the end is not there
-    /// to be removed; a rank beyond the end is the end.
-    pub fn splice(&mut self, rank: usize, remove: usize, insert: &[Blob]) {
+    /// to be removed; a rank beyond the end is the end. Returns what was taken out.
+    pub fn splice(&mut self, rank: usize, remove: usize, insert: &[Blob]) -> SmallVec<[Blob; 1]> {
         let rank = rank.min(self.len());
-        let positions: Vec<i64> =
+        let positions: SmallVec<[i64; 1]> =
             self.elements.iter_from_rank(rank).take(remove).map(|(position, _)| *position).collect();
-        for position in positions {
-            self.elements.remove(&position);
-        }
+        let removed: SmallVec<[Blob; 1]> =
+            positions.iter().filter_map(|position| self.elements.remove(position)).collect();
         for (offset, element) in insert.iter().enumerate() {
             let position = self.room_at(rank + offset);
             self.elements.insert(position, element.clone());
         }
+        self.bytes += insert.iter().map(|element| element.len()).sum::<usize>();
+        self.bytes -= removed.iter().map(|element| element.len()).sum::<usize>();
+        removed
     }
 
     /// A free position for a new element with this rank.
@@ -69,7 +80,7 @@ impl List {
             (None, Some(after)) => after - GAP,
             (Some(before), Some(after)) if after - before > 1 => before + (after - before) / 2,
             (Some(_), Some(_)) => {
-                *self = self.iter().cloned().collect();
+                self.elements = (0..).map(|n| n * GAP).zip(self.iter().cloned()).collect();
                 self.room_at(rank)
             }
         }
@@ -78,7 +89,9 @@ impl List {
 
 impl FromIterator<Blob> for List {
     fn from_iter<I: IntoIterator<Item = Blob>>(elements: I) -> List {
-        List { elements: (0..).map(|n| n * GAP).zip(elements).collect() }
+        let mut bytes = 0;
+        let elements = elements.into_iter().inspect(|element| bytes += element.len());
+        List { elements: (0..).map(|n| n * GAP).zip(elements).collect(), bytes }
     }
 }
 
@@ -109,11 +122,13 @@ mod tests {
             let mut vector: Vec<Blob> = Vec::new();
             for (rank, remove, insert) in splices {
                 let insert: Vec<Blob> = insert.into_iter().map(|byte| Blob::from(&[byte])).collect();
-                list.splice(rank, remove, &insert);
+                let removed = list.splice(rank, remove, &insert);
                 let start = rank.min(vector.len());
                 let end = (start + remove).min(vector.len());
-                vector.splice(start..end, insert);
+                let expected: Vec<Blob> = vector.splice(start..end, insert).collect();
+                prop_assert_eq!(removed.as_slice(), expected);
                 prop_assert!(list.iter().eq(vector.iter()));
+                prop_assert_eq!(list.weight(), vector.iter().map(|element| element.len() + 32).sum::<usize>());
             }
         }
     }

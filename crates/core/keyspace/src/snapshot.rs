@@ -85,7 +85,7 @@ impl Keyspace {
             let rows =
                 decode_rows(&chunk).map_err(|source| RestoreError::Decode { chunk: number, source })?;
             for row in rows {
-                keyspace.put_row(row.database, row.key, row.entry);
+                keyspace.put_row(row.database, &row.key, row.entry);
             }
         }
         Ok((keyspace, head.now))

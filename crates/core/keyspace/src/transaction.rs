@@ -5,8 +5,11 @@ use std::sync::Arc;
 use adsum_model::Revision;
 use smallvec::{SmallVec, smallvec};
 
+use crate::draft::Draft;
+use crate::state::State;
 use crate::{
-    Blob, Change, Changes, Commit, Database, Deadline, Entry, Keys, Keyspace, Notice, Notices, Now, Op, Value,
+    Blob, Change, Changes, Commit, Database, Deadline, Entry, Keys, Notice, Notices, Now, Op, Reads, Value,
+    switch,
 };
 
 /// What came of a transaction. Nothing of it may leave the process before `commit` is durable.
@@ -18,6 +21,27 @@ pub struct Outcome<T> {
     pub publishes: Vec<Publish>,
 }
 
+/// What a transaction would do, on condition that what it has read still holds.
+#[derive(Debug)]
+pub struct Attempt<T> {
+    pub reply: T,
+    pub changes: Changes,
+    pub publishes: Vec<Publish>,
+    pub reads: Reads,
+    /// As of which it has read.
+    pub revision: Revision,
+}
+
+/// More effects than one transaction may have; none of them is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the transaction changes {bytes} bytes, over the limit of {}: split it into smaller ones",
+    crate::limits::TRANSACTION
+)]
+pub struct TooBig {
+    pub bytes: usize,
+}
+
 /// A message for whoever is subscribed at that moment. It is no part of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
@@ -27,50 +51,66 @@ pub struct Publish {
 
 /// Sees its own writes. What it does becomes one commit, in the order in which it was done.
 pub struct Transaction<'a> {
-    keyspace: &'a mut Keyspace,
+    state: &'a mut State,
+    draft: &'a mut Draft,
+    revision: Revision,
     now: Now,
-    changes: Changes,
-    publishes: Vec<Publish>,
+    /// Whether keys that are due go here, or wherever somebody else lets them go.
+    expires: bool,
 }
 
 impl<'a> Transaction<'a> {
-    pub(crate) fn new(keyspace: &'a mut Keyspace, now: Now) -> Transaction<'a> {
-        Transaction { keyspace, now, changes: Changes::new(), publishes: Vec::new() }
-    }
-
-    pub(crate) fn into_effects(mut self) -> (Changes, Vec<Publish>) {
-        (std::mem::take(&mut self.changes), std::mem::take(&mut self.publishes))
+    pub(crate) fn new(
+        state: &'a mut State,
+        draft: &'a mut Draft,
+        revision: Revision,
+        now: Now,
+        expires: bool,
+    ) -> Transaction<'a> {
+        Transaction { state, draft, revision, now, expires }
     }
 
     pub fn now(&self) -> Now {
         self.now
     }
 
-    /// The revision that this transaction gets if it changes anything.
+    /// The revision that this transaction gets if it changes anything. The embedded engine alone knows it beforehand.
     pub fn revision(&self) -> Revision {
-        self.keyspace.revision().next()
+        self.revision.next()
     }
 
     /// The last revision that this transaction reads from.
     pub fn read_revision(&self) -> Revision {
-        self.keyspace.revision()
+        self.revision
     }
 
     /// The entry of `key`. A key that is due is taken out, so that it is not there.
     pub fn get(&mut self, database: Database, key: &[u8]) -> Option<&Entry> {
         // Seldom: what is due was taken out before the transaction, unless there was too much of it.
-        if self.keyspace.is_any_due(self.now) {
+        if self.expires && self.state.may_be_due(self.now) {
             self.expire_if_due(database, key);
         }
-        self.keyspace.keys(database).get(key).map(Arc::as_ref)
+        if let Some(reads) = &mut self.draft.reads {
+            reads.keys.insert((database, key.into()));
+        }
+        self.state.shelf(database).keys.get(key).map(Arc::as_ref)
     }
 
     /// All keys of a database, none of them due.
     pub fn keys(&mut self, database: Database) -> &Keys {
-        for key in self.keyspace.due_in(database, self.now) {
-            self.expire(database, &key);
+        self.keys_under(database, b"")
+    }
+
+    /// All keys of a database, of which only those that begin with `prefix` are looked at.
+    pub fn keys_under(&mut self, database: Database, prefix: &[u8]) -> &Keys {
+        if self.expires && self.state.may_be_due(self.now) {
+            let due = self.state.shelf(database).deadlines.due(self.now).cloned().collect::<Vec<_>>();
+            due.iter().for_each(|key| self.expire(database, key));
         }
-        self.keyspace.keys(database)
+        if let Some(reads) = &mut self.draft.reads {
+            reads.ranges.insert((database, prefix.into()));
+        }
+        &self.state.shelf(database).keys
     }
 
     pub fn put(
@@ -82,7 +122,37 @@ impl<'a> Transaction<'a> {
         notices: &[Notice],
     ) {
         debug_assert!(!value.is_empty_aggregate());
-        self.change(database, key.into(), Op::Put { value, deadline }, notices.into());
+        self.change(database, key.into(), Op::Put { value, deadline, copy_of: None }, notices.into());
+    }
+
+    /// Puts what `from` holds, deadline included, at `to`. Whether there was anything. However large it is, the commit
+    /// names the key that it is of.
+    pub fn copy(&mut self, from: (Database, &[u8]), to: (Database, &[u8]), notice: Notice) -> bool {
+        let Some(put) = self.copied(from) else { return false };
+        self.change(to.0, to.1.into(), put, smallvec![notice]);
+        true
+    }
+
+    /// The same, and `from` goes. `notices`: of its going, and of its coming.
+    pub fn rename(
+        &mut self,
+        from: (Database, &[u8]),
+        to: (Database, &[u8]),
+        notices: (Notice, Notice),
+    ) -> bool {
+        let Some(put) = self.copied(from) else { return false };
+        self.change(from.0, from.1.into(), Op::Delete, smallvec![notices.0]);
+        self.change(to.0, to.1.into(), put, smallvec![notices.1]);
+        true
+    }
+
+    fn copied(&mut self, (database, key): (Database, &[u8])) -> Option<Op> {
+        let entry = self.get(database, key)?;
+        let (value, deadline) = (entry.value.clone(), entry.deadline);
+        // A name that is longer than the value would be no gain.
+        let is_long = value.weight() > key.len();
+        let copy_of = is_long.then(|| Box::new((database, Blob::from(key))));
+        Some(Op::Put { value, deadline, copy_of })
     }
 
     /// Whether it was there.
@@ -122,9 +192,8 @@ impl<'a> Transaction<'a> {
     ) {
         let op = Op::Splice { rank: rank as u64, remove: remove as u64, insert };
         self.change(database, key.into(), op, notices.into());
-        let empty =
-            self.keyspace.keys(database).get(key).is_some_and(|entry| entry.value.is_empty_aggregate());
-        if empty {
+        let keys = &self.state.shelf(database).keys;
+        if keys.get(key).is_some_and(|entry| entry.value.is_empty_aggregate()) {
             self.change(database, key.into(), Op::Delete, smallvec![Notice::Del]);
         }
     }
@@ -135,15 +204,28 @@ impl<'a> Transaction<'a> {
     }
 
     pub fn publish(&mut self, channel: Blob, payload: Blob) {
-        self.publishes.push(Publish { channel, payload });
+        self.draft.publishes.push(Publish { channel, payload });
     }
 
-    pub(crate) fn expire(&mut self, database: Database, key: &Blob) {
+    /// Lets a key go because its time is over, and its dead man's switch fire. Nothing happens when it is not there.
+    pub fn expire(&mut self, database: Database, key: &Blob) {
+        let Some(entry) = self.state.shelf(database).keys.get(key.as_slice()) else { return };
+        let created = entry.created;
         self.change(database, key.clone(), Op::Delete, smallvec![Notice::Expired]);
+        self.fire(database, key, created);
+    }
+
+    fn fire(&mut self, database: Database, key: &Blob, created: Revision) {
+        let Some(switch) = switch::key_of(database, key) else { return };
+        let action = self.state.shelf(Database::System).keys.get(switch.as_slice());
+        let action = action.map(|entry| entry.value.clone());
+        if let (Some(action), Some(firing)) = (action, switch::firing_of(database, key, created)) {
+            self.put(Database::System, firing, action, None, &[Notice::Set]);
+        }
     }
 
     fn expire_if_due(&mut self, database: Database, key: &[u8]) {
-        let deadline = self.keyspace.keys(database).get(key).and_then(|entry| entry.deadline);
+        let deadline = self.state.shelf(database).keys.get(key).and_then(|entry| entry.deadline);
         if deadline.is_some_and(|deadline| deadline.is_due(self.now)) {
             self.expire(database, &Blob::from(key));
         }
@@ -151,16 +233,7 @@ impl<'a> Transaction<'a> {
 
     fn change(&mut self, database: Database, key: Blob, op: Op, notices: Notices) {
         let change = Change { database, key, op, notices };
-        self.keyspace.apply(&change, self.keyspace.revision().next());
-        self.changes.push(change);
-    }
-}
-
-impl Drop for Transaction<'_> {
-    /// One that ends otherwise than by its effects ends by a panic: what it has changed is in no commit.
-    fn drop(&mut self) {
-        if !self.changes.is_empty() {
-            self.keyspace.taint();
-        }
+        let undo = self.state.apply(&change, self.revision.next());
+        self.draft.push(change, undo);
     }
 }

@@ -40,7 +40,7 @@ impl Value {
     pub fn weight(&self) -> usize {
         match self {
             Value::String(bytes) => bytes.len(),
-            Value::List(list) => list.iter().map(|element| element.len() + 32).sum(),
+            Value::List(list) => list.weight(),
         }
     }
 

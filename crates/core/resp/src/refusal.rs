@@ -1,6 +1,6 @@
 //! Why a command was refused, in Redis' words, which clients parse.
 
-use adsum_keyspace::limits;
+use adsum_keyspace::{TooBig, limits};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -28,8 +28,8 @@ pub(crate) enum Refusal {
     NoSuchDatabase,
     #[error("ERR key of {0} bytes is over the limit of {limit} bytes", limit = limits::KEY)]
     KeyTooLong(usize),
-    #[error("TXNTOOBIG {0} bytes of effects are over the limit of {limit} bytes", limit = limits::TRANSACTION)]
-    TransactionTooBig(usize),
+    #[error("TXNTOOBIG {0}")]
+    TransactionTooBig(#[from] TooBig),
     #[error("ERR value of {0} bytes is over the limit of {limit} bytes", limit = limits::VALUE)]
     ValueTooLong(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Keys, Keyspace, Now, Transaction};
+use adsum_keyspace::{Commit, Emptied, Keyspace, Now, TooBig, Transaction};
 use adsum_model::Revision;
 
 use crate::blocking::Waiters;
@@ -86,10 +86,14 @@ impl Server {
 
     /// A transaction of any other face. Reacts to what it did as to a command: with notifications, and by serving
     /// blocked clients.
-    pub fn transact<T>(&mut self, now: Now, body: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
-        let outcome = self.keyspace.transact(now, body);
+    pub fn transact<T>(
+        &mut self,
+        now: Now,
+        body: impl FnOnce(&mut Transaction<'_>) -> T,
+    ) -> Result<T, TooBig> {
+        let outcome = self.keyspace.transact(now, body)?;
         self.settle(outcome.commit, outcome.publishes, now);
-        outcome.reply
+        Ok(outcome.reply)
     }
 
     /// Applies expiries that are due: a bounded round of them, so that it takes several calls when there are very
@@ -112,7 +116,7 @@ impl Server {
     }
 
     /// Databases that were emptied, to be freed where nobody waits.
-    pub fn take_garbage(&mut self) -> Vec<Keys> {
+    pub fn take_garbage(&mut self) -> Vec<Emptied> {
         self.keyspace.take_garbage()
     }
 

@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn run<T>(keyspace: &mut Keyspace, body: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
-        keyspace.transact(Now::default(), body).reply
+        keyspace.transact(Now::default(), body).unwrap().reply
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Follow {
 
 /// The entry of the log that a change has written.
 fn written(change: &Change, revision: Revision) -> Option<(Id, Event)> {
-    let (Subject::Event(id), Op::Put { value, deadline }) = (Subject::of(&change.key), &change.op) else {
+    let (Subject::Event(id), Op::Put { value, deadline, .. }) = (Subject::of(&change.key), &change.op) else {
         return None;
     };
     let entry = Entry { value: value.clone(), created: revision, modified: revision, deadline: *deadline };

@@ -120,7 +120,7 @@ fn message(id: Id, change: &Change, now: Now) -> String {
 /// What became of the key: its `value`, or the `delta` of it, and when it ends, in Unix milliseconds.
 fn put_op(data: &mut Map<String, Json>, op: &Op, now: Now) {
     match op {
-        Op::Put { value, deadline } => {
+        Op::Put { value, deadline, .. } => {
             match value {
                 Value::String(bytes) => put_bytes(data, "value", bytes),
                 Value::List(list) => drop(data.insert("value".to_string(), elements(list.iter()))),
@@ -182,12 +182,12 @@ mod tests {
     fn a_change_says_what_became_of_its_key() {
         let string = |bytes: &[u8]| Value::String(bytes.into());
         check(
-            Op::Put { value: string(b"v"), deadline: None },
+            Op::Put { value: string(b"v"), deadline: None, copy_of: None },
             &[Notice::Set],
             json!({"event": "set", "key": "k", "value": "v", "revision": 7}),
         );
         check(
-            Op::Put { value: string(b"\xff"), deadline: Some(Deadline::tick(150)) },
+            Op::Put { value: string(b"\xff"), deadline: Some(Deadline::tick(150)), copy_of: None },
             &[Notice::Set, Notice::Expire],
             json!({"event": "set", "events": ["set", "expire"], "key": "k", "value_base64": "/w==",
                 "expires": 5050, "revision": 7}),
@@ -213,7 +213,7 @@ mod tests {
         let mut list = List::default();
         list.splice(0, 0, &["a".into()]);
         check(
-            Op::Put { value: Value::List(list), deadline: None },
+            Op::Put { value: Value::List(list), deadline: None, copy_of: None },
             &[Notice::RenameTo],
             json!({"event": "rename_to", "key": "k", "value": ["a"], "revision": 7}),
         );

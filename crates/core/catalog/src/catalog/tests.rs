@@ -47,7 +47,7 @@ impl Kept {
     }
 
     fn run(&mut self, body: impl FnOnce(&mut adsum_keyspace::Transaction<'_>)) -> u64 {
-        self.keyspace.transact(Now::default(), body);
+        self.keyspace.transact(Now::default(), body).unwrap();
         let seen = self.catalog.revision();
         let commits: Vec<_> = self.keyspace.after(Space::System, seen).unwrap().cloned().collect();
         commits.iter().for_each(|commit| self.catalog.apply(commit));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use smallvec::smallvec;
 
 use super::*;
-use crate::{Notice, codec};
+use crate::{Deadline, Notice, Value, codec};
 
 const DB: Database = Database::User(0);
 
@@ -15,14 +15,23 @@ fn at(tick: u64) -> Now {
     Now { tick, wall: 1_000_000 + tick }
 }
 
+#[track_caller]
+fn transact<T>(
+    keyspace: &mut Keyspace,
+    now: Now,
+    body: impl FnOnce(&mut Transaction<'_>) -> T,
+) -> Outcome<T> {
+    keyspace.transact(now, body).unwrap()
+}
+
 fn put(keyspace: &mut Keyspace, key: &str, value: &str, ttl: Option<u64>, now: Now) -> Arc<Commit> {
     let deadline = ttl.map(|ttl| Deadline::after(ttl, now));
     let value = Value::String(value.into());
-    keyspace.transact(now, |tx| tx.put(DB, key, value, deadline, &[Notice::Set])).commit.unwrap()
+    transact(keyspace, now, |tx| tx.put(DB, key, value, deadline, &[Notice::Set])).commit.unwrap()
 }
 
 fn string(keyspace: &mut Keyspace, key: &str, now: Now) -> Option<String> {
-    let outcome = keyspace.transact(now, |tx| match tx.get(DB, key.as_bytes()).map(|entry| &entry.value) {
+    let outcome = transact(keyspace, now, |tx| match tx.get(DB, key.as_bytes()).map(|entry| &entry.value) {
         Some(Value::String(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Some(Value::List(_)) | None => None,
     });
@@ -32,7 +41,7 @@ fn string(keyspace: &mut Keyspace, key: &str, now: Now) -> Option<String> {
 #[test]
 fn a_transaction_is_one_revision_and_sees_its_own_writes() {
     let mut keyspace = Keyspace::default();
-    let outcome = keyspace.transact(at(1), |tx| {
+    let outcome = transact(&mut keyspace, at(1), |tx| {
         tx.put(DB, "a", Value::String("1".into()), None, &[Notice::Set]);
         tx.put(DB, "b", Value::String("2".into()), None, &[Notice::Set]);
         tx.get(DB, b"a").map(|entry| (entry.created, entry.modified))
@@ -40,7 +49,7 @@ fn a_transaction_is_one_revision_and_sees_its_own_writes() {
     assert_eq!(outcome.reply, Some((Revision(1), Revision(1))));
     assert_eq!(outcome.commit.unwrap().changes.len(), 2);
     assert_eq!(keyspace.revision(), Revision(1));
-    assert!(keyspace.transact(at(2), |tx| tx.get(DB, b"a").cloned()).commit.is_none());
+    assert!(transact(&mut keyspace, at(2), |tx| tx.get(DB, b"a").cloned()).commit.is_none());
     assert_eq!(keyspace.revision(), Revision(1));
 }
 
@@ -54,7 +63,7 @@ fn a_key_keeps_its_create_revision_until_it_is_deleted() {
         (entry.created.0, entry.modified.0)
     };
     assert_eq!(revisions(&keyspace), (1, 2));
-    keyspace.transact(at(1), |tx| tx.delete(DB, b"a", Notice::Del));
+    transact(&mut keyspace, at(1), |tx| tx.delete(DB, b"a", Notice::Del));
     put(&mut keyspace, "a", "3", None, at(1));
     assert_eq!(revisions(&keyspace), (4, 4));
 }
@@ -67,7 +76,7 @@ fn a_due_key_is_gone_with_an_expired_event_whoever_finds_it() {
     assert_eq!(keyspace.next_deadline(at(4)), Some(6));
     assert_eq!(string(&mut keyspace, "looked-at", at(9)), Some("x".into()));
 
-    let read = keyspace.transact(at(10), |tx| tx.get(DB, b"looked-at").is_some());
+    let read = transact(&mut keyspace, at(10), |tx| tx.get(DB, b"looked-at").is_some());
     assert!(!read.reply);
     assert_eq!(read.commit.unwrap().changes[0].notices.as_slice(), [Notice::Expired]);
 
@@ -82,7 +91,7 @@ fn a_due_key_is_gone_with_an_expired_event_whoever_finds_it() {
 fn setting_a_due_key_expires_it_first_and_makes_it_anew() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "a", "old", Some(10), at(0));
-    let outcome = keyspace.transact(at(20), |tx| {
+    let outcome = transact(&mut keyspace, at(20), |tx| {
         assert!(tx.get(DB, b"a").is_none());
         tx.put(DB, "a", Value::String("new".into()), None, &[Notice::Set]);
     });
@@ -98,15 +107,15 @@ fn a_listing_shows_no_due_key_even_before_its_round() {
         put(&mut keyspace, &format!("k{n}"), "x", Some(10), at(0));
     }
     assert_eq!(keyspace.expire(at(10)).unwrap().changes.len(), limits::EXPIRE_ROUND);
-    let listed = keyspace.transact(at(10), |tx| tx.keys(DB).len());
+    let listed = transact(&mut keyspace, at(10), |tx| tx.keys(DB).len());
     assert_eq!((listed.reply, listed.commit.unwrap().changes.len()), (0, 10));
 }
 
 #[test]
 fn an_emptied_list_goes_with_a_del_of_its_own() {
     let mut keyspace = Keyspace::default();
-    keyspace.transact(at(0), |tx| tx.splice(DB, b"q", 0, 0, smallvec!["a".into()], &[Notice::Lpush]));
-    let popped = keyspace.transact(at(0), |tx| tx.splice(DB, b"q", 0, 1, smallvec![], &[Notice::Lpop]));
+    transact(&mut keyspace, at(0), |tx| tx.splice(DB, b"q", 0, 0, smallvec!["a".into()], &[Notice::Lpush]));
+    let popped = transact(&mut keyspace, at(0), |tx| tx.splice(DB, b"q", 0, 1, smallvec![], &[Notice::Lpop]));
     let names: Vec<&str> = popped.commit.unwrap().changes.iter().map(|c| c.notices[0].as_str()).collect();
     assert_eq!(names, ["lpop", "del"]);
     assert!(keyspace.keys(DB).is_empty());
@@ -116,19 +125,121 @@ fn an_emptied_list_goes_with_a_del_of_its_own() {
 fn clearing_a_database_leaves_the_others_and_costs_one_change() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "a", "1", Some(10), at(0));
-    keyspace.transact(at(0), |tx| tx.put(Database::System, "s", Value::String("1".into()), None, &[]));
-    let cleared = keyspace.transact(at(0), |tx| tx.clear(DB)).commit.unwrap();
+    transact(&mut keyspace, at(0), |tx| tx.put(Database::System, "s", Value::String("1".into()), None, &[]));
+    let cleared = transact(&mut keyspace, at(0), |tx| tx.clear(DB)).commit.unwrap();
     assert_eq!(cleared.changes.len(), 1);
     assert_eq!((keyspace.keys(DB).len(), keyspace.keys(Database::System).len()), (0, 1));
-    assert_eq!(keyspace.next_deadline(at(0)), None);
-    assert_eq!(keyspace.take_garbage().iter().map(Tree::len).sum::<usize>(), 1);
+    assert_eq!(keyspace.due(at(100)).count(), 0);
+    assert!(keyspace.take_garbage().is_empty());
+}
+
+#[test]
+fn a_large_database_that_is_emptied_is_freed_by_somebody_else() {
+    let mut keyspace = Keyspace::default();
+    let before = (0..=limits::CLEARED_KEPT)
+        .map(|n| put(&mut keyspace, &format!("k{n}"), "x", None, at(0)).revision)
+        .last();
+    transact(&mut keyspace, at(0), |tx| tx.clear(DB));
+    assert_eq!(keyspace.take_garbage().len(), 1);
+    let place = (DB, Blob::from("k1"));
+    let oldest = keyspace.revision();
+    assert_eq!(keyspace.entry_at(&place, before.unwrap()), Err(Compacted { oldest }));
+    assert_eq!(keyspace.entry_at(&place, oldest), Ok(None));
+}
+
+#[test]
+fn too_much_for_one_transaction_leaves_nothing() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", "1", None, at(0));
+    let piece = vec![b'x'; limits::VALUE];
+    let refused = keyspace.transact(at(0), |tx| {
+        tx.delete(DB, b"a", Notice::Del);
+        for n in 0..10u8 {
+            tx.put(DB, &[n], Value::String(piece.clone().into()), None, &[]);
+        }
+    });
+    assert!(refused.unwrap_err().bytes > limits::TRANSACTION);
+    assert_eq!((keyspace.keys(DB).len(), keyspace.revision()), (1, Revision(1)));
+    assert!(!keyspace.is_tainted());
+}
+
+#[test]
+fn a_copy_of_a_large_value_costs_its_name() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", &"x".repeat(1000), None, at(0));
+    let commit = transact(&mut keyspace, at(0), |tx| {
+        tx.rename((DB, b"a"), (DB, b"b"), (Notice::RenameFrom, Notice::RenameTo))
+    });
+    let commit = commit.commit.unwrap();
+    let mut bytes = Vec::new();
+    codec::encode_commit(&commit, &mut bytes);
+    assert!(bytes.len() < 100, "{}", bytes.len());
+    let mut replayed = Keyspace::default();
+    put(&mut replayed, "a", &"x".repeat(1000), None, at(0));
+    replayed.replay(codec::decode_commit(&bytes).unwrap());
+    assert_eq!(contents(&replayed), contents(&keyspace));
+    assert_eq!(**replayed.after(Space::User, Revision(1)).unwrap().next().unwrap(), *commit);
+}
+
+#[test]
+fn an_attempt_says_what_it_would_do_and_on_what_it_depends() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "a", "1", None, at(0));
+    let before = contents(&keyspace);
+    let attempt = keyspace.attempt(at(0), |tx| {
+        tx.get(DB, b"missing");
+        let count = tx.keys_under(DB, b"a").len();
+        tx.put(DB, "b", Value::String("2".into()), None, &[Notice::Set]);
+        tx.publish("c".into(), "m".into());
+        count
+    });
+    assert_eq!((attempt.reply, attempt.changes.len(), attempt.publishes.len()), (1, 1, 1));
+    assert_eq!(attempt.reads.keys, [(DB, "missing".into())].into());
+    assert_eq!(attempt.reads.ranges, [(DB, "a".into())].into());
+    assert_eq!((contents(&keyspace), keyspace.revision()), (before, Revision(1)));
+}
+
+#[test]
+fn a_keyspace_whose_clock_others_watch_lets_nothing_go_by_itself() {
+    let mut keyspace = Keyspace::default();
+    keyspace.leave_expiry_to_others();
+    put(&mut keyspace, "a", "1", Some(10), at(0));
+    assert_eq!(string(&mut keyspace, "a", at(20)), Some("1".into()));
+    assert_eq!(keyspace.expire(at(20)), None);
+    assert_eq!(keyspace.due(at(20)).count(), 1);
+}
+
+#[test]
+fn a_switch_fires_once_for_each_expiry_and_not_for_a_deletion() {
+    let mut keyspace = Keyspace::default();
+    let switch = crate::switch::key_of(DB, b"alive").unwrap();
+    transact(&mut keyspace, at(0), |tx| {
+        tx.put(Database::System, switch, Value::String("restart web".into()), None, &[]);
+    });
+    let fired = |keyspace: &Keyspace| {
+        let firings = keyspace.keys(Database::System).iter_from(crate::switch::all_fired());
+        let firings = firings.filter_map(|(key, _)| crate::switch::fired_place(key));
+        firings.map(|(_, created)| created.0).collect::<Vec<_>>()
+    };
+    put(&mut keyspace, "alive", "1", Some(10), at(0));
+    transact(&mut keyspace, at(5), |tx| tx.delete(DB, b"alive", Notice::Del));
+    keyspace.expire(at(20));
+    assert_eq!(fired(&keyspace), []);
+    put(&mut keyspace, "alive", "1", Some(10), at(20));
+    put(&mut keyspace, "other", "1", Some(10), at(20));
+    let commit = keyspace.expire(at(30)).unwrap();
+    assert_eq!(commit.changes.len(), 3);
+    assert_eq!(fired(&keyspace), [4]);
+    put(&mut keyspace, "alive", "1", Some(10), at(30));
+    keyspace.expire(at(40));
+    assert_eq!(fired(&keyspace), [4, 7]);
 }
 
 #[test]
 fn a_panic_taints_what_it_has_changed_and_nothing_else() {
     let fall = |keyspace: &mut Keyspace, change: bool| {
         let body = std::panic::AssertUnwindSafe(|| {
-            keyspace.transact(at(0), |tx| {
+            transact(keyspace, at(0), |tx| {
                 if change {
                     tx.put(DB, "a", Value::String("1".into()), None, &[]);
                 }
@@ -148,7 +259,7 @@ fn a_panic_taints_what_it_has_changed_and_nothing_else() {
 fn each_space_has_its_own_history() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "a", "1", None, at(0));
-    keyspace.transact(at(0), |tx| tx.put(Database::System, "s", Value::String("1".into()), None, &[]));
+    transact(&mut keyspace, at(0), |tx| tx.put(Database::System, "s", Value::String("1".into()), None, &[]));
     let revisions =
         |space| keyspace.after(space, Revision::ZERO).unwrap().map(|c| c.revision.0).collect::<Vec<_>>();
     assert_eq!((revisions(Space::User), revisions(Space::System)), (vec![1], vec![2]));
@@ -162,6 +273,7 @@ enum Step {
     Splice(u8, u8, u8),
     Append(u8, u8),
     Persist(u8),
+    Copy(u8, u8),
     Pass(u64),
     Clear,
 }
@@ -174,7 +286,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (key.clone(), prop::collection::vec(any::<u8>(), 1..4)).prop_map(|(k, v)| Step::Push(k, v)),
         (key.clone(), 0..4u8, 0..4u8).prop_map(|(k, r, n)| Step::Splice(k, r, n)),
         (key.clone(), any::<u8>()).prop_map(|(k, v)| Step::Append(k, v)),
-        key.prop_map(Step::Persist),
+        key.clone().prop_map(Step::Persist),
+        (key.clone(), key).prop_map(|(from, to)| Step::Copy(from, to)),
         (1..30u64).prop_map(Step::Pass),
         Just(Step::Clear),
     ];
@@ -186,42 +299,50 @@ fn run(keyspace: &mut Keyspace, step: Step, now: &mut Now) -> Option<Arc<Commit>
         *now = at(now.tick + millis);
         return keyspace.expire(*now);
     }
-    let outcome = keyspace.transact(*now, |tx| {
-        let key = |k: u8| [b'k', k];
-        match step {
-            Step::Put(k, v, ttl) => {
-                let deadline = ttl.map(|ttl| Deadline::after(ttl, tx.now()));
-                tx.put(DB, &key(k), Value::String(Blob::from(&[v])), deadline, &[Notice::Set]);
-            }
-            Step::Delete(k) => {
-                tx.delete(DB, &key(k), Notice::Del);
-            }
-            Step::Push(k, v) => {
-                if !matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
-                    let insert = v.iter().map(|byte| Blob::from(&[*byte])).collect();
-                    tx.splice(DB, &key(k), usize::MAX, 0, insert, &[Notice::Rpush]);
-                }
-            }
-            Step::Splice(k, rank, remove) => {
-                if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::List(_), .. })) {
-                    tx.splice(DB, &key(k), rank.into(), remove.into(), smallvec![], &[Notice::Lrem]);
-                }
-            }
-            Step::Append(k, v) => {
-                if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
-                    tx.append(DB, &key(k), &[v]);
-                }
-            }
-            Step::Persist(k) => {
-                if tx.get(DB, &key(k)).is_some() {
-                    tx.set_deadline(DB, &key(k), None, Notice::Persist);
-                }
-            }
-            Step::Pass(_) => {}
-            Step::Clear => tx.clear(DB),
+    transact(keyspace, *now, |tx| apply(tx, step)).commit
+}
+
+fn apply(tx: &mut Transaction<'_>, step: Step) {
+    let key = |k: u8| [b'k', k];
+    match step {
+        Step::Put(k, v, ttl) => {
+            let deadline = ttl.map(|ttl| Deadline::after(ttl, tx.now()));
+            tx.put(DB, &key(k), Value::String(Blob::from(&[v])), deadline, &[Notice::Set]);
         }
-    });
-    outcome.commit
+        Step::Delete(k) => {
+            tx.delete(DB, &key(k), Notice::Del);
+        }
+        Step::Push(k, v) => {
+            if !matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
+                let insert = v.iter().map(|byte| Blob::from(&[*byte])).collect();
+                tx.splice(DB, &key(k), usize::MAX, 0, insert, &[Notice::Rpush]);
+            }
+        }
+        Step::Splice(k, rank, remove) => {
+            if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::List(_), .. })) {
+                tx.splice(DB, &key(k), rank.into(), remove.into(), smallvec![], &[Notice::Lrem]);
+            }
+        }
+        Step::Append(k, v) => {
+            if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
+                tx.append(DB, &key(k), &[v]);
+            }
+        }
+        Step::Persist(k) => {
+            if tx.get(DB, &key(k)).is_some() {
+                tx.set_deadline(DB, &key(k), None, Notice::Persist);
+            }
+        }
+        Step::Copy(from, to) => {
+            if from % 2 == 0 {
+                tx.copy((DB, &key(from)), (DB, &key(to)), Notice::CopyTo);
+            } else {
+                tx.rename((DB, &key(from)), (DB, &key(to)), (Notice::RenameFrom, Notice::RenameTo));
+            }
+        }
+        Step::Pass(_) => {}
+        Step::Clear => tx.clear(DB),
+    }
 }
 
 fn contents(keyspace: &Keyspace) -> BTreeMap<Blob, Entry> {
@@ -254,7 +375,7 @@ proptest! {
         journal.iter().for_each(|bytes| replayed.replay(codec::decode_commit(bytes).unwrap()));
         prop_assert_eq!(contents(&replayed), contents(&keyspace));
         prop_assert_eq!(replayed.revision(), keyspace.revision());
-        prop_assert_eq!(replayed.next_deadline(now), keyspace.next_deadline(now));
+        prop_assert!(replayed.due(at(u64::MAX / 2)).eq(keyspace.due(at(u64::MAX / 2))));
 
         if let Some((position, snapshot, then)) = snapshot {
             let chunks = snapshot.into_chunks().map(Ok::<_, Infallible>);
@@ -262,7 +383,29 @@ proptest! {
             prop_assert_eq!(contents(&restored), then);
             journal[position..].iter().for_each(|bytes| restored.replay(codec::decode_commit(bytes).unwrap()));
             prop_assert_eq!(contents(&restored), contents(&keyspace));
-            prop_assert_eq!(restored.next_deadline(now), keyspace.next_deadline(now));
+            prop_assert!(restored.due(at(u64::MAX / 2)).eq(keyspace.due(at(u64::MAX / 2))));
+        }
+    }
+
+    #[test]
+    fn the_past_can_be_read_and_what_was_done_be_taken_back(steps in steps(), undone in steps()) {
+        let mut keyspace = Keyspace::default();
+        let mut now = at(0);
+        let mut pasts = vec![(Revision::ZERO, BTreeMap::new())];
+        for step in steps {
+            run(&mut keyspace, step, &mut now);
+            pasts.push((keyspace.revision(), contents(&keyspace)));
+        }
+        let last = contents(&keyspace);
+        let due = keyspace.due(at(u64::MAX / 2)).map(|(_, key)| key.clone()).collect::<Vec<_>>();
+        keyspace.attempt(now, |tx| undone.into_iter().for_each(|step| apply(tx, step)));
+        prop_assert_eq!(&contents(&keyspace), &last);
+        prop_assert!(keyspace.due(at(u64::MAX / 2)).map(|(_, key)| key).eq(&due));
+        for (revision, then) in pasts {
+            for key in (0..12u8).map(|k| Blob::from(&[b'k', k])) {
+                let entry = keyspace.entry_at(&(DB, key.clone()), revision).unwrap();
+                prop_assert_eq!(entry.as_deref(), then.get(&key));
+            }
         }
     }
 }

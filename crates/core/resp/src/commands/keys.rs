@@ -1,6 +1,6 @@
 //! Keys of any type. <https://redis.io/docs/latest/commands/?group=generic>
 
-use adsum_keyspace::{Database, Entry, Notice, limits};
+use adsum_keyspace::{Database, Entry, Notice};
 
 use super::strings;
 use crate::command::{ALL_KEYS, Command, FAST, KeysAt, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
@@ -85,41 +85,31 @@ fn type_of(work: &mut Work<'_, '_>) -> Answer {
 }
 
 fn rename(work: &mut Work<'_, '_>) -> Answer {
-    let entry = renamed(work)?;
+    check_source(work)?;
     if work.args[1] != work.args[2] {
-        move_entry(work, entry);
+        move_entry(work);
     }
     work.out.ok();
     Ok(())
 }
 
 fn renamenx(work: &mut Work<'_, '_>) -> Answer {
-    let entry = renamed(work)?;
+    check_source(work)?;
     let free = work.tx.get(work.db, work.args[2]).is_none();
     if free {
-        move_entry(work, entry);
+        move_entry(work);
     }
     work.out.boolean(free);
     Ok(())
 }
 
-fn renamed(work: &mut Work<'_, '_>) -> Result<Entry, Refusal> {
-    let entry = work.tx.get(work.db, work.args[1]).cloned().ok_or(Refusal::NoSuchKey)?;
-    fits(&entry)?;
-    Ok(entry)
+fn check_source(work: &mut Work<'_, '_>) -> Answer {
+    work.tx.get(work.db, work.args[1]).map(drop).ok_or(Refusal::NoSuchKey)
 }
 
-/// A value that is put whole somewhere else goes whole into one commit.
-fn fits(entry: &Entry) -> Answer {
-    match entry.value.weight() {
-        weight if weight > limits::TRANSACTION => Err(Refusal::TransactionTooBig(weight)),
-        _ => Ok(()),
-    }
-}
-
-fn move_entry(work: &mut Work<'_, '_>, entry: Entry) {
-    work.tx.delete(work.db, work.args[1], Notice::RenameFrom);
-    work.tx.put(work.db, work.args[2], entry.value, entry.deadline, &[Notice::RenameTo]);
+fn move_entry(work: &mut Work<'_, '_>) {
+    let (from, to) = ((work.db, work.args[1]), (work.db, work.args[2]));
+    work.tx.rename(from, to, (Notice::RenameFrom, Notice::RenameTo));
 }
 
 fn copy(work: &mut Work<'_, '_>) -> Answer {
@@ -135,13 +125,10 @@ fn copy(work: &mut Work<'_, '_>) -> Answer {
     if to == work.db && work.args[1] == work.args[2] {
         return Err(Refusal::Says("source and destination objects are the same"));
     }
-    let entry = work.tx.get(work.db, work.args[1]).cloned();
     let free = replace || work.tx.get(to, work.args[2]).is_none();
-    if let (Some(entry), true) = (&entry, free) {
-        fits(entry)?;
-        work.tx.put(to, work.args[2], entry.value.clone(), entry.deadline, &[Notice::CopyTo]);
-    }
-    work.out.boolean(entry.is_some() && free);
+    let (from, to) = ((work.db, work.args[1]), (to, work.args[2]));
+    let copied = free && work.tx.copy(from, to, Notice::CopyTo);
+    work.out.boolean(copied);
     Ok(())
 }
 
@@ -150,14 +137,10 @@ fn move_key(work: &mut Work<'_, '_>) -> Answer {
     if to == work.db {
         return Err(Refusal::Says("source and destination objects are the same"));
     }
-    let entry = work.tx.get(work.db, key).cloned();
     let free = work.tx.get(to, key).is_none();
-    if let (Some(entry), true) = (&entry, free) {
-        fits(entry)?;
-        work.tx.delete(work.db, key, Notice::MoveFrom);
-        work.tx.put(to, key, entry.value.clone(), entry.deadline, &[Notice::MoveTo]);
-    }
-    work.out.boolean(entry.is_some() && free);
+    let notices = (Notice::MoveFrom, Notice::MoveTo);
+    let moved = free && work.tx.rename((work.db, key), (to, key), notices);
+    work.out.boolean(moved);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ pub(super) const COMMANDS: &[Command] = &[
 fn keys(work: &mut Work<'_, '_>) -> Answer {
     let pattern = check_pattern(work.args[1])?;
     let prefix = glob::prefix(pattern);
-    let keys = work.tx.keys(work.db);
+    let keys = work.tx.keys_under(work.db, &prefix.bytes);
     let found: Vec<&Blob> = if prefix.whole {
         keys.iter_from(prefix.bytes.as_slice())
             .take(1)
@@ -67,7 +67,7 @@ fn scan(work: &mut Work<'_, '_>) -> Answer {
     };
     let prefix = options.pattern.map_or_else(Vec::new, |pattern| glob::prefix(pattern).bytes);
     let from = behind.as_deref().unwrap_or(&[]);
-    let mut keys = beginning_with(work.tx.keys(work.db), &prefix, from)
+    let mut keys = beginning_with(work.tx.keys_under(work.db, &prefix), &prefix, from)
         .skip_while(|(key, _)| behind.as_ref() == Some(*key))
         .peekable();
     let mut found = Vec::new();

@@ -81,7 +81,7 @@ impl Server {
         let out = writer(&session.client, bytes);
         let (cursors, lot) = (&mut self.cursors, &mut self.lot);
         let outcome =
-            self.keyspace.transact(todo.now, |tx| run(&mut Work { tx, db, args, out, cursors, lot }));
+            self.keyspace.transact(todo.now, |tx| run(&mut Work { tx, db, args, out, cursors, lot }))?;
         self.settle(outcome.commit, outcome.publishes, todo.now);
         outcome.reply
     }
@@ -98,11 +98,11 @@ impl Server {
         let outcome = self.keyspace.transact(todo.now, |tx| {
             for key in &wait.keys {
                 if wait.action.run(tx, database, key, &mut out)? {
-                    return Ok(true);
+                    return Ok::<bool, Refusal>(true);
                 }
             }
             Ok(false)
-        });
+        })?;
         self.settle(outcome.commit, outcome.publishes, todo.now);
         if outcome.reply? {
             return Ok(Flow::Continue);
@@ -137,11 +137,6 @@ fn allow(command: &Command, args: &[&[u8]], session: &Session) -> Answer {
         && !command.flags.has(WHILE_SUBSCRIBED)
     {
         return Err(subscribed(command));
-    }
-    // What a command can write beyond its arguments is bounded by the limits of keys and values.
-    let bytes: usize = args.iter().map(|arg| arg.len()).sum();
-    if bytes > limits::TRANSACTION {
-        return Err(Refusal::TransactionTooBig(bytes));
     }
     let mut keys = command.keys_in(args).into_iter().flatten();
     match keys.find(|key| key.len() > limits::KEY) {

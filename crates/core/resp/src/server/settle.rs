@@ -69,6 +69,7 @@ impl Server {
             let mut out = writer(&client, &mut bytes);
             let action = &waiter.action;
             let outcome = self.keyspace.transact(now, |tx| action.run(tx, *database, key, &mut out));
+            let outcome = outcome.expect("one element moved, or some popped, is within the limit");
             match outcome.reply {
                 Ok(true) => {}
                 // Nothing is left, or it is no list any more: the others wait on.

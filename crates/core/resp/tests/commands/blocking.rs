@@ -92,10 +92,20 @@ fn every_way_to_make_a_list_serves() {
     let mut world = World::new();
     let mut waiter = world.connect();
     block(&mut world, &mut waiter, "BLPOP q 0");
-    world.server.transact(world.now, |tx| {
-        let database = adsum_keyspace::Database::User(0);
-        tx.splice(database, b"q", 0, 0, smallvec::smallvec!["a".into()], &[adsum_keyspace::Notice::Rpush]);
-    });
+    world
+        .server
+        .transact(world.now, |tx| {
+            let database = adsum_keyspace::Database::User(0);
+            tx.splice(
+                database,
+                b"q",
+                0,
+                0,
+                smallvec::smallvec!["a".into()],
+                &[adsum_keyspace::Notice::Rpush],
+            );
+        })
+        .unwrap();
     assert_eq!(waiter.received(), "*2 $1 q $1 a");
 }
 

@@ -96,15 +96,18 @@ fn another_faces_writes_are_told_and_the_systems_are_not() {
     let mut watcher = world.connect();
     world.run(&mut watcher, "PSUBSCRIBE __key*__:*");
     watcher.received();
-    world.server.transact(world.now, |tx| {
-        tx.put(Database::System, "catalog", Value::String("x".into()), None, &[Notice::Set]);
-        tx.put(Database::User(0), "kv", Value::String("x".into()), None, &[Notice::Set]);
-        tx.publish("news".into(), "hello".into());
-    });
+    world
+        .server
+        .transact(world.now, |tx| {
+            tx.put(Database::System, "catalog", Value::String("x".into()), None, &[Notice::Set]);
+            tx.put(Database::User(0), "kv", Value::String("x".into()), None, &[Notice::Set]);
+            tx.publish("news".into(), "hello".into());
+        })
+        .unwrap();
     assert_eq!(events(&watcher.received()), "set kv");
     world.run(&mut watcher, "SUBSCRIBE news");
     watcher.received();
-    world.server.transact(world.now, |tx| tx.publish("news".into(), "hello".into()));
+    world.server.transact(world.now, |tx| tx.publish("news".into(), "hello".into())).unwrap();
     assert_eq!(watcher.received(), "*3 $7 message $4 news $5 hello");
 }
 

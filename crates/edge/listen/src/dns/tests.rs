@@ -27,13 +27,15 @@ fn name(text: &str) -> Name {
 /// `web` with two routable instances, `down` with none, `many` with a hundred.
 fn catalog() -> Catalog {
     let mut keyspace = Keyspace::default();
-    keyspace.transact(Now::default(), |tx| {
-        records::put_node(tx, &Node { name: name("n1"), address: "127.0.0.1".parse().unwrap() });
-        put_service(tx, "web", &["10.0.0.1:8001".parse().unwrap(), "10.0.0.2:8002".parse().unwrap()]);
-        put_service(tx, "down", &[]);
-        let crowd: Vec<SocketAddr> = (1..=100).map(|i| SocketAddr::from(([10, 1, 0, i], 7000))).collect();
-        put_service(tx, "many", &crowd);
-    });
+    keyspace
+        .transact(Now::default(), |tx| {
+            records::put_node(tx, &Node { name: name("n1"), address: "127.0.0.1".parse().unwrap() });
+            put_service(tx, "web", &["10.0.0.1:8001".parse().unwrap(), "10.0.0.2:8002".parse().unwrap()]);
+            put_service(tx, "down", &[]);
+            let crowd: Vec<SocketAddr> = (1..=100).map(|i| SocketAddr::from(([10, 1, 0, i], 7000))).collect();
+            put_service(tx, "many", &crowd);
+        })
+        .unwrap();
     Catalog::load(keyspace.keys(Database::System), keyspace.revision())
 }
 

@@ -1,0 +1,270 @@
+//! The keys of all databases, and what one change does to them: forwards, and back again.
+
+use std::sync::Arc;
+
+use adsum_model::Revision;
+use smallvec::SmallVec;
+
+use crate::deadlines::{Deadlines, Next};
+use crate::{Blob, Change, Database, Deadline, Entry, Keys, List, Now, Op, Value};
+
+/// One database.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    pub(crate) keys: Keys,
+    pub(crate) deadlines: Deadlines,
+}
+
+pub(crate) struct State {
+    users: Vec<Shelf>,
+    system: Shelf,
+    /// No key is due before it; it may have been earlier than any is by now.
+    next: Next,
+}
+
+/// A database that was emptied. Dropping it frees its keys, which takes long when there were many.
+pub struct Emptied {
+    _shelf: Box<Shelf>,
+}
+
+impl Emptied {
+    pub(crate) fn new(shelf: Box<Shelf>) -> Emptied {
+        Emptied { _shelf: shelf }
+    }
+}
+
+/// What a change has taken away: enough to have it back.
+pub(crate) enum Undo {
+    /// The key as it was, or that it was not there.
+    Entry(Option<Arc<Entry>>),
+    Deadline(Option<Deadline>),
+    /// A string was this long.
+    Append {
+        length: usize,
+        modified: Revision,
+    },
+    /// These elements were taken out of a list, where that many were put in.
+    Splice {
+        removed: SmallVec<[Blob; 1]>,
+        inserted: usize,
+        modified: Revision,
+    },
+    /// The whole database.
+    Cleared(Box<Shelf>),
+    /// There was nothing to change.
+    Nothing,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            users: (0..Database::USERS).map(|_| Shelf::default()).collect(),
+            system: Shelf::default(),
+            next: Next::NEVER,
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn shelf(&self, database: Database) -> &Shelf {
+        match database {
+            Database::User(number) => &self.users[usize::from(number)],
+            Database::System => &self.system,
+        }
+    }
+
+    fn shelf_mut(&mut self, database: Database) -> &mut Shelf {
+        match database {
+            Database::User(number) => &mut self.users[usize::from(number)],
+            Database::System => &mut self.system,
+        }
+    }
+
+    /// Every database with its keys.
+    pub(crate) fn shelves(&self) -> impl Iterator<Item = (Database, &Shelf)> {
+        let users = (0..).map(Database::User).zip(&self.users);
+        users.chain([(Database::System, &self.system)])
+    }
+
+    /// Whether any key can be due.
+    pub(crate) fn may_be_due(&self, now: Now) -> bool {
+        self.next.has_come(now)
+    }
+
+    /// Keys that are due.
+    pub(crate) fn due(&self, now: Now) -> impl Iterator<Item = (Database, &Blob)> {
+        self.shelves()
+            .flat_map(move |(database, shelf)| shelf.deadlines.due(now).map(move |key| (database, key)))
+    }
+
+    /// When the next key may be due.
+    pub(crate) fn next(&self) -> Next {
+        self.next
+    }
+
+    /// Looks when the next key is really due.
+    pub(crate) fn look_ahead(&mut self) {
+        self.next = self.shelves().fold(Next::NEVER, |next, (_, shelf)| next.or(shelf.deadlines.next()));
+    }
+
+    pub(crate) fn has_ticks(&self) -> bool {
+        self.shelves().any(|(_, shelf)| shelf.deadlines.has_ticks())
+    }
+
+    /// The whole effect of one change on the state, and how to take it back.
+    pub(crate) fn apply(&mut self, change: &Change, revision: Revision) -> Undo {
+        let Change { database, key, .. } = change;
+        match &change.op {
+            Op::Put { value, deadline, .. } => {
+                self.next = self.next.or(Next::of(*deadline));
+                self.shelf_mut(*database).put(key, value.clone(), *deadline, revision)
+            }
+            Op::Delete => Undo::Entry(self.shelf_mut(*database).set(key, None)),
+            Op::SetDeadline(deadline) => {
+                self.next = self.next.or(Next::of(*deadline));
+                self.shelf_mut(*database).set_deadline(key, *deadline)
+            }
+            Op::Append(tail) => self.shelf_mut(*database).append(key, tail, revision),
+            Op::Splice { rank, remove, insert } => {
+                self.shelf_mut(*database).splice(key, (*rank as usize, *remove as usize), insert, revision)
+            }
+            Op::Clear => Undo::Cleared(Box::new(std::mem::take(self.shelf_mut(*database)))),
+        }
+    }
+
+    /// Takes `change`, the last one that was applied, back.
+    pub(crate) fn revert(&mut self, change: &Change, undo: Undo) {
+        match undo {
+            Undo::Cleared(shelf) => *self.shelf_mut(change.database) = *shelf,
+            Undo::Entry(None) => drop(self.shelf_mut(change.database).set(&change.key, None)),
+            undo => {
+                let Some(mut entry) = self.shelf(change.database).keys.get(&change.key).cloned() else {
+                    return self.put_back(change, undo);
+                };
+                undo.apply(&change.op, &mut entry);
+                self.put_entry(change.database, &change.key, entry);
+            }
+        }
+    }
+
+    /// A key that the change had deleted.
+    fn put_back(&mut self, change: &Change, undo: Undo) {
+        if let Undo::Entry(Some(entry)) = undo {
+            self.put_entry(change.database, &change.key, entry);
+        }
+    }
+
+    pub(crate) fn put_entry(&mut self, database: Database, key: &Blob, entry: Arc<Entry>) {
+        self.next = self.next.or(Next::of(entry.deadline));
+        self.shelf_mut(database).set(key, Some(entry));
+    }
+}
+
+impl Undo {
+    /// Makes of a key what it was before the change that `op` is of; the key is there before and after it.
+    pub(crate) fn apply(&self, op: &Op, entry: &mut Arc<Entry>) {
+        match self {
+            Undo::Entry(Some(before)) => *entry = before.clone(),
+            Undo::Deadline(deadline) => Arc::make_mut(entry).deadline = *deadline,
+            Undo::Append { length, modified } => {
+                let entry = Arc::make_mut(entry);
+                if let Value::String(bytes) = &mut entry.value {
+                    *bytes = bytes[..(*length).min(bytes.len())].into();
+                }
+                entry.modified = *modified;
+            }
+            Undo::Splice { removed, inserted, modified } => {
+                let entry = Arc::make_mut(entry);
+                if let (Value::List(list), Op::Splice { rank, .. }) = (&mut entry.value, op) {
+                    let rank = (*rank as usize).min(list.len() - inserted);
+                    list.splice(rank, *inserted, removed);
+                }
+                entry.modified = *modified;
+            }
+            Undo::Entry(None) | Undo::Cleared(_) | Undo::Nothing => {}
+        }
+    }
+
+    /// Bytes that it keeps in memory, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Undo>()
+            + match self {
+                Undo::Entry(Some(entry)) => {
+                    size_of::<Entry>() + 2 * size_of::<usize>() + entry.value.weight()
+                }
+                Undo::Splice { removed, .. } => removed.iter().map(|element| element.len() + 32).sum(),
+                Undo::Cleared(shelf) => shelf.keys.len() * Shelf::KEY_WEIGHT,
+                Undo::Entry(None) | Undo::Deadline(_) | Undo::Append { .. } | Undo::Nothing => 0,
+            }
+    }
+}
+
+impl Shelf {
+    /// Of a small key, in bytes.
+    const KEY_WEIGHT: usize = 150;
+
+    /// Puts an entry in place of the one that is there, or takes it out. Returns the one that was there.
+    fn set(&mut self, key: &Blob, entry: Option<Arc<Entry>>) -> Option<Arc<Entry>> {
+        let deadline = entry.as_ref().and_then(|entry| entry.deadline);
+        let before = match entry {
+            Some(entry) => self.keys.insert(key.clone(), entry),
+            None => self.keys.remove(key.as_slice()),
+        };
+        self.move_deadline(key, before.as_ref().and_then(|before| before.deadline), deadline);
+        before
+    }
+
+    fn move_deadline(&mut self, key: &Blob, from: Option<Deadline>, to: Option<Deadline>) {
+        if from != to {
+            self.deadlines.remove(from, key);
+            self.deadlines.add(to, key);
+        }
+    }
+
+    fn put(&mut self, key: &Blob, value: Value, deadline: Option<Deadline>, revision: Revision) -> Undo {
+        let Some(slot) = self.keys.get_mut(key.as_slice()) else {
+            let entry = Entry { value, created: revision, modified: revision, deadline };
+            return Undo::Entry(self.set(key, Some(Arc::new(entry))));
+        };
+        let entry = Entry { value, modified: revision, deadline, created: slot.created };
+        let before = std::mem::replace(slot, Arc::new(entry));
+        self.move_deadline(key, before.deadline, deadline);
+        Undo::Entry(Some(before))
+    }
+
+    fn set_deadline(&mut self, key: &Blob, deadline: Option<Deadline>) -> Undo {
+        let Some(slot) = self.keys.get_mut(key.as_slice()) else { return Undo::Nothing };
+        let before = std::mem::replace(&mut Arc::make_mut(slot).deadline, deadline);
+        self.move_deadline(key, before, deadline);
+        Undo::Deadline(before)
+    }
+
+    fn append(&mut self, key: &Blob, tail: &Blob, revision: Revision) -> Undo {
+        let Some(slot) = self.keys.get_mut(key.as_slice()) else { return Undo::Nothing };
+        let entry = Arc::make_mut(slot);
+        let Value::String(bytes) = &mut entry.value else { return Undo::Nothing };
+        let length = bytes.len();
+        *bytes = [bytes.as_slice(), tail].concat().into();
+        Undo::Append { length, modified: std::mem::replace(&mut entry.modified, revision) }
+    }
+
+    /// Makes the list when the key is not there.
+    fn splice(
+        &mut self,
+        key: &Blob,
+        (rank, remove): (usize, usize),
+        insert: &[Blob],
+        revision: Revision,
+    ) -> Undo {
+        let Some(slot) = self.keys.get_mut(key.as_slice()) else {
+            let mut list = List::default();
+            list.splice(0, 0, insert);
+            return self.put(key, Value::List(list), None, revision);
+        };
+        let entry = Arc::make_mut(slot);
+        let Value::List(list) = &mut entry.value else { return Undo::Nothing };
+        let removed = list.splice(rank, remove, insert);
+        let modified = std::mem::replace(&mut entry.modified, revision);
+        Undo::Splice { removed, inserted: insert.len(), modified }
+    }
+}
