@@ -24,6 +24,13 @@ pub struct Compacted {
     pub oldest: Revision,
 }
 
+/// What a key held at a revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryAt {
+    pub entry: Option<Arc<Entry>>,
+    pub revision: Revision,
+}
+
 /// A window of commits, bounded in bytes.
 pub(crate) struct History {
     pasts: VecDeque<Past>,
@@ -91,44 +98,63 @@ impl History {
         &self,
         revision: Revision,
     ) -> Result<impl DoubleEndedIterator<Item = &Arc<Commit>>, Compacted> {
-        if let Some((_, end)) =
-            self.holes.iter().find(|(start, end)| (*start < revision) && (revision < *end))
-        {
-            return Err(Compacted { oldest: *end });
-        }
+        self.refuse_lost(revision)?;
         if revision < self.oldest {
             return Err(Compacted { oldest: self.oldest });
         }
-        let start = self.pasts.partition_point(|past| past.commit.revision <= revision);
-        Ok(self.pasts.range(start..).map(|past| &past.commit))
+        Ok(self.pasts.range(self.behind(revision)..).map(|past| &past.commit))
     }
 
-    /// What `place` held at `revision`, when it holds `entry` now.
-    pub(crate) fn entry_at(
+    /// What `place`, of which `at` is known, held at `revision`, or as early as so many commits lead back to.
+    pub(crate) fn step_back(
         &self,
         place: &Place,
+        at: EntryAt,
         revision: Revision,
-        mut entry: Option<Arc<Entry>>,
-    ) -> Result<Option<Arc<Entry>>, Compacted> {
+        commits: usize,
+    ) -> Result<EntryAt, Compacted> {
+        self.refuse_lost(revision)?;
         if revision < self.readable {
             return Err(Compacted { oldest: self.readable });
         }
-        let later = self.pasts.iter().rev().take_while(|past| past.commit.revision > revision);
-        for past in later {
-            let undos = past.undos.as_deref().unwrap_or_default();
-            for (change, undo) in past.commit.changes.iter().zip(undos).rev() {
-                if change.database != place.0 {
-                    continue;
-                }
-                match undo {
-                    Undo::Cleared(shelf) => entry = shelf.keys.get(place.1.as_slice()).cloned(),
-                    _ if !change.is_of(place) => {}
-                    Undo::Entry(before) => entry = before.clone(),
-                    undo => entry.iter_mut().for_each(|entry| undo.apply(&change.op, entry)),
-                }
+        let (goal, end) = (self.behind(revision), self.behind(at.revision));
+        let start = goal.max(end.saturating_sub(commits));
+        let mut entry = at.entry;
+        self.pasts.range(start.min(end)..end).rev().for_each(|past| past.take_back(place, &mut entry));
+        let reached = if start == goal { revision } else { self.pasts[start - 1].commit.revision };
+        Ok(EntryAt { entry, revision: reached })
+    }
+
+    /// Where the commits after `revision` begin.
+    fn behind(&self, revision: Revision) -> usize {
+        self.pasts.partition_point(|past| past.commit.revision <= revision)
+    }
+
+    /// What was true at a revision in a hole is not known.
+    fn refuse_lost(&self, revision: Revision) -> Result<(), Compacted> {
+        let mut holes = self.holes.iter();
+        match holes.find(|(start, end)| (*start < revision) && (revision < *end)) {
+            Some((_, end)) => Err(Compacted { oldest: *end }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Past {
+    /// Makes of what `place` held after this commit what it held before.
+    fn take_back(&self, place: &Place, entry: &mut Option<Arc<Entry>>) {
+        let undos = self.undos.as_deref().unwrap_or_default();
+        for (change, undo) in self.commit.changes.iter().zip(undos).rev() {
+            if change.database != place.0 {
+                continue;
+            }
+            match undo {
+                Undo::Cleared(shelf) => *entry = shelf.keys.get(place.1.as_slice()).cloned(),
+                _ if !change.is_of(place) => {}
+                Undo::Entry(before) => *entry = before.clone(),
+                undo => entry.iter_mut().for_each(|entry| undo.apply(&change.op, entry)),
             }
         }
-        Ok(entry)
     }
 }
 

@@ -9,8 +9,8 @@ use crate::history::History;
 use crate::state::{Emptied, State, Undo};
 use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
 use crate::{
-    Blob, Change, Changes, Commit, Compacted, Database, Entry, Now, Op, Place, Reads, Snapshot, Space, Tree,
-    limits,
+    Blob, Change, Changes, Commit, Compacted, Database, Entry, EntryAt, Now, Op, Place, Reads, Snapshot,
+    Space, Tree, limits,
 };
 
 /// The keys of one database in order.
@@ -92,10 +92,27 @@ impl Keyspace {
 
     /// What a user's key held at `revision`, as far as the history reaches.
     pub fn entry_at(&self, place: &Place, revision: Revision) -> Result<Option<Arc<Entry>>, Compacted> {
+        self.step_back(place, self.entry_now(place), revision, usize::MAX).map(|at| at.entry)
+    }
+
+    /// What a key holds.
+    pub fn entry_now(&self, place: &Place) -> EntryAt {
         let entry = self.keys(place.0).get(place.1.as_slice()).cloned();
+        EntryAt { entry, revision: self.revision }
+    }
+
+    /// A part of [`Keyspace::entry_at`], for whoever must not take long: from what a key held to what it held so many
+    /// commits before, but not before `revision`.
+    pub fn step_back(
+        &self,
+        place: &Place,
+        at: EntryAt,
+        revision: Revision,
+        commits: usize,
+    ) -> Result<EntryAt, Compacted> {
         match place.0.space() {
-            Space::User => self.user_history.entry_at(place, revision, entry),
-            Space::System => self.system_history.entry_at(place, revision, entry),
+            Space::User => self.user_history.step_back(place, at, revision, commits),
+            Space::System => self.system_history.step_back(place, at, revision, commits),
         }
     }
 

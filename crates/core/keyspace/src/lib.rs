@@ -37,7 +37,7 @@ pub use change::{Change, Changes, Commit, Database, Notice, Notices, Op, Place};
 pub use clock::{Clock, Deadline, Now};
 pub use codec::{DecodeError, Row, decode_commit, decode_rows, encode_commit, encode_row};
 pub use draft::Reads;
-pub use history::{Compacted, Space};
+pub use history::{Compacted, EntryAt, Space};
 pub use keyspace::{Keys, Keyspace};
 pub use list::List;
 pub use snapshot::{RestoreError, Snapshot};

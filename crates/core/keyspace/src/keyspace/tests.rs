@@ -403,8 +403,14 @@ proptest! {
         prop_assert!(keyspace.due(at(u64::MAX / 2)).map(|(_, key)| key).eq(&due));
         for (revision, then) in pasts {
             for key in (0..12u8).map(|k| Blob::from(&[b'k', k])) {
-                let entry = keyspace.entry_at(&(DB, key.clone()), revision).unwrap();
+                let place = (DB, key.clone());
+                let entry = keyspace.entry_at(&place, revision).unwrap();
                 prop_assert_eq!(entry.as_deref(), then.get(&key));
+                let mut step = keyspace.entry_now(&place);
+                while step.revision > revision {
+                    step = keyspace.step_back(&place, step, revision, 3).unwrap();
+                }
+                prop_assert_eq!(step.entry, entry);
             }
         }
     }
