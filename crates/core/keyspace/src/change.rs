@@ -76,7 +76,7 @@ pub enum Op {
     Clear,
 }
 
-/// The event names of Redis' keyspace notifications.
+/// The event names of Redis' keyspace notifications, and one of our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Notice {
@@ -102,9 +102,11 @@ pub enum Notice {
     CopyTo = 20,
     MoveFrom = 21,
     MoveTo = 22,
+    /// A lock was deleted by somebody other than its holder. Not of Redis.
+    LockBroken = 23,
 }
 
-const NAMES: [(Notice, &str); 22] = [
+const NAMES: [(Notice, &str); 23] = [
     (Notice::Set, "set"),
     (Notice::Expire, "expire"),
     (Notice::Persist, "persist"),
@@ -127,6 +129,7 @@ const NAMES: [(Notice, &str); 22] = [
     (Notice::CopyTo, "copy_to"),
     (Notice::MoveFrom, "move_from"),
     (Notice::MoveTo, "move_to"),
+    (Notice::LockBroken, "lock_broken"),
 ];
 
 impl Notice {
@@ -189,6 +192,6 @@ mod tests {
             assert_eq!(Notice::from_code(*notice as u8), Some(*notice));
         }
         assert_eq!(Notice::from_code(0), None);
-        assert_eq!(Notice::from_code(23), None);
+        assert_eq!(Notice::from_code(24), None);
     }
 }

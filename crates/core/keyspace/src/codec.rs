@@ -314,7 +314,7 @@ mod tests {
     fn commit() -> impl Strategy<Value = Commit> {
         let database = prop_oneof![(0..16u8).prop_map(Database::User), Just(Database::System)];
         let notices =
-            prop::collection::vec((1..=22u8).prop_map(|code| Notice::from_code(code).unwrap()), 0..3);
+            prop::collection::vec((1..=23u8).prop_map(|code| Notice::from_code(code).unwrap()), 0..3);
         let change = (database, blob(), op(), notices).prop_map(|(database, key, op, notices)| Change {
             database,
             key,

@@ -157,9 +157,14 @@ impl<'a> Transaction<'a> {
 
     /// Whether it was there.
     pub fn delete(&mut self, database: Database, key: &[u8], notice: Notice) -> bool {
+        self.delete_with(database, key, &[notice])
+    }
+
+    /// The same with more than one event.
+    pub fn delete_with(&mut self, database: Database, key: &[u8], notices: &[Notice]) -> bool {
         let there = self.get(database, key).is_some();
         if there {
-            self.change(database, key.into(), Op::Delete, smallvec![notice]);
+            self.change(database, key.into(), Op::Delete, notices.into());
         }
         there
     }

@@ -1,23 +1,23 @@
-//! Clients that wait for a list to get an element.
+//! Clients that wait for a list to get an element, or for a lock to become free.
 //!
-//! Each list has its queue, in order of arrival. A commit that gives elements to a list makes it **ready**; the
-//! server then serves the first of its queue, each by a transaction of its own, until the queue or the list is empty.
-//! What that commits may make further lists ready.
+//! Each key has a queue for either, in order of arrival. A commit that gives elements to a list, or takes a key away,
+//! makes it **ready**; the server then serves the first of its queue, each by a transaction of its own, until the
+//! queue ends or there is nothing left for it. What that commits may make further keys ready.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use adsum_keyspace::{Blob, Commit, Database, Op, Transaction, Value};
+use adsum_keyspace::{Blob, Commit, Database, Deadline, Notice, Op, Value};
 use smallvec::SmallVec;
 
 use crate::Writer;
 use crate::client::{Client, ClientId};
-use crate::command::Wait;
+use crate::command::{Wait, Work};
 use crate::commands::lists::{self, End};
 use crate::refusal::Refusal;
 
-/// What is done with the first list that has an element.
+/// What is done with the first key that is ready.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// BLPOP, BRPOP: the key and one element.
@@ -26,18 +26,30 @@ pub(crate) enum Action {
     PopMany { end: End, count: usize },
     /// BLMOVE: the element, which is now in another list.
     Move { to: Blob, from: End, into: End },
+    /// LOCK: the fence, with the name of the lock before it when it is one of several. `ttl` in milliseconds.
+    Grant { owner: Blob, ttl: u64, named: bool },
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ready {
+    /// A list got elements.
+    Given,
+    /// A key has gone.
+    Free,
 }
 
 /// A client that waits.
 pub(crate) struct Waiter {
     pub(crate) client: Arc<Client>,
     pub(crate) action: Action,
+    ready: Ready,
     database: Database,
     keys: SmallVec<[Blob; 1]>,
     ticket: u64,
 }
 
-type Place = (Database, Blob);
+type Place = (Ready, Database, Blob);
 
 #[derive(Default)]
 pub(crate) struct Waiters {
@@ -48,46 +60,83 @@ pub(crate) struct Waiters {
 }
 
 impl Action {
-    /// Does it to `key` if there is a list with an element. Whether it was done.
-    pub(crate) fn run(
-        &self,
-        tx: &mut Transaction<'_>,
-        database: Database,
-        key: &[u8],
-        out: &mut Writer<'_>,
-    ) -> Result<bool, Refusal> {
-        let Some(length) = lists::read(tx, database, key)?.map(|list| list.len()) else { return Ok(false) };
+    /// Does it to `key` if that is ready. Whether it was done.
+    pub(crate) fn run(&self, work: &mut Work<'_, '_>, key: &[u8]) -> Result<bool, Refusal> {
+        match self {
+            Action::Grant { owner, ttl, named } => Ok(grant(work, key, owner, (*ttl, *named))),
+            action => action.take(work, key),
+        }
+    }
+
+    fn take(&self, work: &mut Work<'_, '_>, key: &[u8]) -> Result<bool, Refusal> {
+        let Work { tx, db, out, .. } = work;
+        let Some(length) = lists::read(tx, *db, key)?.map(|list| list.len()) else { return Ok(false) };
         match self {
             Action::Pop { end } => {
                 out.array(2);
                 out.bulk(key);
-                lists::pop(tx, database, key, *end, 1, |element| out.bulk(element));
+                lists::pop(tx, *db, key, *end, 1, |element| out.bulk(element));
             }
             Action::PopMany { end, count } => {
                 out.array(2);
                 out.bulk(key);
                 out.array(length.min(*count));
-                lists::pop(tx, database, key, *end, *count, |element| out.bulk(element));
+                lists::pop(tx, *db, key, *end, *count, |element| out.bulk(element));
             }
             Action::Move { to, from, into } => {
-                let element = lists::move_one(tx, database, (key, *from), (to, *into))?;
+                let element = lists::move_one(tx, *db, (key, *from), (to, *into))?;
                 out.bulk_or_null(element.as_deref());
             }
+            Action::Grant { .. } => {}
         }
         Ok(true)
     }
+
+    /// What a client gets whose time is over.
+    pub(crate) fn give_up(&self, out: &mut Writer<'_>) {
+        match self {
+            Action::Pop { .. } | Action::PopMany { .. } | Action::Move { .. } => out.null_array(),
+            Action::Grant { .. } => out.null(),
+        }
+    }
+
+    /// What a client gets that must not wait.
+    pub(crate) fn refuse_to_wait(&self, out: &mut Writer<'_>) {
+        match self {
+            Action::Pop { .. } | Action::PopMany { .. } => out.null_array(),
+            Action::Move { .. } | Action::Grant { .. } => out.null(),
+        }
+    }
+}
+
+/// Gives a free lock to whoever asks. Its fence is the revision at which the key is made.
+fn grant(work: &mut Work<'_, '_>, key: &[u8], owner: &Blob, (ttl, named): (u64, bool)) -> bool {
+    if work.tx.get(work.db, key).is_some() {
+        return false;
+    }
+    let deadline = Deadline::after(ttl, work.tx.now());
+    let value = Value::String(owner.clone());
+    work.tx.put(work.db, key, value, Some(deadline), &[Notice::Set, Notice::Expire]);
+    work.grants.add((work.db, key.into()), work.client);
+    if named {
+        work.out.array(2);
+        work.out.bulk(key);
+    }
+    work.reply_revision();
+    true
 }
 
 impl Waiters {
     pub(crate) fn add(&mut self, client: Arc<Client>, database: Database, wait: Wait) {
         self.tickets += 1;
-        let ticket = self.tickets;
+        let (ticket, ready) = (self.tickets, wait.ready);
         for key in &wait.keys {
-            self.queues.entry((database, key.clone())).or_default().insert(ticket, client.id);
+            let queue = self.queues.entry((ready, database, key.clone())).or_default();
+            queue.insert(ticket, client.id);
         }
         client.blocked.store(true, Relaxed);
-        let Wait { keys, action, timeout: _ } = wait;
-        self.waiters.insert(client.id, Waiter { client, action, database, keys, ticket });
+        let Wait { keys, action, .. } = wait;
+        self.waiters.insert(client.id, Waiter { client, action, ready, database, keys, ticket });
     }
 
     /// Takes a client out of all queues. None when it does not wait, or does no longer.
@@ -95,7 +144,7 @@ impl Waiters {
         let waiter = self.waiters.remove(&client)?;
         waiter.client.blocked.store(false, Relaxed);
         for key in &waiter.keys {
-            let place = (waiter.database, key.clone());
+            let place = (waiter.ready, waiter.database, key.clone());
             if let Some(queue) = self.queues.get_mut(&place) {
                 queue.remove(&waiter.ticket);
                 if queue.is_empty() {
@@ -110,30 +159,42 @@ impl Waiters {
         self.waiters.len()
     }
 
-    /// Notes the lists that got elements and that somebody waits for.
+    /// Notes the keys that have become ready and that somebody waits for.
     pub(crate) fn note(&mut self, commit: &Commit) {
         if self.queues.is_empty() {
             return;
         }
         for change in &commit.changes {
-            let gives = match &change.op {
-                Op::Splice { insert, .. } => !insert.is_empty(),
-                Op::Put { value: Value::List(_), .. } => true,
-                Op::Put { .. } | Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Clear => false,
+            let ready = match &change.op {
+                Op::Splice { insert, .. } if !insert.is_empty() => Ready::Given,
+                Op::Put { value: Value::List(_), .. } => Ready::Given,
+                Op::Delete => Ready::Free,
+                Op::Clear => {
+                    self.note_cleared(change.database);
+                    continue;
+                }
+                Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } => continue,
             };
-            let place = (change.database, change.key.clone());
-            if gives && self.queues.contains_key(&place) {
+            let place = (ready, change.database, change.key.clone());
+            if self.queues.contains_key(&place) {
                 self.ready.push_back(place);
             }
         }
     }
 
-    /// A list that has become ready.
+    fn note_cleared(&mut self, database: Database) {
+        let from = (Ready::Free, database, Blob::from(""));
+        let freed = self.queues.range(from..).map(|(place, _)| place);
+        let freed = freed.take_while(|(ready, of, _)| *ready == Ready::Free && *of == database);
+        self.ready.extend(freed.cloned());
+    }
+
+    /// A key that has become ready.
     pub(crate) fn next_ready(&mut self) -> Option<Place> {
         self.ready.pop_front()
     }
 
-    /// Who has waited longest for this list.
+    /// Who has waited longest for this key.
     pub(crate) fn first(&self, place: &Place) -> Option<&Waiter> {
         let (_, client) = self.queues.get(place)?.first_key_value()?;
         self.waiters.get(client)

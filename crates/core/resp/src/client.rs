@@ -22,6 +22,8 @@ pub(crate) struct Client {
     pub(crate) channels: AtomicUsize,
     pub(crate) patterns: AtomicUsize,
     pub(crate) blocked: AtomicBool,
+    /// Whether a key that it watches has changed.
+    pub(crate) touched: AtomicBool,
     pub(crate) names: Mutex<Names>,
     last: Mutex<Last>,
     resp3: AtomicBool,
@@ -83,6 +85,7 @@ impl Clients {
             channels: AtomicUsize::new(0),
             patterns: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
+            touched: AtomicBool::new(false),
             names: Mutex::default(),
             last: Mutex::new(Last { seen: now.tick, command: "NULL" }),
             resp3: AtomicBool::new(false),

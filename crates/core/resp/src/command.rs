@@ -5,10 +5,14 @@ use std::time::Duration;
 use adsum_keyspace::{Blob, Database, Now, Transaction};
 use smallvec::SmallVec;
 
-use crate::blocking::Action;
+use crate::blocking::{Action, Ready};
+use crate::client::ClientId;
 use crate::cursors::Cursors;
+use crate::grants::Grants;
 use crate::lot::Lot;
 use crate::refusal::{Answer, Refusal};
+use crate::server::Marks;
+use crate::subscriptions::Subscriptions;
 use crate::{Flow, Server, Session, Writer, commands};
 
 pub(crate) struct Command {
@@ -41,18 +45,38 @@ pub(crate) struct Work<'w, 't> {
     pub(crate) db: Database,
     /// With the name as the first.
     pub(crate) args: &'w [&'w [u8]],
+    pub(crate) client: ClientId,
     pub(crate) out: Writer<'w>,
     pub(crate) cursors: &'w mut Cursors,
     pub(crate) lot: &'w mut Lot,
+    pub(crate) subscriptions: &'w Subscriptions,
+    pub(crate) grants: &'w mut Grants,
+    pub(crate) marks: &'w mut Marks,
+}
+
+impl Work<'_, '_> {
+    /// Answers with the revision of the transaction, as an integer.
+    pub(crate) fn reply_revision(&mut self) {
+        self.marks.push(self.out.mark());
+    }
 }
 
 /// What a blocking command wants.
 pub(crate) struct Wait {
     /// In the order in which they are tried.
     pub(crate) keys: SmallVec<[Blob; 1]>,
+    pub(crate) ready: Ready,
     pub(crate) action: Action,
-    /// None waits for ever.
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) timeout: Timeout,
+}
+
+/// How long a command waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    /// It does not.
+    AtOnce,
+    After(Duration),
+    Never,
 }
 
 /// A command that concerns the server.
@@ -63,6 +87,8 @@ pub(crate) struct Call<'c> {
     pub(crate) now: Now,
     pub(crate) out: Writer<'c>,
     pub(crate) flow: Flow,
+    /// Whether it runs in an EXEC, and so must not wait.
+    pub(crate) in_transaction: bool,
 }
 
 /// Where the keys stand among the arguments.
@@ -93,6 +119,8 @@ pub(crate) const ADMIN: Flags = Flags(1 << 5);
 /// May be used by a RESP2 client that is subscribed.
 pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 6);
 pub(crate) const NO_SCRIPT: Flags = Flags(1 << 7);
+/// Is not queued after MULTI.
+pub(crate) const AT_ONCE: Flags = Flags(1 << 8);
 
 const FLAG_NAMES: [(Flags, &str); 7] = [
     (WRITE, "write"),

@@ -14,12 +14,14 @@ mod list_blocking;
 mod list_edits;
 mod list_moves;
 pub(crate) mod lists;
+mod locks;
 mod object;
 mod pubsub;
 mod scan;
 mod server;
 mod set;
 mod strings;
+mod transactions;
 
 /// With the group that Redis' documentation puts them in.
 pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
@@ -34,6 +36,8 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("list", list_edits::COMMANDS),
     ("list", list_moves::COMMANDS),
     ("list", list_blocking::COMMANDS),
+    ("lock", locks::COMMANDS),
+    ("transactions", transactions::COMMANDS),
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),
     ("connection", client::COMMANDS),

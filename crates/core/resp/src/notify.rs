@@ -55,7 +55,8 @@ impl Classes {
 
     /// The events of a change that are wanted, in order.
     pub(crate) fn of(self, change: &Change) -> impl Iterator<Item = Notice> {
-        change.notices.iter().copied().filter(move |notice| self.has(class(*notice)))
+        let of_redis = change.notices.iter().copied().filter(|notice| *notice != Notice::LockBroken);
+        of_redis.filter(move |notice| self.has(class(*notice)))
     }
 
     fn has(self, letter: u8) -> bool {
@@ -91,7 +92,8 @@ fn class(notice: Notice) -> u8 {
         | Notice::RenameTo
         | Notice::CopyTo
         | Notice::MoveFrom
-        | Notice::MoveTo => b'g',
+        | Notice::MoveTo
+        | Notice::LockBroken => b'g',
         Notice::Expired => b'x',
         Notice::Set | Notice::Append | Notice::Incrby | Notice::Incrbyfloat | Notice::Setrange => b'$',
         Notice::Lpush

@@ -34,6 +34,12 @@ pub(crate) enum Refusal {
     ValueTooLong(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]
     PatternTooLong(usize),
+    /// The fence under which the lock is held, 0 when it is not.
+    #[error("FENCED {0}")]
+    Fenced(u64),
+    /// The oldest revision after which events can be had.
+    #[error("COMPACTED {0}")]
+    Compacted(u64),
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(&'static str),
     #[error("ERR {0}")]

@@ -10,13 +10,18 @@ use crate::blocking::Waiters;
 use crate::client::{Client, Clients};
 use crate::command::Table;
 use crate::cursors::Cursors;
+use crate::grants::Grants;
 use crate::lot::Lot;
+use crate::multi::Watched;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
 use crate::{About, Outbox, Session, Vitals, Wake, Writer};
 
 mod execute;
 mod settle;
+mod transaction;
+
+pub(crate) use transaction::Marks;
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
 pub struct Server {
@@ -31,6 +36,10 @@ pub struct Server {
     pub(crate) settings: Settings,
     pub(crate) stats: Stats,
     pub(crate) lot: Lot,
+    pub(crate) watched: Watched,
+    pub(crate) grants: Grants,
+    /// Of the transaction that is under way.
+    marks: Marks,
     commits: Vec<Arc<Commit>>,
     /// The buffer in which replies are written, kept for the next one.
     scratch: Vec<u8>,
@@ -75,6 +84,9 @@ impl Server {
             waiters: Waiters::default(),
             cursors: Cursors::default(),
             stats: Stats::default(),
+            watched: Watched::default(),
+            grants: Grants::default(),
+            marks: Marks::new(),
             commits: Vec::new(),
             scratch: Vec::new(),
         }
@@ -149,12 +161,13 @@ impl Server {
     pub fn time_out(&mut self, session: &mut Session, _now: Now) {
         let Some(waiter) = self.waiters.remove(session.id()) else { return };
         let mut bytes = Vec::new();
-        Writer::new(&mut bytes, waiter.client.protocol()).null_array();
+        waiter.action.give_up(&mut Writer::new(&mut bytes, waiter.client.protocol()));
         self.reply(session, &bytes);
     }
 
     pub(crate) fn forget(&mut self, client: &Client) {
         self.waiters.remove(client.id);
+        self.watched.remove(client);
         self.subscriptions.remove_client(client);
         self.clients.by_id.remove(&client.id);
     }

@@ -7,6 +7,7 @@ use adsum_keyspace::Database;
 
 use crate::Protocol;
 use crate::client::Client;
+use crate::multi::Multi;
 
 /// What a connection holds of its client between two requests. Made by [`crate::Server::connect`], and to be given
 /// back to [`crate::Server::disconnect`].
@@ -14,6 +15,8 @@ pub struct Session {
     pub(crate) client: Arc<Client>,
     pub(crate) database: u8,
     pub(crate) replies: Replies,
+    /// What is queued since MULTI.
+    pub(crate) multi: Option<Multi>,
 }
 
 /// `CLIENT REPLY`.
@@ -27,7 +30,7 @@ pub(crate) enum Replies {
 
 impl Session {
     pub(crate) fn new(client: Arc<Client>) -> Session {
-        Session { client, database: 0, replies: Replies::On }
+        Session { client, database: 0, replies: Replies::On, multi: None }
     }
 
     /// Of the client, as `CLIENT ID` gives it.
@@ -58,10 +61,11 @@ impl Session {
         self.client.database.store(database, Relaxed);
     }
 
-    /// As if it had just connected. Subscriptions are the server's.
+    /// As if it had just connected. Subscriptions and watched keys are the server's.
     pub(crate) fn reset(&mut self) {
         self.select(0);
         self.replies = Replies::On;
+        self.multi = None;
         self.client.set_protocol(Protocol::Resp2);
         self.client.names.lock().name.clear();
     }

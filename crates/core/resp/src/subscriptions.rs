@@ -104,12 +104,15 @@ impl Subscriptions {
         !self.patterns.is_empty() || from.take(1).any(|(channel, _)| channel.starts_with(FAMILY))
     }
 
-    /// Sends a message to everybody who hears it: those of the channel, then those of each pattern. How many it
-    /// reached, where a client counts once for each of its subscriptions.
-    pub(crate) fn publish(&self, channel: &[u8], payload: &[u8], revision: Revision) -> usize {
-        let mut reached = 0;
+    /// How many a message would reach, where a client counts once for each of its subscriptions.
+    pub(crate) fn audience(&self, channel: &[u8]) -> usize {
+        let patterns = self.patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel));
+        self.subscribers(channel) + patterns.map(|(_, subscribers)| subscribers.len()).sum::<usize>()
+    }
+
+    /// Sends a message to everybody who hears it: those of the channel, then those of each pattern.
+    pub(crate) fn publish(&self, channel: &[u8], payload: &[u8], revision: Revision) {
         if let Some(subscribers) = self.channels.get(channel) {
-            reached += subscribers.len();
             send(subscribers, revision, |out| {
                 out.push(3);
                 out.text("message");
@@ -119,7 +122,6 @@ impl Subscriptions {
         }
         for (pattern, subscribers) in &self.patterns {
             if glob::matches(pattern, channel) {
-                reached += subscribers.len();
                 send(subscribers, revision, |out| {
                     out.push(4);
                     out.text("pmessage");
@@ -129,7 +131,6 @@ impl Subscriptions {
                 });
             }
         }
-        reached
     }
 
     fn table(&mut self, to: To) -> &mut BTreeMap<Blob, Subscribers> {

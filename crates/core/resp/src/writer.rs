@@ -21,6 +21,11 @@ impl<'a> Writer<'a> {
         Writer { out, protocol }
     }
 
+    /// The same buffer, for a while.
+    pub(crate) fn reborrow(&mut self) -> Writer<'_> {
+        Writer { out: self.out, protocol: self.protocol }
+    }
+
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }

@@ -3,7 +3,7 @@
 use super::client::check_name;
 use super::info::REDIS_VERSION;
 use super::keys::database;
-use crate::command::{Call, Command, FAST, Flags, NO_SCRIPT, WHILE_SUBSCRIBED};
+use crate::command::{AT_ONCE, Call, Command, FAST, Flags, NO_SCRIPT, WHILE_SUBSCRIBED};
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 use crate::{Flow, Protocol};
@@ -18,7 +18,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::server("auth", -2, FAST.and(NO_SCRIPT), auth),
 ];
 
-const ALWAYS: Flags = FAST.and(NO_SCRIPT).and(WHILE_SUBSCRIBED);
+const ALWAYS: Flags = FAST.and(NO_SCRIPT).and(WHILE_SUBSCRIBED).and(AT_ONCE);
 
 fn ping(call: &mut Call<'_>) -> Answer {
     let word = match call.args[1..] {
@@ -62,6 +62,7 @@ fn quit(call: &mut Call<'_>) -> Answer {
 
 fn reset(call: &mut Call<'_>) -> Answer {
     call.server.subscriptions.remove_client(&call.session.client);
+    call.server.watched.remove(&call.session.client);
     call.session.reset();
     call.out.set_protocol(Protocol::Resp2);
     call.out.simple("RESET");

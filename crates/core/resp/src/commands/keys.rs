@@ -26,9 +26,17 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn del(work: &mut Work<'_, '_>) -> Answer {
-    let deleted = work.args[1..].iter().filter(|key| work.tx.delete(work.db, key, Notice::Del)).count();
+    let deleted = work.args[1..].iter().filter(|key| delete(work, key)).count();
     work.out.count(deleted);
     Ok(())
+}
+
+/// A lock of somebody else goes as in Redis, and the commit says what happened.
+fn delete(work: &mut Work<'_, '_>, key: &[u8]) -> bool {
+    let Some(fence) = work.tx.get(work.db, key).map(|entry| entry.created) else { return false };
+    let breaks = work.grants.breaks(&(work.db, key.into()), fence, work.client);
+    let notices: &[Notice] = if breaks { &[Notice::Del, Notice::LockBroken] } else { &[Notice::Del] };
+    work.tx.delete_with(work.db, key, notices)
 }
 
 /// `DELEX key [IFEQ value | IFNE value]`, of Redis 8.4: how to release a lock that is one's own.

@@ -6,8 +6,8 @@ use adsum_keyspace::Blob;
 
 use super::list_moves::{action, parse_many};
 use super::lists::End;
-use crate::blocking::Action;
-use crate::command::{Command, KeysAt, TWO_KEYS, Wait};
+use crate::blocking::{Action, Ready};
+use crate::command::{Command, KeysAt, TWO_KEYS, Timeout, Wait};
 use crate::number::parse_float;
 use crate::refusal::Refusal;
 
@@ -43,11 +43,12 @@ fn blmpop(args: &[&[u8]]) -> Result<Wait, Refusal> {
 
 fn wait(keys: &[&[u8]], action: Action, seconds: &[u8]) -> Result<Wait, Refusal> {
     let timeout = timeout(seconds)?;
-    Ok(Wait { keys: keys.iter().map(|key| Blob::from(*key)).collect(), action, timeout })
+    let keys = keys.iter().map(|key| Blob::from(*key)).collect();
+    Ok(Wait { keys, ready: Ready::Given, action, timeout })
 }
 
 /// Seconds with a fraction; 0 is for ever. Rounded up to milliseconds, so that a short one is no endless one.
-fn timeout(word: &[u8]) -> Result<Option<Duration>, Refusal> {
+fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
     let seconds = parse_float(word).filter(|seconds| seconds.is_finite());
     let seconds = seconds.ok_or(Refusal::Says("timeout is not a float or out of range"))?;
     if seconds < 0.0 {
@@ -57,5 +58,5 @@ fn timeout(word: &[u8]) -> Result<Option<Duration>, Refusal> {
     if millis > i64::MAX as f64 {
         return Err(Refusal::Says("timeout is out of range"));
     }
-    Ok((millis > 0.0).then(|| Duration::from_millis(millis as u64)))
+    Ok(if millis > 0.0 { Timeout::After(Duration::from_millis(millis as u64)) } else { Timeout::Never })
 }

@@ -33,7 +33,7 @@ fn move_between(work: &mut Work<'_, '_>, from: End, into: End) -> Answer {
 fn lmpop(work: &mut Work<'_, '_>) -> Answer {
     let (keys, action) = parse_many(&work.args[1..])?;
     for key in keys {
-        if action.run(work.tx, work.db, key, &mut work.out)? {
+        if action.run(work, key)? {
             return Ok(());
         }
     }

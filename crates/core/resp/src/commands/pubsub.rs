@@ -3,7 +3,7 @@
 use adsum_keyspace::{Blob, limits::KEY};
 
 use super::scan::check_pattern;
-use crate::command::{Call, Command, FAST, NO_SCRIPT, PUBSUB, WHILE_SUBSCRIBED};
+use crate::command::{Call, Command, FAST, KeysAt, NO_SCRIPT, PUBSUB, WHILE_SUBSCRIBED, Work};
 use crate::refusal::{Answer, Refusal};
 use crate::subscriptions::To;
 use crate::{glob, limits};
@@ -13,7 +13,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::server("psubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Pattern)),
     Command::server("unsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Channel)),
     Command::server("punsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Pattern)),
-    Command::server("publish", 3, PUBSUB.and(FAST), publish),
+    Command::keys("publish", 3, PUBSUB.and(FAST), KeysAt::None, publish),
     Command::container(
         "pubsub",
         &[
@@ -85,10 +85,11 @@ fn confirm(call: &mut Call<'_>, word: &str, name: Option<&[u8]>) {
     call.out.count(call.session.client.subscriptions());
 }
 
-fn publish(call: &mut Call<'_>) -> Answer {
-    let (channel, payload) = (call.args[1], call.args[2]);
-    let reached = call.server.subscriptions.publish(channel, payload, call.server.revision());
-    call.out.count(reached);
+/// The message leaves with the commit of its transaction.
+fn publish(work: &mut Work<'_, '_>) -> Answer {
+    let (channel, payload) = (work.args[1], work.args[2]);
+    work.out.count(work.subscriptions.audience(channel));
+    work.tx.publish(channel.into(), payload.into());
     Ok(())
 }
 

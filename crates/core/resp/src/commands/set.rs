@@ -4,7 +4,7 @@
 use adsum_keyspace::{Blob, Deadline, Notice, Value};
 
 use super::expiry::{self, Unit};
-use super::strings;
+use super::{locks, strings};
 use crate::command::{Command, FAST, ONE_KEY, WRITE, Work};
 use crate::refusal::{Answer, Refusal};
 
@@ -20,6 +20,13 @@ struct Options<'a> {
     when: When<'a>,
     get: bool,
     ttl: Ttl<'a>,
+    fence: Option<Fence<'a>>,
+}
+
+/// Only while this lock is held under this fence.
+struct Fence<'a> {
+    lock: &'a [u8],
+    fence: &'a [u8],
 }
 
 /// Whether to set at all.
@@ -76,6 +83,9 @@ fn store(work: &mut Work<'_, '_>, value: &[u8], options: &Options<'_>, command: 
         Ttl::Clear | Ttl::Keep => None,
         Ttl::Set(unit, number) => Some(expiry::deadline(number, unit, command, work.tx.now())?),
     };
+    if let Some(Fence { lock, fence }) = options.fence {
+        locks::check_held(work, lock, fence)?;
+    }
     if options.get {
         let before = strings::read(work.tx, work.db, key)?;
         work.out.bulk_or_null(before.map(Blob::as_slice));
@@ -90,6 +100,9 @@ fn store(work: &mut Work<'_, '_>, value: &[u8], options: &Options<'_>, command: 
         Ttl::Keep => work.tx.get(work.db, key).and_then(|entry| entry.deadline),
         Ttl::Clear | Ttl::Set(..) => new,
     };
+    if matches!(options.when, When::Missing) && deadline.is_some() {
+        work.grants.add((work.db, key.into()), work.client);
+    }
     put(work, value, deadline, new.is_some());
     if !options.get {
         work.out.ok();
@@ -114,6 +127,9 @@ impl<'a> Options<'a> {
                 b"IFEQ" => options.only(When::Is(operand()?))?,
                 b"IFNE" => options.only(When::IsNot(operand()?))?,
                 b"GET" => options.get = true,
+                b"FENCE" if options.fence.is_none() => {
+                    options.fence = Some(Fence { lock: operand()?, fence: operand()? });
+                }
                 b"KEEPTTL" => options.ttl(Ttl::Keep)?,
                 other => {
                     let unit = Unit::parse(other).ok_or(Refusal::Syntax)?;

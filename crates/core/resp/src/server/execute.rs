@@ -3,7 +3,7 @@
 use adsum_keyspace::{Now, limits};
 
 use super::{Flow, SCRATCH, Server, writer};
-use crate::command::{Call, Command, Run, WHILE_SUBSCRIBED, Wait, Work};
+use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, Wait};
 use crate::refusal::{Answer, Refusal};
 use crate::session::Replies;
 use crate::{Protocol, Request, Session};
@@ -38,20 +38,20 @@ impl Server {
 
     fn run(&mut self, session: &mut Session, args: &[&[u8]], now: Now, bytes: &mut Vec<u8>) -> Flow {
         self.stats.commands += 1;
-        let done = self.find(args).and_then(|command| {
+        let found = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
-            allow(command, args, session)?;
-            let todo = Todo { args, now };
-            match command.run {
-                Run::Keys(run) => self.run_keys(session, &todo, run, bytes).map(|()| Flow::Continue),
-                Run::Blocking(plan) => self.run_blocking(session, &todo, plan(args)?, bytes),
-                Run::Server(run) => self.run_server(session, &todo, run, bytes),
-                Run::Container => {
-                    help(command, &mut writer(&session.client, bytes));
-                    Ok(Flow::Continue)
-                }
-            }
+            allow(command, args, session).map(|()| command)
         });
+        let done = match (found, &mut session.multi) {
+            (Ok(command), Some(_)) if !command.flags.has(AT_ONCE) => {
+                self.queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
+            }
+            (Ok(command), _) => self.run_now(session, command, &Todo { args, now }, bytes),
+            (Err(refusal), multi) => {
+                multi.iter_mut().for_each(|multi| multi.refuse());
+                Err(refusal)
+            }
+        };
         done.unwrap_or_else(|refusal| {
             self.stats.errors += 1;
             bytes.clear();
@@ -60,7 +60,7 @@ impl Server {
         })
     }
 
-    fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
+    pub(super) fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
         let command = self.commands.find(args[0]).ok_or_else(|| Refusal::unknown_command(args))?;
         let Some(name) = args.get(1).filter(|_| !command.subcommands.is_empty()) else { return Ok(command) };
         match command.subcommand(name) {
@@ -70,20 +70,27 @@ impl Server {
         }
     }
 
-    fn run_keys(
+    fn run_now(
         &mut self,
-        session: &Session,
+        session: &mut Session,
+        command: &'static Command,
         todo: &Todo<'_>,
-        run: fn(&mut Work<'_, '_>) -> Answer,
         bytes: &mut Vec<u8>,
-    ) -> Answer {
-        let (db, args) = (session.database(), todo.args);
-        let out = writer(&session.client, bytes);
-        let (cursors, lot) = (&mut self.cursors, &mut self.lot);
-        let outcome =
-            self.keyspace.transact(todo.now, |tx| run(&mut Work { tx, db, args, out, cursors, lot }))?;
-        self.settle(outcome.commit, outcome.publishes, todo.now);
-        outcome.reply
+    ) -> Result<Flow, Refusal> {
+        let mut out = writer(&session.client, bytes);
+        match command.run {
+            Run::Keys(run) => {
+                let answer = self.step(session, todo.args, todo.now, &mut out, run);
+                self.finish(todo.now, bytes)?;
+                answer.map(|()| Flow::Continue)
+            }
+            Run::Blocking(plan) => self.run_blocking(session, todo, plan(todo.args)?, bytes),
+            Run::Server(run) => self.run_server(session, todo, run, bytes),
+            Run::Container => {
+                help(command, &mut out);
+                Ok(Flow::Continue)
+            }
+        }
     }
 
     fn run_blocking(
@@ -94,21 +101,20 @@ impl Server {
         bytes: &mut Vec<u8>,
     ) -> Result<Flow, Refusal> {
         let mut out = writer(&session.client, bytes);
-        let database = session.database();
-        let outcome = self.keyspace.transact(todo.now, |tx| {
-            for key in &wait.keys {
-                if wait.action.run(tx, database, key, &mut out)? {
-                    return Ok::<bool, Refusal>(true);
-                }
-            }
-            Ok(false)
-        })?;
-        self.settle(outcome.commit, outcome.publishes, todo.now);
-        if outcome.reply? {
+        let done = self.attempt(session, &wait, todo.now, &mut out);
+        self.finish(todo.now, bytes)?;
+        if done? {
             return Ok(Flow::Continue);
         }
-        let timeout = wait.timeout;
-        self.waiters.add(session.client.clone(), database, wait);
+        let timeout = match wait.timeout {
+            Timeout::AtOnce => {
+                wait.action.give_up(&mut writer(&session.client, bytes));
+                return Ok(Flow::Continue);
+            }
+            Timeout::After(timeout) => Some(timeout),
+            Timeout::Never => None,
+        };
+        self.waiters.add(session.client.clone(), session.database(), wait);
         Ok(Flow::Blocked { timeout })
     }
 
@@ -120,10 +126,13 @@ impl Server {
         bytes: &mut Vec<u8>,
     ) -> Result<Flow, Refusal> {
         let out = writer(&session.client, bytes);
-        let (args, now) = (todo.args, todo.now);
-        let mut call = Call { server: self, session, args, now, out, flow: Flow::Continue };
+        let (args, now, flow) = (todo.args, todo.now, Flow::Continue);
+        let mut call = Call { server: self, session, args, now, out, flow, in_transaction: false };
         run(&mut call)?;
-        Ok(call.flow)
+        let flow = call.flow;
+        // Of what EXEC has run.
+        self.finish(todo.now, bytes)?;
+        Ok(flow)
     }
 }
 
@@ -152,7 +161,7 @@ fn subscribed(command: &Command) -> Refusal {
     ))
 }
 
-fn help(command: &Command, out: &mut crate::Writer<'_>) {
+pub(super) fn help(command: &Command, out: &mut crate::Writer<'_>) {
     let name = command.name.to_uppercase();
     out.array(command.subcommands.len() + 1);
     out.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Now, Publish};
 use adsum_model::Revision;
 
+use super::transaction::fill_in;
 use super::{Server, writer};
 use crate::Wake;
+use crate::blocking::{Action, Ready};
+use crate::client::Client;
 
 impl Server {
     /// Reacts to a transaction. Returns when nothing follows any more: a client that was served may have made work
@@ -30,6 +33,8 @@ impl Server {
             commit.changes.iter().for_each(|change| self.notify(change, commit.revision));
         }
         self.waiters.note(&commit);
+        self.watched.note(&commit);
+        self.grants.note(&commit);
         self.commits.push(commit);
     }
 
@@ -56,37 +61,52 @@ impl Server {
         }
     }
 
-    /// Serves those who wait for a list, the longest waiting first, until the list or the queue is empty.
-    fn serve_waiters(&mut self, place: &(Database, Blob), now: Now) {
+    /// Serves those who wait for a key, the longest waiting first, until there is nothing left for the next one.
+    fn serve_waiters(&mut self, place: &(Ready, Database, Blob), now: Now) {
         while let Some(waiter) = self.waiters.first(place) {
-            let client = waiter.client.clone();
+            let (client, action) = (waiter.client.clone(), waiter.action.clone());
             if !client.outbox.is_open() {
                 self.waiters.remove(client.id);
                 continue;
             }
-            let (database, key) = place;
-            let mut bytes = Vec::new();
-            let mut out = writer(&client, &mut bytes);
-            let action = &waiter.action;
-            let outcome = self.keyspace.transact(now, |tx| action.run(tx, *database, key, &mut out));
-            let outcome = outcome.expect("one element moved, or some popped, is within the limit");
-            match outcome.reply {
-                Ok(true) => {}
-                // Nothing is left, or it is no list any more: the others wait on.
-                Ok(false) => bytes.clear(),
-                Err(refusal) => {
-                    out.truncate(0);
-                    out.error(&refusal.to_string());
-                }
-            }
-            if let Some(commit) = outcome.commit {
-                self.record(commit);
-            }
+            let bytes = self.serve(place, &client, &action, now);
             if bytes.is_empty() {
                 return;
             }
             self.waiters.remove(client.id);
             client.outbox.push(self.revision(), &bytes, Wake::Unblocked);
         }
+    }
+
+    /// Its reply; empty when the key is not what was waited for any more.
+    fn serve(
+        &mut self,
+        place: &(Ready, Database, Blob),
+        client: &Client,
+        action: &Action,
+        now: Now,
+    ) -> Vec<u8> {
+        let (_, database, key) = place;
+        let mut bytes = Vec::new();
+        let mut out = writer(client, &mut bytes);
+        let done = self.act((*database, key), action, client.id, now, &mut out);
+        match &done {
+            Ok(true) => {}
+            Ok(false) => out.truncate(0),
+            Err(refusal) => {
+                out.truncate(0);
+                out.error(&refusal.to_string());
+            }
+        }
+        let marks = std::mem::take(&mut self.marks);
+        let outcome =
+            self.keyspace.finish(now).expect("an element moved, or some popped, is within the limit");
+        if let Some(commit) = outcome.commit {
+            if matches!(done, Ok(true)) {
+                fill_in(&mut bytes, &marks, commit.revision.0);
+            }
+            self.record(commit);
+        }
+        bytes
     }
 }

@@ -1,0 +1,82 @@
+//! Several commands as one transaction. <https://redis.io/docs/latest/develop/using-commands/transactions/>
+
+use std::sync::Arc;
+
+use adsum_keyspace::Blob;
+
+use crate::command::{AT_ONCE, Call, Command, FAST, Flags, KeysAt, NO_SCRIPT, Run};
+use crate::limits;
+use crate::multi::Multi;
+use crate::refusal::{Answer, Refusal};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::server("multi", 1, FLAGS, multi),
+    Command::server("exec", 1, FLAGS, exec),
+    Command::server("discard", 1, FLAGS, discard),
+    Command {
+        name: "watch",
+        arity: -2,
+        flags: FLAGS,
+        keys: KeysAt::Range { first: 1, last: -1, step: 1 },
+        run: Run::Server(watch),
+        subcommands: &[],
+    },
+    Command::server("unwatch", 1, FAST.and(NO_SCRIPT), unwatch),
+];
+
+const FLAGS: Flags = FAST.and(NO_SCRIPT).and(AT_ONCE);
+
+fn multi(call: &mut Call<'_>) -> Answer {
+    if call.session.multi.is_some() {
+        return Err(Refusal::Says("MULTI calls can not be nested"));
+    }
+    call.session.multi = Some(Multi::default());
+    call.out.ok();
+    Ok(())
+}
+
+fn exec(call: &mut Call<'_>) -> Answer {
+    let multi = call.session.multi.take().ok_or(Refusal::Says("EXEC without MULTI"))?;
+    let touched = call.server.watched.remove(&call.session.client);
+    if multi.is_refused() {
+        let text = "EXECABORT Transaction discarded because of previous errors.";
+        return Err(Refusal::Told(text.to_owned()));
+    }
+    if touched {
+        call.out.null_array();
+        return Ok(());
+    }
+    let requests = multi.into_requests();
+    call.server.exec(call.session, &requests, call.now, &mut call.out);
+    Ok(())
+}
+
+fn discard(call: &mut Call<'_>) -> Answer {
+    call.session.multi.take().ok_or(Refusal::Says("DISCARD without MULTI"))?;
+    call.server.watched.remove(&call.session.client);
+    call.out.ok();
+    Ok(())
+}
+
+fn watch(call: &mut Call<'_>) -> Answer {
+    if call.session.multi.is_some() {
+        return Err(Refusal::Says("WATCH inside MULTI is not allowed"));
+    }
+    let (client, database) = (Arc::clone(&call.session.client), call.session.database());
+    if call.server.watched.count(client.id) + call.args.len() > limits::WATCHED {
+        let limit = limits::WATCHED;
+        return Err(Refusal::Told(format!("ERR a client can watch {limit} keys at most: UNWATCH some")));
+    }
+    for key in &call.args[1..] {
+        let there = call.server.keyspace().keys(database).get(*key).is_some();
+        call.server.watched.add(&client, (database, Blob::from(*key)), there);
+    }
+    call.out.ok();
+    Ok(())
+}
+
+fn unwatch(call: &mut Call<'_>) -> Answer {
+    call.server.watched.remove(&call.session.client);
+    call.out.ok();
+    Ok(())
+}
