@@ -26,8 +26,13 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Result<Connection> {
+        Connection::open_for(address, PATIENCE)
+    }
+
+    /// With an own patience for each answer.
+    pub fn open_for(address: SocketAddr, patience: Duration) -> Result<Connection> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream: BufReader::new(stream) })
     }
