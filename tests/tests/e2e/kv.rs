@@ -1,8 +1,11 @@
 //! Keys and values: one store behind the command line, Redis clients and Consul's KV.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use adsum_tests::{Agent, http, require, running};
+use adsum_tests::resp::{Connection, Reply};
+use adsum_tests::{Agent, http, require, rounds, running};
+use nix::sys::signal::Signal;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -104,6 +107,102 @@ fn a_watch_goes_on_over_a_restart_of_the_agent() {
         watch.stdout().lines().filter_map(|line| line.split(' ').nth(2).map(str::to_string)).collect();
     let expect: Vec<String> = (0..20).map(|number| format!("/n/{number}")).collect();
     assert_eq!(keys, expect);
+}
+
+/// A writer whose keys count up, until its connection breaks off. Returns up to where it was acknowledged.
+fn count_up(agent: &Agent, from: u64, done: &AtomicBool) -> u64 {
+    let mut connection = Connection::open(agent.resp()).expect("the agent listens");
+    let mut next = from;
+    while !done.load(Ordering::Acquire) {
+        match connection.ask(&["SET", &format!("/n/{next:06}"), "x"]) {
+            Ok(Reply::Text(_)) => next += 1,
+            _ => return next,
+        }
+    }
+    next
+}
+
+/// Two watches from the beginning, one of them of keys that nobody writes but at the end, over agents that are killed
+/// under load: every write once, and in order.
+#[test]
+fn a_watch_counts_every_write_once_however_often_the_agent_is_killed() {
+    let mut agent = Agent::start();
+    let watch = agent.adsum_running(&["kv", "watch", "/n/", "--from", "0"]);
+    let quiet = agent.adsum_running(&["kv", "watch", "/quiet"]);
+    let mut next = 0;
+    for _ in 0..rounds(5, 50) {
+        let begun = next;
+        let done = AtomicBool::new(false);
+        let acknowledged = std::thread::scope(|scope| {
+            let writing = scope.spawn(|| count_up(&agent, begun, &done));
+            watch.line_with(&format!("/n/{:06}", begun + 20), SOON);
+            agent.signal(Signal::SIGKILL);
+            let acknowledged = writing.join().unwrap();
+            done.store(true, Ordering::Release);
+            acknowledged
+        });
+        assert!(acknowledged > begun);
+        agent.wait_exit(SOON);
+        agent.restart();
+        // The last write may have been done without having been acknowledged.
+        next = acknowledged + 1;
+    }
+    agent.adsum(&["kv", "put", "/n/end", "x"]).ok();
+    agent.adsum(&["kv", "put", "/quiet", "x"]).ok();
+    watch.line_with("/n/end", SOON);
+    quiet.line_with("/quiet", SOON);
+    let text = watch.stdout();
+    let events: Vec<(u64, &str)> = text
+        .lines()
+        .map(|line| {
+            let mut words = line.split(' ');
+            let revision = words.next().unwrap().split('-').next().unwrap().parse().unwrap();
+            (revision, words.nth(1).unwrap())
+        })
+        .collect();
+    assert!(events.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1), "{text}");
+    let stored = agent.adsum(&["kv", "ls", "/n/"]).ok();
+    assert_eq!(events.iter().map(|(_, key)| *key).collect::<Vec<_>>(), stored.lines().collect::<Vec<_>>());
+    assert!(events.len() as u64 > next - u64::from(rounds(5, 50)), "{} of {next}", events.len());
+    assert_eq!(quiet.stdout().lines().count(), 1);
+}
+
+#[test]
+fn a_watch_that_begins_too_early_or_too_late_fails_and_says_why() {
+    let agent = Agent::start();
+    let mut connection = Connection::open(agent.resp()).unwrap();
+    let big = "x".repeat(1024 * 1024);
+    for _ in 0..20 {
+        connection.ask(&["SET", "/big", &big]).unwrap();
+    }
+    let error = agent.adsum(&["kv", "watch", "/", "--from", "1"]).fails(1);
+    assert!(error.contains("no longer kept") && error.contains("without --from"), "{error}");
+    let error = agent.adsum(&["kv", "watch", "/", "--from", "1000000"]).fails(1);
+    assert!(error.contains("ahead of the last revision"), "{error}");
+    let error = agent.adsum(&["kv", "get", "/big", "--rev", "1"]).fails(1);
+    assert!(error.contains("the oldest revision that can be read is"), "{error}");
+}
+
+#[test]
+fn what_a_key_held_is_told_by_revision() {
+    let agent = Agent::start();
+    for value in ["blue", "green", "two\nlines"] {
+        agent.adsum(&["kv", "put", "/color", value]).ok();
+    }
+    agent.adsum(&["kv", "del", "/color"]).ok();
+    let history = agent.adsum(&["kv", "history", "/color"]).ok();
+    let lines: Vec<Vec<&str>> = history.lines().map(|line| line.splitn(4, ' ').collect()).collect();
+    let told: Vec<String> = lines.iter().map(|words| words[2..].join(" ")).collect();
+    assert_eq!(told, ["set blue", "set green", r"set two\nlines", "del"]);
+    assert!(lines.iter().all(|words| words[1].ends_with('Z')), "{history}");
+    let revision = |line: usize| lines[line][0].split('-').next().unwrap();
+    assert_eq!(agent.adsum(&["kv", "get", "/color", "--rev", revision(0)]).stdout, "blue");
+    assert_eq!(agent.adsum(&["kv", "get", "/color", "--rev", revision(2)]).stdout, "two\nlines");
+    let error = agent.adsum(&["kv", "get", "/color", "--rev", revision(3)]).fails(1);
+    assert!(error.contains("there was no key '/color'"), "{error}");
+    let json = agent.adsum(&["kv", "history", "/color", "--limit", "1", "--format", "json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["events"][0]["event"].as_str(), json["more"].as_bool()), (Some("del"), Some(true)));
 }
 
 #[test]

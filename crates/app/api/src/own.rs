@@ -3,8 +3,10 @@
 //! Answers are JSON; a refusal is `{"errors": ["..."]}` with all that is wrong. Every write takes an `Idempotency-Key`.
 
 mod answer;
+mod change;
 mod draft;
 mod event;
+mod follow;
 mod instance;
 mod patch;
 mod service;
@@ -17,6 +19,7 @@ pub(crate) mod instances;
 pub(crate) mod logs;
 pub(crate) mod nodes;
 pub(crate) mod openapi;
+pub(crate) mod past;
 pub(crate) mod scale;
 pub(crate) mod services;
 pub(crate) mod status;

@@ -81,6 +81,8 @@ fn own_routes(routes: Routes) -> Routes {
         .on("GET", "/api/nodes", own::nodes::list)
         .on("GET", "/api/events", own::events::get)
         .on("GET", "/api/watch", own::watch::get)
+        .on("GET", "/api/kv/history", own::past::history)
+        .on("GET", "/api/kv/value", own::past::value)
 }
 
 fn consul_routes(routes: Routes) -> Routes {

@@ -17,6 +17,7 @@ mod clock;
 mod directory;
 mod faces;
 mod options;
+mod past;
 mod recovery;
 mod store;
 mod timer;
@@ -25,5 +26,6 @@ mod watch;
 
 pub use directory::Directory;
 pub use options::{Durability, OpenError, Options};
+pub use past::{HistoryOf, PastEvent, Unreadable};
 pub use store::{Failed, Store};
 pub use watch::{Ended, Watch};

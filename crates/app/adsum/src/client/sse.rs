@@ -39,6 +39,11 @@ impl Messages {
         Messages { body, parser: Parser::default() }
     }
 
+    /// Behind which a stream that was cut off goes on. An id without data counts too.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        Some(self.parser.last_id.as_str()).filter(|id| !id.is_empty())
+    }
+
     /// None when the agent has closed the stream.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Message>> {
         loop {
@@ -59,6 +64,8 @@ struct Parser {
     begun: Message,
     /// The last one seen holds until another comes.
     id: String,
+    /// Of the last message that was complete.
+    last_id: String,
 }
 
 impl Parser {
@@ -93,6 +100,7 @@ impl Parser {
 
     fn finish(&mut self) -> Option<Message> {
         let mut message = std::mem::take(&mut self.begun);
+        self.last_id.clone_from(&self.id);
         message.data.pop()?;
         message.id.clone_from(&self.id);
         if message.event.is_empty() {
@@ -121,6 +129,17 @@ mod tests {
             messages.extend(parser.next());
         }
         assert_eq!(messages, [message("message", "7-1", "a\nb"), message("compacted", "7-1", "{}")]);
+    }
+
+    #[test]
+    fn an_id_without_data_says_how_far_it_is_and_one_that_breaks_off_does_not() {
+        let mut parser = Parser::default();
+        parser.bytes.extend_from_slice(b": from 7\nid: 7\n\nid: 8-1\ndata: {}\n");
+        assert_eq!(parser.next(), None);
+        assert_eq!(parser.last_id, "7");
+        parser.bytes.extend_from_slice(b"\n");
+        assert_eq!(parser.next(), Some(message("message", "8-1", "{}")));
+        assert_eq!(parser.last_id, "8-1");
     }
 
     #[test]

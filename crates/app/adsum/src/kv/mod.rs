@@ -1,7 +1,9 @@
 //! `adsum kv`: keys and values of database 0, as Consul's KV and Redis clients see them too.
 
+mod change;
 mod del;
 mod get;
+mod history;
 mod ls;
 mod put;
 mod watch;
@@ -25,6 +27,7 @@ enum Command {
     Put(put::Args),
     Del(del::Args),
     Ls(ls::Args),
+    History(history::Args),
     Watch(watch::Args),
 }
 
@@ -34,6 +37,7 @@ pub(crate) async fn run(args: Args, client: &Client) -> Outcome {
         Command::Put(args) => put::run(args, client).await,
         Command::Del(args) => del::run(args, client).await,
         Command::Ls(args) => ls::run(args, client).await,
+        Command::History(args) => history::run(args, client).await,
         Command::Watch(args) => watch::run(args, client).await,
     }
 }

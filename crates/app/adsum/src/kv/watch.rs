@@ -5,11 +5,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
-use serde_json::Value;
 
+use super::change;
 use crate::client::{Client, Message, Messages, Outcome, Path};
 use crate::listing::{Format, FormatFlag};
-use crate::moment;
 use crate::screen::print_line;
 
 const EXAMPLES: &str = "Examples:
@@ -59,7 +58,7 @@ struct Watch<'a> {
     format: Format,
     /// Behind which it goes on.
     last: Option<String>,
-    /// Whether there was an event at all.
+    /// Whether the agent has ever begun to tell.
     seen: bool,
 }
 
@@ -74,22 +73,27 @@ impl Watch<'_> {
         };
         let mut messages = Messages::new(body);
         loop {
-            match messages.next().await {
-                Ok(Some(message)) => self.tell(message)?,
+            let next = messages.next().await;
+            if let Ok(Some(message)) = &next {
+                self.tell(message)?;
+            }
+            if let Some(id) = messages.last_id() {
+                self.seen = true;
+                self.last = Some(id.to_string());
+            }
+            match next {
+                Ok(Some(_)) => {}
                 Ok(None) => return Ok(anyhow!("the agent has closed the watch")),
                 Err(error) => return Ok(error),
             }
         }
     }
 
-    fn tell(&mut self, message: Message) -> anyhow::Result<()> {
+    fn tell(&self, message: &Message) -> anyhow::Result<()> {
         if let Some(error) = message.compacted() {
             bail!("{error}: begin without --from");
         }
-        print_line(&line(&message, self.format)?)?;
-        self.seen = true;
-        self.last = Some(message.id);
-        Ok(())
+        Ok(print_line(&line(message, self.format)?)?)
     }
 
     fn ended(&self, cut: anyhow::Error) -> anyhow::Error {
@@ -113,40 +117,10 @@ fn line(message: &Message, format: Format) -> anyhow::Result<String> {
     if format == Format::Json {
         return Ok(json.to_string());
     }
-    let parts = [event(&json), bytes(&json, "key"), value(&json)];
+    let value = change::value(&json).or_else(|| change::expires(&json));
+    let parts = [change::event(&json), change::bytes(&json, "key"), value];
     let parts = parts.into_iter().flatten().map(|part| format!(" {part}"));
     Ok(message.id.clone() + &parts.collect::<String>())
-}
-
-/// `set`, or several names of one change.
-fn event(json: &Value) -> Option<String> {
-    let names = json.get("events").and_then(Value::as_array).into_iter().flatten();
-    let names: Vec<&str> = names.filter_map(Value::as_str).collect();
-    if names.is_empty() { json.get("event")?.as_str().map(str::to_string) } else { Some(names.join(",")) }
-}
-
-/// What the key has now, or what was done to it.
-fn value(json: &Value) -> Option<String> {
-    let structure = || json.get("value").or(json.get("delta")).map(Value::to_string);
-    let expires = || json.get("expires")?.as_u64().map(|moment| format!("expires {}", moment::utc(moment)));
-    bytes(json, "value").or_else(structure).or_else(expires)
-}
-
-/// Text, or else `base64:` and what it is in that.
-fn bytes(json: &Value, name: &str) -> Option<String> {
-    let text = json.get(name).and_then(Value::as_str).map(escape);
-    let binary = || json.get(format!("{name}_base64"))?.as_str().map(|base64| format!("base64:{base64}"));
-    text.or_else(binary)
-}
-
-/// An event is a line, whatever its value is.
-fn escape(text: &str) -> String {
-    let letters = text.chars().map(|letter| match letter {
-        '\\' => "\\\\".to_string(),
-        letter if letter.is_control() => letter.escape_default().to_string(),
-        letter => letter.to_string(),
-    });
-    letters.collect()
 }
 
 #[cfg(test)]

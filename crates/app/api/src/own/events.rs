@@ -4,17 +4,15 @@ use adsum_catalog::Catalog;
 use adsum_catalog::records::{self, Subject};
 use adsum_keyspace::{Change, Commit, Database, Entry, Op, Space};
 use adsum_model::{Event, Name, Revision};
-use adsum_store::{Ended, Watch};
 use axum::extract::State;
 use axum::response::Response;
 use hyper::header::ACCEPT;
 use hyper::{HeaderMap, StatusCode};
-use serde::Serialize;
 
-use super::Refusal;
 use super::answer::json;
 use super::event::{Id, Shape};
-use super::sse::{self, Source};
+use super::follow::Follow;
+use super::{Refusal, sse};
 use crate::closing::Closing;
 use crate::query::Query;
 use crate::{ApiState, limits};
@@ -53,8 +51,9 @@ pub(crate) async fn get(
     // Answered at once, so that the client knows that it is listening.
     let first = std::iter::once(sse::HEARTBEAT.to_string());
     let first = first.chain(found.iter().map(|(id, event)| message(*id, event))).collect();
-    let watch = state.store.watch(Space::System, catalog.revision());
-    Ok(sse::response(Follow { first: Some(first), watch, service: question.service, closing }))
+    let service = question.service;
+    let messages = move |commit: &Commit| messages(commit, service.as_ref());
+    Ok(Follow { space: Space::System, after: catalog.revision(), first, messages }.response(&state, closing))
 }
 
 pub(crate) fn accepts_stream(headers: &HeaderMap) -> bool {
@@ -70,20 +69,24 @@ pub(crate) fn last_id(query: &Query, name: &str, headers: &HeaderMap) -> Result<
     text.parse().map(Some).map_err(wrong)
 }
 
+/// How many are asked for.
+pub(crate) fn limit(query: &Query) -> Result<usize, Refusal> {
+    let Some(text) = query.text("limit") else { return Ok(DEFAULT) };
+    let fitting = text.parse().ok().filter(|limit| *limit <= limits::EVENTS);
+    let advice = format!("limit '{text}' is not taken: give a number up to {}", limits::EVENTS);
+    fitting.ok_or_else(|| Refusal::bad(advice))
+}
+
 impl Question {
     fn of(query: &Query, headers: &HeaderMap) -> Result<Question, Refusal> {
-        let limit = match query.text("limit") {
-            None => DEFAULT,
-            Some(text) => {
-                let fitting = text.parse().ok().filter(|limit| *limit <= limits::EVENTS);
-                let advice = format!("limit '{text}' is not taken: give a number up to {}", limits::EVENTS);
-                fitting.ok_or_else(|| Refusal::bad(advice))?
-            }
-        };
         let service = query.text("service").map(|text| {
             text.parse().map_err(|error| Refusal::bad(format!("service '{text}' is no name: {error}")))
         });
-        Ok(Question { after: last_id(query, "after", headers)?, limit, service: service.transpose()? })
+        Ok(Question {
+            after: last_id(query, "after", headers)?,
+            limit: limit(query)?,
+            service: service.transpose()?,
+        })
     }
 
     fn find<'a>(&self, catalog: &'a Catalog) -> Vec<(Id, &'a Event)> {
@@ -108,62 +111,11 @@ fn message(id: Id, event: &Event) -> String {
     sse::message(None, Some(&id.to_string()), &Shape::of(id, event))
 }
 
-struct Follow {
-    first: Option<String>,
-    watch: Watch,
-    service: Option<Name>,
-    closing: Closing,
-}
-
-impl Source for Follow {
-    async fn next(&mut self) -> Option<String> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        loop {
-            let commits = tokio::select! {
-                biased;
-                () = self.closing.closed() => return None,
-                commits = self.watch.next() => commits,
-                () = tokio::time::sleep(limits::HEARTBEAT) => return Some(sse::HEARTBEAT.to_string()),
-            };
-            let text = match commits {
-                Ok(commits) => commits.iter().map(|commit| self.messages(commit)).collect::<String>(),
-                Err(Ended::Compacted(compacted)) => {
-                    self.closing = Closing::over();
-                    cut(compacted.oldest, &compacted.to_string())
-                }
-                Err(Ended::Failed(_)) => return None,
-            };
-            if !text.is_empty() {
-                return Some(text);
-            }
-        }
-    }
-}
-
-/// The last message of a stream that cannot go on.
-pub(crate) fn cut(oldest: Revision, error: &str) -> String {
-    #[derive(Serialize)]
-    struct Cut<'a> {
-        oldest: u64,
-        error: &'a str,
-    }
-    sse::message(Some("compacted"), None, &Cut { oldest: oldest.0, error })
-}
-
-impl Follow {
-    fn messages(&self, commit: &Commit) -> String {
-        let mut text = String::new();
-        for change in commit.changes.iter().filter(|change| change.database == Database::System) {
-            if let Some((id, event)) = written(change, commit.revision)
-                && is_of(&event, self.service.as_ref())
-            {
-                text.push_str(&message(id, &event));
-            }
-        }
-        text
-    }
+fn messages(commit: &Commit, service: Option<&Name>) -> String {
+    let changes = commit.changes.iter().filter(|change| change.database == Database::System);
+    let events = changes.filter_map(|change| written(change, commit.revision));
+    let events = events.filter(|(_, event)| is_of(event, service));
+    events.map(|(id, event)| message(id, &event)).collect()
 }
 
 /// The entry of the log that a change has written.

@@ -9,6 +9,7 @@ mod face;
 mod guard;
 mod kv;
 mod logs;
+mod past;
 mod services;
 mod watch;
 mod why;

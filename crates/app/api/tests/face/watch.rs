@@ -69,7 +69,7 @@ async fn without_a_beginning_a_watch_begins_now() {
     let face = Face::new().await;
     let before = put(&face, "old").await;
     let mut stream = face.open("GET /api/watch", &[], Body::empty()).await;
-    assert_eq!(stream.piece().await.unwrap(), format!(": from {before}\n\n"));
+    assert_eq!(stream.piece().await.unwrap(), format!(": from {before}\nid: {before}\n\n"));
     face.send("DELETE /v1/kv/old", &[], Body::empty()).await;
     let seen = messages(&stream.until("\"old\"").await);
     assert_eq!(seen[0].1["event"], "del");
@@ -116,7 +116,7 @@ async fn a_watch_that_is_read_too_slowly_is_cut_and_told_why() {
 #[tokio::test]
 async fn a_question_that_cannot_be_read_is_refused() {
     let face = Face::new().await;
-    for query in ["db=16", "db=x", "from=x", "from=1-x"] {
+    for query in ["db=16", "db=x", "from=x", "from=1-x", "from=1000000"] {
         let answer = face.get(&format!("/api/watch?{query}")).await;
         assert_eq!((answer.status.as_u16(), answer.errors().len()), (400, 1), "{query}");
     }
