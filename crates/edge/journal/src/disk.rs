@@ -32,9 +32,9 @@ pub(crate) trait File: Send {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes all of `bytes`, or fails after a part of them.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
-    /// Makes the file at least `len` long, with zeros on reserved blocks. Where that cannot be done, nothing happens:
-    /// it only makes later syncs cheaper.
-    fn preallocate(&self, len: u64);
+    /// Makes the file at least `len` long, with zeros on reserved blocks, so that later writes find their room and later
+    /// syncs are cheaper. After an error the file may be longer than before, by any part of it.
+    fn preallocate(&self, len: u64) -> io::Result<()>;
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Makes the content and the length durable.
     fn sync(&self) -> io::Result<()>;
@@ -68,14 +68,21 @@ pub(crate) fn publish(
         file.sync()?;
         Ok(file)
     })();
-    let file = written.map_err(|source| {
+    let named = written.map_err(|source| failure(disk, &temporary, "writing", source)).and_then(|file| {
+        disk.rename(&temporary, name).map_err(|source| failure(disk, name, "naming", source))?;
+        Ok(file)
+    });
+    let file = named.inspect_err(|_| {
         // It has never had its name, so that whether this succeeds matters to nobody but the disk's space.
         let _ = disk.remove(&temporary);
-        failure(disk, &temporary, "writing", source)
     })?;
-    disk.rename(&temporary, name).map_err(|source| failure(disk, name, "naming", source))?;
     disk.sync_dir().map_err(|source| failure(disk, "", "syncing the directory", source))?;
     Ok(file)
+}
+
+/// Whether there is no room: nothing is wrong with what was written before, and there may be room later.
+pub(crate) fn is_no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Tells where an error happened.

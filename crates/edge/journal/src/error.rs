@@ -1,8 +1,12 @@
 //! What can go wrong, one type per operation. Not here: deciding that something is wrong.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use crate::options::ClusterId;
+use crate::{disk::is_no_room, options::ClusterId};
 
 /// A place in a file that does not hold what was written there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,14 @@ pub struct IoError {
     /// Why it was refused.
     #[source]
     pub source: io::Error,
+}
+
+impl IoError {
+    /// Whether there was no room for something that can be done again from the beginning. Not so a sync, after which
+    /// nobody knows what is on disk.
+    pub(crate) fn is_no_room(&self) -> bool {
+        is_no_room(&self.source) && !self.doing.starts_with("syncing")
+    }
 }
 
 /// Why a journal cannot be opened.
@@ -145,7 +157,8 @@ pub enum WriteError {
 /// What kind of failure ended the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// There is no space left. Nothing of the refused records is in the file.
+    /// There was no room for what was waiting when the journal was closed, or a sync said so. A write that finds no
+    /// room is no failure: it waits (see [`Journal::is_full`](crate::Journal::is_full)).
     DiskFull,
     /// A write, or the making of a segment, was refused.
     Write,
@@ -168,19 +181,26 @@ impl JournalError {
         JournalError { kind, message: message.into() }
     }
 
+    /// What was appended last found no room until the end.
+    pub(crate) fn no_room(segment: &Path, bytes: usize) -> JournalError {
+        let message = format!(
+            "disk full: {bytes} bytes of records found no room in {}, none of them acknowledged: free space and start \
+             again",
+            segment.display()
+        );
+        JournalError::new(FailureKind::DiskFull, message)
+    }
+
     /// A refused write or sync; a full disk is told from other reasons.
     pub(crate) fn io(kind: FailureKind, error: &IoError) -> JournalError {
         let (file, source) = (error.file.display(), &error.source);
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JournalError::new(
-                FailureKind::DiskFull,
-                format!("disk full: {} {file} failed ({source}): free space and start again", error.doing),
-            ),
-            _ => JournalError::new(
-                kind,
-                format!("{} {file} failed ({source}): check the disk and start again", error.doing),
-            ),
+        if is_no_room(source) {
+            let message =
+                format!("disk full: {} {file} failed ({source}): free space and start again", error.doing);
+            return JournalError::new(FailureKind::DiskFull, message);
         }
+        let message = format!("{} {file} failed ({source}): check the disk and start again", error.doing);
+        JournalError::new(kind, message)
     }
 
     /// What kind of failure it was.

@@ -24,10 +24,14 @@ pub(crate) struct Faults {
     pub(crate) cut_at: Option<u64>,
     /// This file sync fails; what it should have brought to disk never gets there.
     pub(crate) failing_sync: Option<u64>,
+    /// It fails for want of room.
+    pub(crate) full_sync: bool,
     /// Syncs do nothing: the positive control.
     pub(crate) ignores_syncs: bool,
     /// How many bytes all files together may have.
     pub(crate) capacity: Option<usize>,
+    /// As a filesystem without `fallocate`.
+    pub(crate) cannot_preallocate: bool,
     /// Reads of files with this in their name return a changed byte at this offset.
     pub(crate) rotten: Option<(String, u64)>,
 }
@@ -105,6 +109,20 @@ impl FaultyDisk {
         state.stable_names.insert(name.to_owned(), id);
     }
 
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.0.lock().names.contains_key(name)
+    }
+
+    pub(crate) fn faults(&self) -> Faults {
+        self.0.lock().faults.clone()
+    }
+
+    /// Somebody else's files go.
+    pub(crate) fn grow(&self, bytes: usize) {
+        let mut state = self.0.lock();
+        state.faults.capacity = state.faults.capacity.map(|capacity| capacity + bytes);
+    }
+
     /// Changes what goes wrong from now on.
     pub(crate) fn set(&self, faults: Faults) {
         self.0.lock().faults = faults;
@@ -152,6 +170,10 @@ impl State {
         self.inodes.get_mut(&id).expect("inodes stay")
     }
 
+    fn room(&self) -> usize {
+        self.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(self.used()))
+    }
+
     fn used(&self) -> usize {
         self.names.values().map(|id| self.inodes[id].cached.len()).sum()
     }
@@ -176,11 +198,13 @@ impl State {
         self.alive()?;
         self.syncs += 1;
         let (fails, lies) = (self.faults.failing_sync == Some(self.syncs), self.faults.ignores_syncs);
+        let full = self.faults.full_sync;
         let inode = self.inode(id);
         if fails {
             // As Linux does it: the pages are marked clean, and a later sync is content.
             inode.unsynced.clear();
-            return Err(io::Error::from_raw_os_error(nix::libc::EIO));
+            let errno = if full { nix::libc::ENOSPC } else { nix::libc::EIO };
+            return Err(io::Error::from_raw_os_error(errno));
         }
         if !lies {
             for change in inode.unsynced.drain(..) {
@@ -319,18 +343,24 @@ impl File for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.0.lock();
         let growth = (offset as usize + bytes.len()).saturating_sub(state.inode(self.id).cached.len());
-        let room = state.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(state.used()));
-        let written = bytes.len() - growth.saturating_sub(room);
+        let written = bytes.len() - growth.saturating_sub(state.room());
         state.change(self.id, Change::Write(offset as usize, bytes[..written].to_vec()))?;
         if written < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn preallocate(&self, len: u64) {
+    /// On a full disk it gets a part of it, as on ext4.
+    fn preallocate(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.0.lock();
-        let (len, now) = (len as usize, state.inode(self.id).cached.len());
-        if len > now && state.faults.capacity.is_none() {
-            let _ = state.change(self.id, Change::Resize(len));
+        if state.faults.cannot_preallocate {
+            return Err(io::ErrorKind::Unsupported.into());
         }
+        let now = state.inode(self.id).cached.len();
+        let wanted = (len as usize).saturating_sub(now);
+        let given = wanted.min(state.room());
+        if given > 0 {
+            state.change(self.id, Change::Resize(now + given))?;
+        }
+        if given < wanted { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -14,10 +14,12 @@ use crate::{
     header,
     kept::{Kept, SnapshotInfo},
     lock::Lock,
+    log::Log,
     name::{self, Name},
     options::{ClusterId, Options},
     queue::Queue,
     recovery::{Recovered, recover},
+    reserve::{self, Reserve},
     snapshot,
 };
 
@@ -48,23 +50,38 @@ pub(crate) fn open_on(
     lock: Option<Lock>,
     options: Options,
 ) -> Result<(Journal, Recovered), OpenError> {
-    let (log, recovered) = recover(disk.clone(), &options)?;
+    let mut reserve = Reserve::new(disk.clone(), options.reserve_bytes);
+    let (mut log, recovered) = recover_on_a_full_disk(&disk, &options)?;
     let kept = log.kept.clone();
+    log.thrifty = !reserve.take().map_err(|e| failure(&*disk, reserve::NAME, "making", e))?;
     let behind = bytes_behind_snapshot(&*disk, &recovered, log.offset)
         .map_err(|e| failure(&*disk, "", "measuring", e))?;
-    let queue = Arc::new(Queue::new(recovered.revision, behind));
+    let queue = Arc::new(Queue::new(recovered.revision, behind, log.thrifty));
     let committer = Committer {
         queue: queue.clone(),
         log,
+        reserve,
         interval: options.durability.interval(),
         next_sync: Instant::now() + options.durability.interval(),
+        next_look: Instant::now(),
         on_durable: options.on_durable,
         on_failure: options.on_failure,
+        on_space: options.on_space,
     };
     let thread = thread::Builder::new().name("journal".to_owned()).spawn(|| committer.run());
     let thread = Some(thread.map_err(|error| failure(&*disk, "", "starting the thread for", error))?);
     let (cluster, snapshotting) = (recovered.cluster, Mutex::default());
     Ok((Journal { queue, kept, disk, cluster, snapshotting, thread, _lock: lock }, recovered))
+}
+
+/// What a recovery writes, a copy of a torn tail or a first segment, may use the reserve that the last process left.
+fn recover_on_a_full_disk(disk: &Arc<dyn Disk>, options: &Options) -> Result<(Log, Recovered), OpenError> {
+    match recover(disk.clone(), options) {
+        Err(OpenError::Io(error)) if error.is_no_room() && disk.remove(reserve::NAME).is_ok() => {
+            recover(disk.clone(), options)
+        }
+        recovered => recovered,
+    }
 }
 
 impl Journal {
@@ -103,7 +120,21 @@ impl Journal {
         self.queue.failure().cloned()
     }
 
-    /// How many bytes are appended and not written yet: grows when the disk is slower than the writers.
+    /// Whether the disk is full: what is appended is paid from the reserve, and when that is used up it waits, in memory
+    /// and unacknowledged. Whoever appends should let through only what makes room or must not wait, until this is false
+    /// again; [`pending_bytes`](Journal::pending_bytes) tells what waits. The journal finds out by itself within 250 ms
+    /// when there is room again.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queue.is_full()
+    }
+
+    /// Has a full disk looked at now. Returns at once.
+    pub fn look_for_room(&self) {
+        self.queue.ask_for_room();
+    }
+
+    /// How many bytes are appended and not written yet: grows when the disk is slower than the writers, or full.
     #[must_use]
     pub fn pending_bytes(&self) -> u64 {
         self.queue.unwritten()
@@ -174,7 +205,8 @@ impl Journal {
         self.disk.remove(name).map_err(|error| failure(&*self.disk, name, "removing", error))
     }
 
-    /// Brings everything appended to disk, leaves a mark that it is, and releases the directory.
+    /// Brings everything appended to disk, leaves a mark that it is, and releases the directory. On a full disk, what
+    /// finds no room even in the reserve is an error, and was never acknowledged.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.finish();
         self.failed().map_or(Ok(()), Err)

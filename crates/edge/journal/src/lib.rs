@@ -9,6 +9,7 @@
 //!   journal-0000000000000001.log      segment 1: revisions 1 to 40
 //!   journal-0000000000000029.log      segment 2: revisions 41 on, the one being written
 //!   snapshot-0000000000000032.snap    the state at revision 50: segment 1 may go, segment 2 is still needed
+//!   reserve                           room set aside for when the disk is full
 //!   journal-...29.log.1234.torn       what was cut from byte 1234 of segment 2 after a power cut
 //!
 //!   segment:  | header | frame 41 | frame 42 | frame 43 | mark 43 | zeros, preallocated ...
@@ -28,6 +29,7 @@
 //! Invariants:
 //! - A revision is reported durable only after the sync that covers it and all below. A refused sync is never repeated:
 //!   the journal is over, the next process starts from what is on disk.
+//! - A full disk ends nothing: what finds no room is taken back whole, and waits in order (`committer`, `reserve`).
 //! - Recovery reads only what it has synced first. It cuts only what was never acknowledged, and keeps what it cuts.
 //! - Files get their name when they are whole and on disk, and the directory is synced after each change of a name.
 //! - A snapshot is read back before anything that it replaces goes.
@@ -50,6 +52,7 @@ mod options;
 mod queue;
 mod records;
 mod recovery;
+mod reserve;
 mod scan;
 mod snapshot;
 mod tail;
@@ -58,6 +61,8 @@ mod tail;
 mod attacks;
 #[cfg(test)]
 mod faulty;
+#[cfg(test)]
+mod full;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

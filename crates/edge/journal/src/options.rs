@@ -50,22 +50,29 @@ pub struct Options {
     pub durability: Durability,
     /// A segment that would grow beyond this is followed by a new one. Bytes.
     pub segment_bytes: u64,
+    /// How much room is set aside, to be given free when the disk is full. Bytes; 0 for none.
+    pub reserve_bytes: u64,
     /// Called on the journal's thread with the highest durable revision, each time it has grown.
     pub on_durable: Box<dyn Fn(u64) + Send>,
     /// Called once on the journal's thread when it can no longer make anything durable.
     pub on_failure: Box<dyn Fn(&JournalError) + Send>,
+    /// Called on the journal's thread with `false` when the disk has become full, also when it was full at the opening,
+    /// and with `true` when there is room again. [`is_full`](crate::Journal::is_full) has changed before.
+    pub on_space: Box<dyn Fn(bool) + Send>,
 }
 
 impl Options {
-    /// `Always`, segments of 64 MiB, and nobody to call.
+    /// `Always`, segments of 64 MiB, a reserve of 16 MiB, and nobody to call.
     pub fn new(dir: impl Into<PathBuf>, cluster: ClusterId) -> Options {
         Options {
             dir: dir.into(),
             cluster,
             durability: Durability::Always,
             segment_bytes: 64 << 20,
+            reserve_bytes: 16 << 20,
             on_durable: Box::new(|_| {}),
             on_failure: Box::new(|_| {}),
+            on_space: Box::new(|_| {}),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -24,6 +24,8 @@ pub(crate) struct Queue {
     unwritten: AtomicU64,
     /// Bytes appended since the newest snapshot.
     since_snapshot: AtomicU64,
+    /// There is no room for the reserve.
+    full: AtomicBool,
     failure: OnceLock<JournalError>,
 }
 
@@ -32,27 +34,34 @@ struct Pending {
     /// The highest revision appended.
     last: u64,
     closing: bool,
+    /// Somebody wants to know whether there is room.
+    asked: bool,
 }
 
 /// Why the committer is woken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// There is a batch, or a sync is due.
+    /// There is a batch, or something is due.
     Work,
+    /// Somebody says that there may be room.
+    Look,
     /// There is a last batch, possibly empty.
     Close,
 }
 
 impl Queue {
-    /// Everything up to `revision` is on disk, with `bytes` of records behind the snapshot.
-    pub(crate) fn new(revision: u64, bytes: u64) -> Queue {
+    /// Everything up to `revision` is on disk, with `bytes` of records behind the snapshot; `full` when there was no room
+    /// for the reserve.
+    pub(crate) fn new(revision: u64, bytes: u64, full: bool) -> Queue {
+        let pending = Pending { frames: Vec::new(), last: revision, closing: false, asked: false };
         Queue {
-            pending: Mutex::new(Pending { frames: Vec::new(), last: revision, closing: false }),
+            pending: Mutex::new(pending),
             work: Condvar::new(),
             progress: Condvar::new(),
             durable: AtomicU64::new(revision),
             unwritten: AtomicU64::new(0),
             since_snapshot: AtomicU64::new(bytes),
+            full: AtomicBool::new(full),
             failure: OnceLock::new(),
         }
     }
@@ -72,18 +81,19 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Swaps the batch that waits with the empty `batch`, as soon as there is one, or a sync is `due`.
+    /// Gives what is appended to an empty `batch`, as soon as there is something, or something is `due`. A batch that
+    /// still waits for room gets nothing, but when the queue is closed: then it gets all.
     pub(crate) fn take(&self, batch: &mut Vec<u8>, due: Option<Instant>) -> Wake {
         let mut pending = self.pending.lock();
-        while pending.frames.is_empty() && !pending.closing {
+        let waits = !batch.is_empty();
+        while (pending.frames.is_empty() || waits) && !pending.closing && !pending.asked {
             match due {
                 None => self.work.wait(&mut pending),
                 Some(due) if self.work.wait_until(&mut pending, due).timed_out() => break,
                 Some(_) => {}
             }
         }
-        std::mem::swap(&mut pending.frames, batch);
-        if pending.closing { Wake::Close } else { Wake::Work }
+        pending.hand_over(batch)
     }
 
     pub(crate) fn written(&self, bytes: u64) {
@@ -92,6 +102,20 @@ impl Queue {
 
     pub(crate) fn unwritten(&self) -> u64 {
         self.unwritten.load(Ordering::Relaxed)
+    }
+
+    /// Has the committer look for room now.
+    pub(crate) fn ask_for_room(&self) {
+        self.pending.lock().asked = true;
+        self.work.notify_one();
+    }
+
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Release);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
     }
 
     /// Everything up to `revision` is on disk. Returns whether that is news.
@@ -158,5 +182,21 @@ impl Queue {
     /// A new snapshot covers `bytes` of what was appended.
     pub(crate) fn covered(&self, bytes: u64) {
         self.since_snapshot.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Pending {
+    fn hand_over(&mut self, batch: &mut Vec<u8>) -> Wake {
+        let asked = std::mem::take(&mut self.asked);
+        if batch.is_empty() {
+            std::mem::swap(&mut self.frames, batch);
+        } else if self.closing {
+            batch.append(&mut self.frames);
+        }
+        match (self.closing, asked) {
+            (true, _) => Wake::Close,
+            (false, true) => Wake::Look,
+            (false, false) => Wake::Work,
+        }
     }
 }

@@ -116,7 +116,7 @@ impl Inventory {
 fn begin(disk: Arc<dyn Disk>, options: &Options) -> Result<(Log, Recovered), OpenError> {
     let cluster = options.cluster;
     let header = Header { kind: Kind::Segment, cluster, sequence: 1, first: 1, snapshot: 0, chain: 0 };
-    let log = Log::begin(disk.clone(), Arc::default(), options.segment_bytes, header)?;
+    let log = Log::begin(disk.clone(), Arc::default(), options.segment_bytes, header, true)?;
     let records = RecordReader { disk, segments: [].into(), end: 0, after: 0, scan: None, chain: None };
     Ok((log, Recovered { cluster, revision: 0, snapshot: None, records, torn: None }))
 }
@@ -212,6 +212,7 @@ fn resume(disk: Arc<dyn Disk>, kept: Kept, segment_bytes: u64, scan: Scan, marke
         last,
         synced: last,
         marked,
+        thrifty: false,
     }
 }
 

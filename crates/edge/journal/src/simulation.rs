@@ -177,26 +177,6 @@ fn a_failed_journal_says_so_once_and_for_good() {
 }
 
 #[test]
-fn a_full_disk_is_told_from_other_failures_and_leaves_no_partial_record() {
-    let disk = FaultyDisk::with(Faults { capacity: Some(3000), ..Faults::default() });
-    let (journal, _) = open(&disk, options(1 << 20)).expect("new");
-    let refused = (1..).find_map(|revision| {
-        journal.append(revision, &payload(revision));
-        journal.wait_durable(revision).err()
-    });
-    let refused = refused.expect("the disk runs full");
-    assert_eq!(refused.kind(), FailureKind::DiskFull, "{refused}");
-    assert!(refused.message().starts_with("disk full: writing faulty/journal-"), "{refused}");
-    let durable = journal.durable();
-    drop(journal);
-
-    disk.set(Faults::default());
-    let (_journal, recovered) = open(&disk, options(1 << 20)).expect("there is room again");
-    assert_eq!(recovered.torn, None);
-    assert_eq!(check(recovered), Ok(durable));
-}
-
-#[test]
 fn many_appends_share_few_syncs() {
     let disk = FaultyDisk::default();
     let (go_on, wait) = mpsc::channel::<()>();

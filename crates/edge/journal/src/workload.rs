@@ -16,6 +16,9 @@ use crate::{
 
 pub(crate) const CLUSTER: ClusterId = ClusterId(*b"the test cluster");
 
+/// Small, since disks are copied often.
+pub(crate) const RESERVE: u64 = 64;
+
 /// The payload of a record, 0 to 700 bytes.
 pub(crate) fn payload(revision: u64) -> Vec<u8> {
     let mut dice = Dice(revision);
@@ -29,7 +32,7 @@ pub(crate) fn chunks(revision: u64) -> impl Iterator<Item = Vec<u8>> {
 }
 
 pub(crate) fn options(segment_bytes: u64) -> Options {
-    Options { segment_bytes, ..Options::new("faulty", CLUSTER) }
+    Options { segment_bytes, reserve_bytes: RESERVE, ..Options::new("faulty", CLUSTER) }
 }
 
 pub(crate) fn open(disk: &FaultyDisk, options: Options) -> Result<(Journal, Recovered), String> {
