@@ -198,6 +198,12 @@ impl Keyspace {
         self.expires = false;
     }
 
+    /// Looks when the next key is really due, which [`Keyspace::next_deadline`] then says. `expire` does so by itself;
+    /// this is for who leaves expiry to others, and is one of them.
+    pub fn look_ahead(&mut self) {
+        self.state.look_ahead();
+    }
+
     /// A commit that changes nothing and marks the clock.
     pub fn mark_clock(&mut self, now: Now) -> Arc<Commit> {
         self.commit(now, Changes::new(), Undos::new())

@@ -224,7 +224,7 @@ fn a_switch_fires_once_for_each_expiry_and_not_for_a_deletion() {
     put(&mut keyspace, "alive", "1", Some(10), at(0));
     transact(&mut keyspace, at(5), |tx| tx.delete(DB, b"alive", Notice::Del));
     keyspace.expire(at(20));
-    assert_eq!(fired(&keyspace), []);
+    assert_eq!(fired(&keyspace), Vec::<u64>::new());
     put(&mut keyspace, "alive", "1", Some(10), at(20));
     put(&mut keyspace, "other", "1", Some(10), at(20));
     let commit = keyspace.expire(at(30)).unwrap();
