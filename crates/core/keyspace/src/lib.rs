@@ -22,6 +22,7 @@ mod codec;
 mod deadlines;
 mod draft;
 mod history;
+pub mod json;
 mod keyspace;
 pub mod limits;
 mod list;

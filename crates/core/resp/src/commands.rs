@@ -21,7 +21,9 @@ mod scan;
 mod server;
 mod set;
 mod strings;
+mod switches;
 mod transactions;
+mod watches;
 
 /// With the group that Redis' documentation puts them in.
 pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
@@ -37,6 +39,8 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("list", list_moves::COMMANDS),
     ("list", list_blocking::COMMANDS),
     ("lock", locks::COMMANDS),
+    ("lock", switches::COMMANDS),
+    ("stream", watches::COMMANDS),
     ("transactions", transactions::COMMANDS),
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),

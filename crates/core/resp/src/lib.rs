@@ -30,6 +30,7 @@ mod notify;
 mod number;
 mod outbox;
 mod parser;
+mod readers;
 mod refusal;
 mod server;
 mod session;

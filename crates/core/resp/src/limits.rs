@@ -15,6 +15,10 @@ pub const SUBSCRIPTION_BYTES: usize = 16 * 1024 * 1024;
 /// Cursors of SCAN that are remembered, and the bytes of their keys.
 pub const CURSORS: usize = 64 * 1024;
 pub const CURSOR_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of events that one XREAD gives, about; the client goes on behind the last.
+pub const READING: usize = 8 * 1024 * 1024;
+/// Streams of one XREAD.
+pub const STREAMS: usize = 1024;
 /// Keys that one client can WATCH.
 pub const WATCHED: usize = 100_000;
 /// Bytes of a client's name and of what it says about its library.

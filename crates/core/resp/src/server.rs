@@ -13,6 +13,7 @@ use crate::cursors::Cursors;
 use crate::grants::Grants;
 use crate::lot::Lot;
 use crate::multi::Watched;
+use crate::readers::Readers;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
 use crate::{About, Outbox, Session, Vitals, Wake, Writer};
@@ -36,6 +37,7 @@ pub struct Server {
     pub(crate) settings: Settings,
     pub(crate) stats: Stats,
     pub(crate) lot: Lot,
+    pub(crate) readers: Readers,
     pub(crate) watched: Watched,
     pub(crate) grants: Grants,
     /// Of the transaction that is under way.
@@ -84,6 +86,7 @@ impl Server {
             waiters: Waiters::default(),
             cursors: Cursors::default(),
             stats: Stats::default(),
+            readers: Readers::default(),
             watched: Watched::default(),
             grants: Grants::default(),
             marks: Marks::new(),
@@ -159,14 +162,21 @@ impl Server {
 
     /// The time of a blocked command is over. Answers with null unless the client was served meanwhile.
     pub fn time_out(&mut self, session: &mut Session, _now: Now) {
-        let Some(waiter) = self.waiters.remove(session.id()) else { return };
         let mut bytes = Vec::new();
-        waiter.action.give_up(&mut Writer::new(&mut bytes, waiter.client.protocol()));
-        self.reply(session, &bytes);
+        let mut out = Writer::new(&mut bytes, session.protocol());
+        if let Some(waiter) = self.waiters.remove(session.id()) {
+            waiter.action.give_up(&mut out);
+        } else if self.readers.remove(session.id()).is_some() {
+            out.null_array();
+        }
+        if !bytes.is_empty() {
+            self.reply(session, &bytes);
+        }
     }
 
     pub(crate) fn forget(&mut self, client: &Client) {
         self.waiters.remove(client.id);
+        self.readers.remove(client.id);
         self.watched.remove(client);
         self.subscriptions.remove_client(client);
         self.clients.by_id.remove(&client.id);

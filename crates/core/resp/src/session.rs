@@ -8,6 +8,7 @@ use adsum_keyspace::Database;
 use crate::Protocol;
 use crate::client::Client;
 use crate::multi::Multi;
+use crate::readers::Reading;
 
 /// What a connection holds of its client between two requests. Made by [`crate::Server::connect`], and to be given
 /// back to [`crate::Server::disconnect`].
@@ -17,6 +18,8 @@ pub struct Session {
     pub(crate) replies: Replies,
     /// What is queued since MULTI.
     pub(crate) multi: Option<Multi>,
+    /// The last reading of watches that found nothing.
+    pub(crate) read: Option<Reading>,
 }
 
 /// `CLIENT REPLY`.
@@ -30,7 +33,7 @@ pub(crate) enum Replies {
 
 impl Session {
     pub(crate) fn new(client: Arc<Client>) -> Session {
-        Session { client, database: 0, replies: Replies::On, multi: None }
+        Session { client, database: 0, replies: Replies::On, multi: None, read: None }
     }
 
     /// Of the client, as `CLIENT ID` gives it.
@@ -66,6 +69,7 @@ impl Session {
         self.select(0);
         self.replies = Replies::On;
         self.multi = None;
+        self.read = None;
         self.client.set_protocol(Protocol::Resp2);
         self.client.names.lock().name.clear();
     }

@@ -74,7 +74,7 @@ fn clients(server: &Server, _: Now) -> Fields {
     vec![
         ("connected_clients", server.connected().to_string()),
         ("maxclients", server.about.max_clients.to_string()),
-        ("blocked_clients", server.waiters.len().to_string()),
+        ("blocked_clients", (server.waiters.len() + server.readers.len()).to_string()),
         ("pubsub_clients", subscribed.to_string()),
     ]
 }

@@ -8,9 +8,12 @@ use adsum_model::Revision;
 
 use super::transaction::fill_in;
 use super::{Server, writer};
+use crate::Protocol;
 use crate::Wake;
 use crate::blocking::{Action, Ready};
 use crate::client::Client;
+use crate::readers::Reading;
+use crate::refusal::Refusal;
 
 impl Server {
     /// Reacts to a transaction. Returns when nothing follows any more: a client that was served may have made work
@@ -25,6 +28,34 @@ impl Server {
         while let Some(place) = self.waiters.next_ready() {
             self.serve_waiters(&place, now);
         }
+        self.serve_readers();
+    }
+
+    /// Gives those who watch what they wait for. Most read the same, which is then written once.
+    fn serve_readers(&mut self) {
+        let mut last: Option<(Reading, Protocol, Vec<u8>)> = None;
+        for (client, reading) in self.readers.take_ready() {
+            let protocol = client.protocol();
+            let same = last.as_ref().is_some_and(|last| last.0.is_same(&reading) && last.1 == protocol);
+            if !same {
+                let bytes = self.read(&reading, &client);
+                last = Some((reading, protocol, bytes));
+            }
+            if let Some((_, _, bytes)) = &last {
+                client.outbox.push(self.revision(), bytes, Wake::Unblocked);
+            }
+        }
+    }
+
+    fn read(&self, reading: &Reading, client: &Client) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut out = writer(client, &mut bytes);
+        match reading.write(&self.keyspace, &mut out) {
+            Ok(true) => {}
+            Ok(false) => out.null_array(),
+            Err(compacted) => out.error(&Refusal::Compacted(compacted.oldest.0).to_string()),
+        }
+        bytes
     }
 
     fn record(&mut self, commit: Arc<Commit>) {
@@ -33,6 +64,7 @@ impl Server {
             commit.changes.iter().for_each(|change| self.notify(change, commit.revision));
         }
         self.waiters.note(&commit);
+        self.readers.note(&commit);
         self.watched.note(&commit);
         self.grants.note(&commit);
         self.commits.push(commit);

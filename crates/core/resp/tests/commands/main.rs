@@ -19,3 +19,4 @@ mod server;
 mod strings;
 mod talk;
 mod transactions;
+mod watches;
