@@ -25,6 +25,17 @@ impl Directory {
         Ok(Directory { path: path.to_owned() })
     }
 
+    /// The directory at `path`, which is not made.
+    pub(crate) fn existing(path: &Path) -> io::Result<Directory> {
+        fs::read_dir(path)?;
+        Ok(Directory { path: path.to_owned() })
+    }
+
+    /// A file to be read only, wherever it is. What is read of it is what the system has cached.
+    pub(crate) fn read_only(path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(OnDisk(fs::File::open(path)?)))
+    }
+
     /// A file for its owner only.
     pub(crate) fn options() -> fs::OpenOptions {
         let mut options = fs::OpenOptions::new();

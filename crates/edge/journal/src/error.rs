@@ -154,6 +154,31 @@ pub enum WriteError {
     Io(#[from] IoError),
 }
 
+/// Why a snapshot was not made a journal. The directory holds no journal.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The directory holds a journal, which is not touched.
+    #[error(
+        "data directory {} already holds a journal ({file}): move it away, or pass another --data-dir",
+        dir.display()
+    )]
+    Occupied {
+        /// The directory.
+        dir: PathBuf,
+        /// One of the journal's files.
+        file: String,
+    },
+    /// The directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The state cannot be read to its end.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The state cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
 /// What kind of failure ended the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {

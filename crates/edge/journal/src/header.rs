@@ -41,6 +41,8 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: Kind,
+    /// The format of the whole file.
+    pub(crate) format: u32,
     pub(crate) cluster: ClusterId,
     /// Segments count from 1 without a gap. 0 in a snapshot.
     pub(crate) sequence: u64,
@@ -56,7 +58,7 @@ impl Header {
     pub(crate) fn encode(&self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         bytes[..8].copy_from_slice(self.kind.magic());
-        bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.format.to_le_bytes());
         bytes[12..28].copy_from_slice(&self.cluster.0);
         bytes[28..36].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[36..44].copy_from_slice(&self.first.to_le_bytes());
@@ -96,6 +98,7 @@ impl Header {
         }
         Ok(Header {
             kind,
+            format: found,
             cluster: ClusterId(bytes[12..28].try_into().expect("16 bytes")),
             sequence: u64_at(bytes, 28),
             first: u64_at(bytes, 36),
@@ -124,7 +127,15 @@ mod tests {
 
     fn sample() -> Header {
         let cluster = ClusterId(*b"0123456789abcdef");
-        Header { kind: Kind::Segment, cluster, sequence: 3, first: 17, snapshot: 9, chain: 0xfeed }
+        Header {
+            kind: Kind::Segment,
+            format: FORMAT,
+            cluster,
+            sequence: 3,
+            first: 17,
+            snapshot: 9,
+            chain: 0xfeed,
+        }
     }
 
     fn decode(bytes: &[u8]) -> Result<Header, OpenError> {

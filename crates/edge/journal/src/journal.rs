@@ -178,7 +178,8 @@ impl Journal {
         self.failed().map_or(Ok(()), |error| Err(WriteError::Failed(error)))?;
         let behind = self.queue.since_snapshot();
         self.queue.wait_durable(revision.min(self.queue.last())).map_err(WriteError::Failed)?;
-        let info = snapshot::write(&self.disk, self.cluster, revision, chunks)?;
+        let info =
+            snapshot::write(&*self.disk, &name::snapshot(revision), self.cluster, revision, chunks.map(Ok))?;
         self.kept.lock().snapshot = Some(info.clone());
         self.queue.skip_to(revision);
         self.queue.covered(behind);

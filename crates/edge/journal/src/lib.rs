@@ -37,6 +37,7 @@
 //! Not here: the meaning of payloads, when to take a snapshot, tokio. Files are reached through a small seam (`disk`),
 //! which has a faulty twin for the tests: it loses power, refuses syncs, runs full and lies.
 
+mod backup;
 mod committer;
 mod directory;
 mod disk;
@@ -68,7 +69,8 @@ mod simulation;
 #[cfg(test)]
 mod workload;
 
-pub use error::{Damage, FailureKind, IoError, JournalError, OpenError, ReadError, WriteError};
+pub use backup::{SnapshotSummary, inspect_snapshot, open_snapshot_file, restore_into, write_snapshot_file};
+pub use error::{Damage, FailureKind, IoError, JournalError, OpenError, ReadError, RestoreError, WriteError};
 pub use journal::{Journal, open};
 pub use kept::SnapshotInfo;
 pub use options::{ClusterId, Durability, Options};

@@ -198,6 +198,7 @@ impl Log {
         let snapshot = self.kept.lock().snapshot_revision();
         let header = Header {
             kind: Kind::Segment,
+            format: header::FORMAT,
             cluster: self.header.cluster,
             sequence: self.header.sequence + 1,
             first: self.last.max(snapshot) + 1,

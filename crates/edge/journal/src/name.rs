@@ -33,6 +33,11 @@ impl Name {
     }
 }
 
+/// Whether the file makes a directory one that holds a journal: what was never finished does not.
+pub(crate) fn is_journal(text: &str) -> bool {
+    matches!(Name::parse(text), Some(Name::Segment(_) | Name::Snapshot(_)))
+}
+
 pub(crate) fn segment(first: u64) -> String {
     format!("journal-{first:016x}.log")
 }

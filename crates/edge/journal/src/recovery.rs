@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::{
     disk::{Disk, failure},
     error::OpenError,
-    header::{Header, Kind},
+    header::{FORMAT, Header, Kind},
     kept::{self, Kept, SnapshotInfo},
     log::Log,
     name::{self, Name},
@@ -34,6 +34,10 @@ pub struct Recovered {
     pub records: RecordReader,
     /// What was cut, when the last end was not clean.
     pub torn: Option<TornTail>,
+    /// Whether the last record is followed by the mark that a journal leaves when it is closed: then it is the last one
+    /// that was appended at all. A process that has appended nothing changes nothing about this. A new directory is
+    /// clean; one that holds a snapshot and no record since is not.
+    pub clean: bool,
 }
 
 /// The torn end of the newest segment: a write that was interrupted, none of it acknowledged.
@@ -61,7 +65,7 @@ pub(crate) fn recover(disk: Arc<dyn Disk>, options: &Options) -> Result<(Log, Re
     let mut newest = Chain { disk: &*disk, snapshot: snapshot.as_ref(), newest: None }.walk(needed)?;
 
     let name = name::segment(newest.header().first);
-    let (marked, torn) = tail::settle(&*disk, &name, &mut newest)?;
+    let (clean, torn) = tail::settle(&*disk, &name, &mut newest)?;
     let kept = Kept {
         snapshot: snapshot.as_ref().map(|snapshot| info(&*disk, snapshot)),
         segments: found.segments.clone(),
@@ -74,10 +78,10 @@ pub(crate) fn recover(disk: Arc<dyn Disk>, options: &Options) -> Result<(Log, Re
         scan: None,
         chain: None,
     };
-    let log = resume(disk, kept, options.segment_bytes, newest, marked, torn.is_some());
+    let log = resume(disk, kept, options.segment_bytes, newest, clean, torn.is_some());
     let cluster = log.header.cluster;
     let revision = log.last.max(after);
-    Ok((log, Recovered { cluster, revision, snapshot, records, torn }))
+    Ok((log, Recovered { cluster, revision, snapshot, records, torn, clean }))
 }
 
 /// The files of the journal by their names.
@@ -115,10 +119,11 @@ impl Inventory {
 /// A new directory.
 fn begin(disk: Arc<dyn Disk>, options: &Options) -> Result<(Log, Recovered), OpenError> {
     let cluster = options.cluster;
-    let header = Header { kind: Kind::Segment, cluster, sequence: 1, first: 1, snapshot: 0, chain: 0 };
+    let header =
+        Header { kind: Kind::Segment, format: FORMAT, cluster, sequence: 1, first: 1, snapshot: 0, chain: 0 };
     let log = Log::begin(disk.clone(), Arc::default(), options.segment_bytes, header, true)?;
     let records = RecordReader { disk, segments: [].into(), end: 0, after: 0, scan: None, chain: None };
-    Ok((log, Recovered { cluster, revision: 0, snapshot: None, records, torn: None }))
+    Ok((log, Recovered { cluster, revision: 0, snapshot: None, records, torn: None, clean: true }))
 }
 
 /// The segments as their headers tell them.
@@ -194,9 +199,11 @@ impl Chain<'_> {
 }
 
 /// Goes on behind the last good frame of `scan`, which is all on disk.
-fn resume(disk: Arc<dyn Disk>, kept: Kept, segment_bytes: u64, scan: Scan, marked: bool, cut: bool) -> Log {
+fn resume(disk: Arc<dyn Disk>, kept: Kept, segment_bytes: u64, scan: Scan, clean: bool, cut: bool) -> Log {
     let (offset, chain, salt, last) = (scan.offset(), scan.chain(), scan.salt(), scan.last());
     let allocated = if cut { offset } else { scan.end() };
+    // Without a record there is nothing to mark.
+    let marked = clean || last < scan.header().first;
     let (header, kept) = (scan.header().clone(), Arc::new(Mutex::new(kept)));
     let file = scan.into_file();
     Log {

@@ -43,9 +43,14 @@ pub(crate) struct Scan {
 impl Scan {
     /// Opens a file of `kind` and reads its header.
     pub(crate) fn open(disk: &dyn Disk, name: &str, kind: Kind) -> Result<Scan, OpenError> {
-        let (file, end, bytes) =
-            read_header(disk, name).map_err(|error| failure(disk, name, "reading", error))?;
-        let path = disk.path(name);
+        let file = disk.open(name).map_err(|error| failure(disk, name, "reading", error))?;
+        Scan::over(file, disk.path(name), kind)
+    }
+
+    /// Reads the header of an open file of `kind`.
+    pub(crate) fn over(file: Box<dyn File>, path: PathBuf, kind: Kind) -> Result<Scan, OpenError> {
+        let read = read_header(&*file);
+        let (end, bytes) = read.map_err(|source| IoError { doing: "reading", file: path.clone(), source })?;
         let header = Header::decode(&bytes, kind, &path)?;
         let salt = header.salt();
         let last = match kind {
@@ -198,11 +203,10 @@ impl Scan {
     }
 }
 
-/// Opens a file, and returns its length and as much of a header as there is.
-fn read_header(disk: &dyn Disk, name: &str) -> std::io::Result<(Box<dyn File>, u64, Vec<u8>)> {
-    let file = disk.open(name)?;
+/// Returns a file's length, and as much of a header as there is.
+fn read_header(file: &dyn File) -> std::io::Result<(u64, Vec<u8>)> {
     let len = file.len()?;
     let mut bytes = vec![0; header::LENGTH.min(usize::try_from(len).unwrap_or(usize::MAX))];
     file.read_exact_at(&mut bytes, 0)?;
-    Ok((file, len, bytes))
+    Ok((len, bytes))
 }

@@ -5,15 +5,16 @@
 //!   | header, first = revision | chunk 1 | chunk 2 | chunk 3 | mark 4 |
 //! ```
 //!
-//! Not here: letting the segments go that a snapshot covers (`journal`).
+//! Not here: letting the segments go that a snapshot covers (`journal`), and snapshots outside of a journal's directory
+//! (`backup`).
 
-use std::{io, sync::Arc};
+use std::io;
 
 use crate::{
     disk::{Disk, File, publish},
     error::{OpenError, ReadError, WriteError},
     frame::{self, Draft},
-    header::{Header, Kind},
+    header::{FORMAT, Header, Kind},
     kept::SnapshotInfo,
     name,
     options::ClusterId,
@@ -32,11 +33,20 @@ pub struct SnapshotReader {
 
 impl SnapshotReader {
     pub(crate) fn open(disk: &dyn Disk, revision: u64) -> Result<SnapshotReader, OpenError> {
-        let scan = Scan::open(disk, &name::snapshot(revision), Kind::Snapshot)?;
-        if scan.header().first != revision {
-            return Err(scan.damage(&format!("revision {revision}"), scan.header().first.to_string()).into());
+        let reader = SnapshotReader::over(Scan::open(disk, &name::snapshot(revision), Kind::Snapshot)?);
+        reader.expect_revision(revision)?;
+        Ok(reader)
+    }
+
+    pub(crate) fn over(scan: Scan) -> SnapshotReader {
+        SnapshotReader { scan, finished: false }
+    }
+
+    fn expect_revision(&self, revision: u64) -> Result<(), OpenError> {
+        if self.revision() == revision {
+            return Ok(());
         }
-        Ok(SnapshotReader { scan, finished: false })
+        Err(self.scan.damage(&format!("revision {revision}"), self.revision().to_string()).into())
     }
 
     /// The revision whose state this is.
@@ -51,8 +61,16 @@ impl SnapshotReader {
         self.scan.end()
     }
 
-    pub(crate) fn cluster(&self) -> ClusterId {
+    /// The cluster whose state this is.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
         self.scan.header().cluster
+    }
+
+    /// The format of the file.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        self.scan.header().format
     }
 
     fn chunk(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
@@ -83,32 +101,44 @@ impl Iterator for SnapshotReader {
     }
 }
 
-/// Writes a snapshot under its name and reads it back. One that does not read back is removed.
+/// Writes a snapshot as the file `name` and reads it back. One that does not read back is removed; one whose chunks break
+/// off never gets its name.
 pub(crate) fn write(
-    disk: &Arc<dyn Disk>,
+    disk: &dyn Disk,
+    name: &str,
     cluster: ClusterId,
     revision: u64,
-    chunks: impl Iterator<Item = Vec<u8>>,
+    chunks: impl Iterator<Item = io::Result<Vec<u8>>>,
 ) -> Result<SnapshotInfo, WriteError> {
-    let header =
-        Header { kind: Kind::Snapshot, cluster, sequence: 0, first: revision, snapshot: revision, chain: 0 };
-    let name = name::snapshot(revision);
+    let header = Header {
+        kind: Kind::Snapshot,
+        format: FORMAT,
+        cluster,
+        sequence: 0,
+        first: revision,
+        snapshot: revision,
+        chain: 0,
+    };
     let mut written = 0;
-    let file = publish(&**disk, &name, |file| {
+    let file = publish(disk, name, |file| {
         written = fill(file, &header, chunks)?;
         Ok(())
     })?;
     drop(file);
-    if let Err(error) = read_back(&**disk, revision, written) {
+    if let Err(error) = read_back(disk, name, revision, written) {
         // Best effort: what remains of it stops the next start, which is what a disk that changes data calls for.
-        let _ = disk.remove(&name).and_then(|()| disk.sync_dir());
+        let _ = disk.remove(name).and_then(|()| disk.sync_dir());
         return Err(WriteError::Unverified(error));
     }
-    Ok(SnapshotInfo { revision, file: disk.path(&name), bytes: written })
+    Ok(SnapshotInfo { revision, file: disk.path(name), bytes: written })
 }
 
 /// Returns how many bytes it has written.
-fn fill(file: &dyn File, header: &Header, chunks: impl Iterator<Item = Vec<u8>>) -> io::Result<u64> {
+fn fill(
+    file: &dyn File,
+    header: &Header,
+    chunks: impl Iterator<Item = io::Result<Vec<u8>>>,
+) -> io::Result<u64> {
     let salt = header.salt();
     let (mut chain, mut count, mut offset) = (salt, 0, 0);
     let mut buffer = header.encode().to_vec();
@@ -116,7 +146,7 @@ fn fill(file: &dyn File, header: &Header, chunks: impl Iterator<Item = Vec<u8>>)
         count += 1;
         let start = buffer.len();
         let mut draft = Draft::begin(&mut buffer, count);
-        draft.payload().extend_from_slice(&chunk);
+        draft.payload().extend_from_slice(&chunk?);
         draft.finish();
         chain = frame::seal(&mut buffer[start..], 0, salt, chain);
         if buffer.len() >= PIECE {
@@ -130,8 +160,9 @@ fn fill(file: &dyn File, header: &Header, chunks: impl Iterator<Item = Vec<u8>>)
     Ok(offset + buffer.len() as u64)
 }
 
-fn read_back(disk: &dyn Disk, revision: u64, written: u64) -> Result<(), OpenError> {
-    let mut reader = SnapshotReader::open(disk, revision)?;
+fn read_back(disk: &dyn Disk, name: &str, revision: u64, written: u64) -> Result<(), OpenError> {
+    let mut reader = SnapshotReader::over(Scan::open(disk, name, Kind::Snapshot)?);
+    reader.expect_revision(revision)?;
     for chunk in &mut reader {
         chunk?;
     }

@@ -26,14 +26,14 @@ const PLAUSIBLE_STEP: u64 = 1 << 40;
 /// How many bytes are searched or copied at once.
 const PIECE: u64 = 256 << 10;
 
-/// Brings `scan` behind the last good frame of the newest segment, and cuts what is torn there. Returns whether the last
-/// frame is a mark, and what was cut.
+/// Brings `scan` behind the last good frame of the newest segment, and cuts what is torn there. Returns whether there is
+/// a last frame that is a mark, and what was cut.
 pub(crate) fn settle(
     disk: &dyn Disk,
     name: &str,
     scan: &mut Scan,
 ) -> Result<(bool, Option<TornTail>), OpenError> {
-    let mut marked = true;
+    let mut marked = false;
     let flaw = loop {
         match scan.step()? {
             Step::Frame(head, _) => marked = head.is_mark(),
@@ -44,7 +44,7 @@ pub(crate) fn settle(
     if is_damage(scan)? {
         return Err(flaw.into());
     }
-    Ok((marked, Some(cut(disk, name, scan)?)))
+    Ok((false, Some(cut(disk, name, scan)?)))
 }
 
 /// Whether a frame behind the flaw says that the place of the flaw was on disk once.
