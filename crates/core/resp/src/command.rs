@@ -8,12 +8,13 @@ use smallvec::SmallVec;
 use crate::blocking::{Action, Ready};
 use crate::client::ClientId;
 use crate::cursors::Cursors;
+use crate::deferred::Write;
 use crate::grants::Grants;
 use crate::lot::Lot;
 use crate::refusal::{Answer, Refusal};
 use crate::server::Marks;
 use crate::subscriptions::Subscriptions;
-use crate::{Flow, Server, Session, Writer, commands};
+use crate::{Flow, Server, Session, Writer, commands, limits};
 
 pub(crate) struct Command {
     /// In lower case; of a subcommand `command|subcommand`.
@@ -52,9 +53,19 @@ pub(crate) struct Work<'w, 't> {
     pub(crate) subscriptions: &'w Subscriptions,
     pub(crate) grants: &'w mut Grants,
     pub(crate) marks: &'w mut Marks,
+    /// Where a reply goes that is to be written later; None where it has to be written now.
+    pub(crate) later: Option<&'w mut Option<Write>>,
 }
 
 impl Work<'_, '_> {
+    /// Has a reply that walks over `length` elements written without holding everybody up.
+    pub(crate) fn reply_with(&mut self, length: usize, write: impl FnOnce(&mut Writer<'_>) + Send + 'static) {
+        match &mut self.later {
+            Some(later) if length > limits::AT_ONCE => **later = Some(Box::new(write)),
+            Some(_) | None => write(&mut self.out),
+        }
+    }
+
     /// Answers with the revision of the transaction, as an integer.
     pub(crate) fn reply_revision(&mut self) {
         self.marks.push(self.out.mark());

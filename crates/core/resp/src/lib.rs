@@ -20,6 +20,7 @@ mod command;
 mod commands;
 mod cursors;
 mod decimal;
+mod deferred;
 mod glob;
 mod grants;
 mod inline;
@@ -39,6 +40,7 @@ mod subscriptions;
 mod writer;
 
 pub use about::{About, Vitals};
+pub use deferred::Deferred;
 pub use glob::matches as glob_matches;
 pub use outbox::{Outbox, Wake};
 pub use parser::{Parsed, Parser, ProtocolError, Request};

@@ -19,6 +19,8 @@ pub const CURSOR_BYTES: usize = 16 * 1024 * 1024;
 pub const READING: usize = 8 * 1024 * 1024;
 /// Streams of one XREAD.
 pub const STREAMS: usize = 1024;
+/// Elements that a reply walks over under the lock; one that has more is written without it.
+pub const AT_ONCE: usize = 5000;
 /// Keys that one client can WATCH.
 pub const WATCHED: usize = 100_000;
 /// Bytes of a client's name and of what it says about its library.

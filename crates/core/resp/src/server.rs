@@ -16,7 +16,7 @@ use crate::multi::Watched;
 use crate::readers::Readers;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
-use crate::{About, Outbox, Session, Vitals, Wake, Writer};
+use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
 
 mod execute;
 mod settle;
@@ -48,7 +48,7 @@ pub struct Server {
 }
 
 /// What the connection does after a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Flow {
     Continue,
     /// No further request of this client until its outbox is woken with [`Wake::Unblocked`], or until the time is
@@ -56,6 +56,8 @@ pub enum Flow {
     Blocked {
         timeout: Option<Duration>,
     },
+    /// No further request of this client until this reply has been written and put into its outbox.
+    Deferred(Deferred),
     /// Send what is in the outbox and close.
     Close,
 }

@@ -195,9 +195,11 @@ fn lrange(work: &mut Work<'_, '_>) -> Answer {
         work.out.array(0);
         return Ok(());
     };
-    let range = range(start, end, list.len());
-    work.out.array(range.len());
-    list.iter_from(range.start).take(range.len()).for_each(|element| work.out.bulk(element));
+    let (range, list) = (range(start, end, list.len()), list.clone());
+    work.reply_with(range.len(), move |out| {
+        out.array(range.len());
+        list.iter_from(range.start).take(range.len()).for_each(|element| out.bulk(element));
+    });
     Ok(())
 }
 

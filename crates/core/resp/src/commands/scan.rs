@@ -16,22 +16,35 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn keys(work: &mut Work<'_, '_>) -> Answer {
-    let pattern = check_pattern(work.args[1])?;
-    let prefix = glob::prefix(pattern);
-    let keys = work.tx.keys_under(work.db, &prefix.bytes);
-    let found: Vec<&Blob> = if prefix.whole {
-        keys.iter_from(prefix.bytes.as_slice())
-            .take(1)
-            .map(|(key, _)| key)
-            .filter(|key| ***key == *prefix.bytes)
-            .collect()
-    } else {
-        let keys = beginning_with(keys, &prefix.bytes, &prefix.bytes);
-        keys.map(|(key, _)| key).filter(|key| glob::matches(pattern, key)).collect()
-    };
-    work.out.array(found.len());
-    found.into_iter().for_each(|key| work.out.bulk(key));
+    let pattern = check_pattern(work.args[1])?.to_vec();
+    let prefix = glob::prefix(&pattern);
+    let keys = work.tx.keys_under(work.db, &prefix.bytes).clone();
+    if prefix.whole {
+        let found = keys.get(prefix.bytes.as_slice()).is_some();
+        work.out.array(usize::from(found));
+        if found {
+            work.out.bulk(&prefix.bytes);
+        }
+        return Ok(());
+    }
+    work.reply_with(count_under(&keys, &prefix.bytes), move |out| {
+        let under = beginning_with(&keys, &prefix.bytes, &prefix.bytes).map(|(key, _)| key);
+        let found: Vec<&Blob> = under.filter(|key| glob::matches(&pattern, key)).collect();
+        out.array(found.len());
+        found.into_iter().for_each(|key| out.bulk(key));
+    });
     Ok(())
+}
+
+/// How many keys begin with `prefix`, without walking over them.
+fn count_under(keys: &Keys, prefix: &[u8]) -> usize {
+    let end = prefix.iter().rposition(|byte| *byte < u8::MAX).map(|at| {
+        let mut end = prefix[..=at].to_vec();
+        end[at] += 1;
+        end
+    });
+    let behind = end.map_or(keys.len(), |end| keys.rank(end.as_slice()));
+    behind - keys.rank(prefix)
 }
 
 pub(super) fn check_pattern(pattern: &[u8]) -> Result<&[u8], Refusal> {

@@ -6,7 +6,7 @@ use super::{Flow, SCRATCH, Server, writer};
 use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, Wait};
 use crate::refusal::{Answer, Refusal};
 use crate::session::Replies;
-use crate::{Protocol, Request, Session};
+use crate::{Deferred, Protocol, Request, Session};
 
 /// A request that is about to be run.
 struct Todo<'a> {
@@ -24,7 +24,10 @@ impl Server {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         let skip = session.replies == Replies::SkipNext;
-        let flow = self.run(session, &request.args, now, &mut bytes);
+        let mut flow = self.run(session, &request.args, now, &mut bytes);
+        if matches!(flow, Flow::Deferred(_)) && (skip || session.replies != Replies::On) {
+            flow = Flow::Continue;
+        }
         if skip && session.replies == Replies::SkipNext {
             session.replies = Replies::On;
         }
@@ -80,9 +83,13 @@ impl Server {
         let mut out = writer(&session.client, bytes);
         match command.run {
             Run::Keys(run) => {
-                let answer = self.step(session, todo.args, todo.now, &mut out, run);
+                let mut later = None;
+                let answer = self.step(session, todo.args, todo.now, (&mut out, Some(&mut later)), run);
                 self.finish(todo.now, bytes)?;
-                answer.map(|()| Flow::Continue)
+                answer.map(|()| match later {
+                    Some(write) => Flow::Deferred(Deferred::new(self.revision(), session.protocol(), write)),
+                    None => Flow::Continue,
+                })
             }
             Run::Blocking(plan) => self.run_blocking(session, todo, plan(todo.args)?, bytes),
             Run::Server(run) => self.run_server(session, todo, run, bytes),

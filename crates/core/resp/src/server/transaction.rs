@@ -7,6 +7,7 @@ use super::{Flow, Server};
 use crate::blocking::Action;
 use crate::client::ClientId;
 use crate::command::{Call, Command, Run, Wait, Work};
+use crate::deferred::Write;
 use crate::refusal::{Answer, Refusal};
 use crate::{Session, Writer};
 
@@ -65,7 +66,7 @@ impl Server {
         out: &mut Writer<'_>,
     ) -> Answer {
         match command.run {
-            Run::Keys(run) => self.step(session, args, now, out, run),
+            Run::Keys(run) => self.step(session, args, now, (out, None), run),
             Run::Blocking(plan) => {
                 let wait = plan(args)?;
                 if !self.attempt(session, &wait, now, out)? {
@@ -91,14 +92,14 @@ impl Server {
         session: &Session,
         args: &[&[u8]],
         now: Now,
-        out: &mut Writer<'_>,
+        (out, later): (&mut Writer<'_>, Option<&mut Option<Write>>),
         run: fn(&mut Work<'_, '_>) -> Answer,
     ) -> Answer {
         let Server { keyspace, cursors, lot, subscriptions, grants, marks, .. } = self;
         let (db, client) = (session.database(), session.client.id);
         let out = out.reborrow();
         keyspace.step(now, |tx| {
-            run(&mut Work { tx, db, client, args, out, cursors, lot, subscriptions, grants, marks })
+            run(&mut Work { tx, db, client, args, out, cursors, lot, subscriptions, grants, marks, later })
         })
     }
 
@@ -130,7 +131,9 @@ impl Server {
         let Server { keyspace, cursors, lot, subscriptions, grants, marks, .. } = self;
         let (args, out): (&[&[u8]], _) = (&[], out.reborrow());
         keyspace.step(now, |tx| {
-            let work = &mut Work { tx, db, client, args, out, cursors, lot, subscriptions, grants, marks };
+            let later = None;
+            let work =
+                &mut Work { tx, db, client, args, out, cursors, lot, subscriptions, grants, marks, later };
             action.run(work, key)
         })
     }

@@ -76,10 +76,23 @@ impl World {
                 Parsed::Error(error) => panic!("{error}"),
                 Parsed::Request { consumed, request } => {
                     flow = self.server.execute(&mut peer.session, &request, self.now);
+                    if let Flow::Deferred(deferred) = flow {
+                        let (revision, bytes) = deferred.write();
+                        peer.outbox.push(revision, &bytes, Wake::No);
+                        flow = Flow::Continue;
+                    }
                     rest = &rest[consumed..];
                 }
             }
         }
+    }
+
+    /// Runs one line, and leaves what it defers to the caller.
+    pub(crate) fn execute(&mut self, peer: &mut Peer, line: &str) -> Flow {
+        let line = format!("{line}\r\n");
+        let mut parser = Parser::default();
+        let Parsed::Request { request, .. } = parser.parse(line.as_bytes()) else { panic!("{line}") };
+        self.server.execute(&mut peer.session, &request, self.now)
     }
 
     /// Runs one line and gives what the client has been sent since the last time, for reading: see [`show`].

@@ -81,10 +81,8 @@ fn subscriptions_are_limited() {
     let mut peer = world.connect();
     let names = (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>();
     for some in names.chunks(1000) {
-        assert_eq!(
-            world.send(&mut peer, format!("SUBSCRIBE {}\r\n", some.join(" ")).as_bytes()),
-            Flow::Continue
-        );
+        let flow = world.send(&mut peer, format!("SUBSCRIBE {}\r\n", some.join(" ")).as_bytes());
+        assert!(matches!(flow, Flow::Continue));
     }
     peer.take();
     let error = "-ERR a client can be subscribed to 100000 channels and patterns with names of 16777216 bytes at most";

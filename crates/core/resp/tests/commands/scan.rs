@@ -1,6 +1,8 @@
 //! SCAN and KEYS: what is there all the time is found.
 
-use super::harness::{World, check};
+use adsum_resp::Flow;
+
+use super::harness::{World, check, show};
 
 #[test]
 fn keys_lists_what_matches_in_order() {
@@ -75,4 +77,31 @@ fn a_scan_gives_everything_that_is_there_all_the_time_while_others_write() {
     }
     let expected: Vec<String> = (0..500).map(|n| format!("stay:{n:03}")).collect();
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_long_listing_is_of_its_moment_however_late_it_is_written() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for n in 0..6000 {
+        world.run(&mut peer, &format!("RPUSH q {n}"));
+        world.run(&mut peer, &format!("SET k{n} x"));
+    }
+    for (line, length) in [("KEYS *", 6001), ("LRANGE q 0 -1", 6000)] {
+        let Flow::Deferred(deferred) = world.execute(&mut peer, line) else {
+            panic!("{line} is not deferred")
+        };
+        world.run(&mut peer, "DEL q k1 k2");
+        let (_, bytes) = deferred.write();
+        assert!(show(&bytes).starts_with(&format!("*{length} ")), "{line}");
+        world.run(&mut peer, "RPUSH q x");
+        for n in 1..6000 {
+            world.run(&mut peer, &format!("RPUSH q {n}"));
+        }
+        world.run(&mut peer, "MSET k1 x k2 x");
+    }
+    assert!(matches!(world.execute(&mut peer, "KEYS k1*"), Flow::Continue), "a thousand are not many");
+    world.run(&mut peer, "MULTI");
+    world.run(&mut peer, "KEYS *");
+    assert!(world.run(&mut peer, "EXEC").starts_with("*1 *6001 "));
 }

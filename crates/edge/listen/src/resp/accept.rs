@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::connection::{Client, Connection, Desk};
+use super::connection::{Clerk, Client, Connection, Desk};
 use super::outbox::Mailbox;
 use super::{Engine, Limits};
 
@@ -44,6 +44,7 @@ pub async fn serve<E: Engine>(
         limits,
         stopped,
         desk: Desk::default(),
+        clerk: Clerk::default(),
         guests: JoinSet::new(),
         pause: FIRST_PAUSE,
     };
@@ -68,6 +69,7 @@ struct House<E> {
     limits: Limits,
     stopped: watch::Receiver<bool>,
     desk: Desk,
+    clerk: Clerk,
     guests: JoinSet<()>,
     pause: Duration,
 }
@@ -109,7 +111,8 @@ impl<E: Engine> House<E> {
             return;
         };
         let client = Client::new(self.engine.clone(), session);
-        let connection = Connection::new(stream, mailbox, client, self.limits, self.desk.clone());
+        let tools = (self.desk.clone(), self.clerk.clone());
+        let connection = Connection::new(stream, mailbox, client, self.limits, tools);
         self.guests.spawn(connection.run(self.stopped.clone()));
     }
 

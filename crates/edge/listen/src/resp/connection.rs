@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use adsum_keyspace::Now;
 use adsum_model::Revision;
-use adsum_resp::{Flow, Outbox as _, Parsed, Parser, ProtocolError, Server, Session, Wake};
+use adsum_resp::{Deferred, Flow, Outbox as _, Parsed, Parser, ProtocolError, Server, Session, Wake};
 use parking_lot::Mutex;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::outbox::Mailbox;
@@ -27,6 +28,20 @@ const KEPT: usize = 1024;
 /// Where a read goes first, so that a connection that waits has no buffer of its own. One per thread; empty while it
 /// is in use and before the first time.
 pub(super) type Desk = Arc<Mutex<Box<[u8]>>>;
+
+/// Writes long replies on a thread of its own, one at a time: they cost memory as well.
+#[derive(Clone, Default)]
+pub(super) struct Clerk(Arc<Mutex<()>>);
+
+impl Clerk {
+    fn write(&self, deferred: Deferred) -> JoinHandle<(Revision, Vec<u8>)> {
+        let turn = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = turn.lock();
+            deferred.write()
+        })
+    }
+}
 
 /// The session of a connection. However the connection ends, the server learns of it.
 pub(super) struct Client<E: Engine> {
@@ -63,6 +78,7 @@ pub(super) struct Connection<E: Engine> {
     client: Client<E>,
     limits: Limits,
     desk: Desk,
+    clerk: Clerk,
     parser: Parser,
     /// What was received and not run yet.
     input: Vec<u8>,
@@ -74,6 +90,8 @@ pub(super) struct Connection<E: Engine> {
     durable: watch::Receiver<Revision>,
     /// Until when it waits for a blocking command; the inner None is for ever.
     blocked: Option<Option<Instant>>,
+    /// A reply that is being written elsewhere; what comes behind it waits.
+    deferred: Option<JoinHandle<(Revision, Vec<u8>)>>,
     /// The client sends nothing more.
     ended: bool,
     /// Nothing more is run; the connection ends when all has been sent.
@@ -112,7 +130,7 @@ impl<E: Engine> Connection<E> {
         mailbox: Arc<Mailbox>,
         client: Client<E>,
         limits: Limits,
-        desk: Desk,
+        (desk, clerk): (Desk, Clerk),
     ) -> Connection<E> {
         Connection {
             durable: client.engine.subscribe_durable(),
@@ -121,12 +139,14 @@ impl<E: Engine> Connection<E> {
             client,
             limits,
             desk,
+            clerk,
             parser: Parser::new(limits.bulk),
             input: Vec::new(),
             may_have_request: false,
             output: Vec::new(),
             sent: 0,
             blocked: None,
+            deferred: None,
             ended: false,
             closing: false,
         }
@@ -168,7 +188,8 @@ impl<E: Engine> Connection<E> {
 
     /// Whether there is something to run, and room for its replies.
     fn can_run(&self) -> bool {
-        self.may_have_request && !self.closing && self.blocked.is_none() && self.has_room()
+        let free = self.blocked.is_none() && self.deferred.is_none();
+        self.may_have_request && !self.closing && free && self.has_room()
     }
 
     fn has_room(&self) -> bool {
@@ -178,7 +199,7 @@ impl<E: Engine> Connection<E> {
     /// Whether nothing can happen any more once all has been sent. A blocked client that sends nothing more counts
     /// as gone: nobody can tell, and an element popped for it could be lost.
     fn is_over(&self) -> bool {
-        self.closing || (self.ended && !self.can_run())
+        self.closing || (self.ended && self.deferred.is_none() && !self.can_run())
     }
 
     /// Runs the complete requests that are there, as many as a turn may.
@@ -210,7 +231,7 @@ impl<E: Engine> Connection<E> {
                         done += consumed;
                         match server.execute(session, &request, now) {
                             Flow::Continue => {}
-                            flow @ (Flow::Blocked { .. } | Flow::Close) => return Turn::Flow(flow),
+                            flow => return Turn::Flow(flow),
                         }
                     }
                 }
@@ -231,6 +252,7 @@ impl<E: Engine> Connection<E> {
             Turn::Flow(Flow::Blocked { timeout }) => {
                 self.blocked = Some(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
             }
+            Turn::Flow(Flow::Deferred(deferred)) => self.deferred = Some(self.clerk.write(deferred)),
             Turn::Flow(Flow::Close) => self.closing = true,
             Turn::Garbage(ProtocolError::Http) => return Err(Ended::Cut("it speaks HTTP")),
             Turn::Garbage(error) => {
@@ -298,13 +320,15 @@ impl<E: Engine> Connection<E> {
             }
             () = self.mailbox.woken() => self.unblock(),
             () = until(self.blocked.flatten()) => self.time_out(),
+            reply = written(&mut self.deferred) => self.take_deferred(reply)?,
             _ = stopped.wait_for(|stopped| *stopped), if !self.closing => self.stop(),
         }
         Ok(())
     }
 
     fn wants_input(&self) -> bool {
-        let room = self.blocked.is_none() || self.input.len() < READ_WHILE_BLOCKED;
+        let free = self.blocked.is_none() && self.deferred.is_none();
+        let room = free || self.input.len() < READ_WHILE_BLOCKED;
         !self.ended && !self.closing && room && self.has_room()
     }
 
@@ -350,6 +374,19 @@ impl<E: Engine> Connection<E> {
         }
     }
 
+    fn take_deferred(&mut self, reply: Result<(Revision, Vec<u8>), JoinError>) -> Result<(), Ended> {
+        self.deferred = None;
+        let (revision, bytes) = reply.map_err(|_| Ended::Cut("its reply could not be written"))?;
+        let all_sent = self.sent == self.output.len() && self.mailbox.len() == 0;
+        if all_sent && self.client.engine.durable() >= revision {
+            // It is large, so that copying it would take others' time.
+            (self.output, self.sent) = (bytes, 0);
+        } else {
+            self.mailbox.push(revision, &bytes, Wake::No);
+        }
+        Ok(())
+    }
+
     fn time_out(&mut self) {
         self.blocked = None;
         self.client.enter(|server, session, now| server.time_out(session, now));
@@ -380,6 +417,16 @@ enum Turn {
     Full,
     Flow(Flow),
     Garbage(ProtocolError),
+}
+
+/// For ever when nothing is being written.
+async fn written(
+    deferred: &mut Option<JoinHandle<(Revision, Vec<u8>)>>,
+) -> Result<(Revision, Vec<u8>), JoinError> {
+    match deferred {
+        Some(deferred) => deferred.await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(deadline: Option<Instant>) {
