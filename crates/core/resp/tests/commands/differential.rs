@@ -14,7 +14,7 @@ use super::harness::{Peer, World};
 
 const PATH: &str = "/usr/bin/redis-server";
 
-/// One command a line.
+/// One command a line, or several with ` ;; ` between them, sent at once.
 const SCRIPT: &str = include_str!("differential/script.txt");
 /// One command a line, in which KEY, WORD, INT and END are drawn.
 const FORMS: &str = include_str!("differential/forms.txt");
@@ -68,10 +68,15 @@ impl Redis {
     /// The reply to one line, found by the reply to a second one.
     fn run(&mut self, line: &[u8]) -> Vec<u8> {
         const MARK: &[u8] = b"$10\r\n--marker--\r\n";
-        let request = [line, b"\r\nECHO --marker--\r\n"].concat();
+        let request = [&lines(line), b"\r\nECHO --marker--\r\n".as_slice()].concat();
         self.commands.write_all(&request).unwrap();
         read_until(&mut self.commands, MARK)
     }
+}
+
+fn lines(line: &[u8]) -> Vec<u8> {
+    let line = std::str::from_utf8(line).unwrap();
+    line.replace(" ;; ", "\r\n").into_bytes()
 }
 
 /// What comes before `mark`.
@@ -88,7 +93,7 @@ fn read_until(stream: &mut UnixStream, mark: &[u8]) -> Vec<u8> {
 }
 
 fn run_here(world: &mut World, peer: &mut Peer, line: &[u8]) -> Vec<u8> {
-    if let Flow::Blocked { .. } = world.send(peer, &[line, b"\r\n"].concat()) {
+    if let Flow::Blocked { .. } = world.send(peer, &[&lines(line), b"\r\n".as_slice()].concat()) {
         world.server.time_out(&mut peer.session, world.now);
     }
     peer.take()
@@ -138,6 +143,17 @@ fn a_script_of_all_families_gets_the_same_answers_as_from_redis() {
     compare(&SCRIPT.lines().map(str::to_owned).collect::<Vec<_>>());
 }
 
+fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
+    let words = form.split(' ').map(|word| match word {
+        "KEY" => ["a", "b", "c", "l", "m"][draw(5)].to_owned(),
+        "WORD" => ["x", "y", "7", "-3", "1.5", "\"\""][draw(6)].to_owned(),
+        "INT" => ["0", "1", "2", "-1", "-2", "5", "100", "x"][draw(8)].to_owned(),
+        "END" => ["LEFT", "RIGHT", "left"][draw(3)].to_owned(),
+        word => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn commands_drawn_by_lot_get_the_same_answers_as_from_redis() {
     let forms: Vec<&str> = FORMS.lines().collect();
@@ -146,16 +162,28 @@ fn commands_drawn_by_lot_get_the_same_answers_as_from_redis() {
         lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (lot >> 33) as usize % bound
     };
-    let lines = (0..5000).map(|_| {
-        let form = forms[draw(forms.len())];
-        let words = form.split(' ').map(|word| match word {
-            "KEY" => ["a", "b", "c", "l", "m"][draw(5)].to_owned(),
-            "WORD" => ["x", "y", "7", "-3", "1.5", "\"\""][draw(6)].to_owned(),
-            "INT" => ["0", "1", "2", "-1", "-2", "5", "100", "x"][draw(8)].to_owned(),
-            "END" => ["LEFT", "RIGHT", "left"][draw(3)].to_owned(),
-            word => word.to_owned(),
-        });
-        words.collect::<Vec<_>>().join(" ")
-    });
+    let lines = (0..5000).map(|_| drawn(forms[draw(forms.len())], &mut draw));
     compare(&lines.collect::<Vec<_>>());
+}
+
+#[test]
+fn transactions_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    let forms: Vec<&str> = FORMS.lines().filter(|form| !form.starts_with("SCAN")).collect();
+    let mut lot = 0xfeed_u64;
+    let mut draw = |bound: usize| {
+        lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (lot >> 33) as usize % bound
+    };
+    let lines: Vec<String> = (0..800)
+        .map(|_| {
+            let (before, after) =
+                [("", ""), ("WATCH a b ;; ", ""), ("WATCH a ;; SET a x ;; ", ""), ("", "NOSUCH x ;; ")]
+                    [draw(4)];
+            let commands = (0..draw(5)).map(|_| drawn(forms[draw(forms.len())], &mut draw) + " ;; ");
+            let commands = commands.collect::<String>();
+            let end = ["EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH ;; EXEC"][draw(5)];
+            format!("{before}MULTI ;; {commands}{after}{end}")
+        })
+        .collect();
+    compare(&lines);
 }
