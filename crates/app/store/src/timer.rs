@@ -69,7 +69,7 @@ fn mark(shared: &Shared, state: &mut State, now: Now) {
 fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
     let journal = &shared.journal;
     let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
-    let enough = SNAPSHOT.max(2 * last);
+    let enough = adsum_journal::points::size("ADSUM_SNAPSHOT_BYTES", SNAPSHOT).max(2 * last);
     if now.tick < state.snapshot_from || journal.segment_bytes_since_snapshot() < enough {
         return;
     }

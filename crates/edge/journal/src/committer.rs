@@ -22,6 +22,7 @@ use std::{
 use crate::{
     error::{FailureKind, JournalError},
     log::Log,
+    points,
     queue::{Queue, Wake},
     reserve::Reserve,
 };
@@ -100,8 +101,12 @@ impl Committer {
             self.log.sync()?;
         }
         // Also after the sync that a new segment begins with.
-        if self.queue.durable() < self.log.synced && self.queue.advance(self.log.synced) {
-            (self.on_durable)(self.log.synced);
+        if self.queue.durable() < self.log.synced {
+            points::reach("acknowledge-before");
+            if self.queue.advance(self.log.synced) {
+                (self.on_durable)(self.log.synced);
+            }
+            points::reach("acknowledge-after");
         }
         Ok(written)
     }

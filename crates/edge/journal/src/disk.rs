@@ -6,7 +6,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::error::IoError;
+use crate::{error::IoError, points};
 
 /// One directory.
 pub(crate) trait Disk: Send + Sync {
@@ -63,13 +63,17 @@ pub(crate) fn publish(
 ) -> Result<Box<dyn File>, IoError> {
     let temporary = format!("{name}{TEMPORARY}");
     let written = (|| {
+        points::reach_with(name, "before-write");
         let file = disk.create(&temporary)?;
         fill(&*file)?;
+        points::reach_with(name, "after-write");
         file.sync()?;
         Ok(file)
     })();
     let named = written.map_err(|source| failure(disk, &temporary, "writing", source)).and_then(|file| {
+        points::reach_with(name, "before-rename");
         disk.rename(&temporary, name).map_err(|source| failure(disk, name, "naming", source))?;
+        points::reach_with(name, "after-rename");
         Ok(file)
     });
     let file = named.inspect_err(|_| {
@@ -77,6 +81,7 @@ pub(crate) fn publish(
         let _ = disk.remove(&temporary);
     })?;
     disk.sync_dir().map_err(|source| failure(disk, "", "syncing the directory", source))?;
+    points::reach_with(name, "after-directory-sync");
     Ok(file)
 }
 

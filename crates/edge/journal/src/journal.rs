@@ -17,6 +17,7 @@ use crate::{
     log::Log,
     name::{self, Name},
     options::{ClusterId, Options},
+    points,
     queue::Queue,
     recovery::{Recovered, recover},
     reserve::{self, Reserve},
@@ -42,6 +43,8 @@ pub fn open(options: Options) -> Result<(Journal, Recovered), OpenError> {
     let refused = |source| OpenError::Directory { dir: options.dir.clone(), source };
     let disk = Directory::open(&options.dir).map_err(refused)?;
     let lock = Lock::take(&options.dir)?;
+    let segment_bytes = points::size("ADSUM_SEGMENT_BYTES", options.segment_bytes);
+    let options = Options { segment_bytes, ..options };
     open_on(Arc::new(disk), Some(lock), options)
 }
 
@@ -203,7 +206,10 @@ impl Journal {
     }
 
     fn remove(&self, name: &str) -> Result<(), IoError> {
-        self.disk.remove(name).map_err(|error| failure(&*self.disk, name, "removing", error))
+        points::reach_with(name, "before-removal");
+        self.disk.remove(name).map_err(|error| failure(&*self.disk, name, "removing", error))?;
+        points::reach_with(name, "after-removal");
+        Ok(())
     }
 
     /// Brings everything appended to disk, leaves a mark that it is, and releases the directory. On a full disk, what

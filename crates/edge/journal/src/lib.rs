@@ -50,6 +50,7 @@ mod lock;
 mod log;
 mod name;
 mod options;
+pub mod points;
 mod queue;
 mod records;
 mod recovery;

@@ -13,7 +13,7 @@ use crate::{
     frame, header,
     header::{Header, Kind},
     kept::Kept,
-    name,
+    name, points,
 };
 
 /// How far ahead of its end a segment is preallocated, at most. Bytes.
@@ -130,10 +130,12 @@ impl Log {
             return Ok(false);
         }
         let (chain, last) = self.seal(frames);
+        points::reach("append-before-write");
         if let Err(source) = self.file.write_at(frames, self.offset) {
             return self.take_back(source);
         }
         (self.offset, self.chain, self.last) = (end, chain, last);
+        points::reach("append-after-write");
         Ok(true)
     }
 
@@ -186,7 +188,9 @@ impl Log {
     /// Brings everything written to disk. After a failure nothing may be written or synced any more.
     pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
         if self.synced < self.last {
+            points::reach("append-before-sync");
             self.file.sync().map_err(|source| self.failed(FailureKind::Sync, "syncing", source))?;
+            points::reach("append-after-sync");
             self.synced = self.last;
         }
         Ok(())
@@ -220,6 +224,7 @@ impl Log {
         if self.marked {
             return Ok(true);
         }
+        points::reach("mark-before-write");
         let (bytes, chain) = frame::mark(self.last, self.salt, self.chain);
         if !self.make_room(self.offset + bytes.len() as u64)? {
             return Ok(false);
@@ -229,6 +234,7 @@ impl Log {
         }
         self.offset += bytes.len() as u64;
         self.file.sync().map_err(|source| self.failed(FailureKind::Sync, "syncing", source))?;
+        points::reach("mark-after-sync");
         (self.chain, self.marked) = (chain, true);
         Ok(true)
     }
