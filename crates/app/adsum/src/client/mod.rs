@@ -8,6 +8,7 @@ mod error;
 mod exchange;
 mod path;
 mod sse;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(crate) use address::Address;
 pub(crate) use error::{Error, Refusal};
 pub(crate) use path::Path;
 pub(crate) use sse::{Message, Messages};
+pub(crate) use watch::{AGAIN, AWAY, Watch};
 
 /// A call that is not told to wait gets its answer within this time.
 const PATIENCE: Duration = Duration::from_secs(30);

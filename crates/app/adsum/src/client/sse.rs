@@ -32,11 +32,13 @@ impl Message {
 pub(crate) struct Messages {
     body: Incoming,
     parser: Parser,
+    /// Came together with the beginning.
+    early: Option<Message>,
 }
 
 impl Messages {
     pub(crate) fn new(body: Incoming) -> Messages {
-        Messages { body, parser: Parser::default() }
+        Messages { body, parser: Parser::default(), early: None }
     }
 
     /// Behind which a stream that was cut off goes on. An id without data counts too.
@@ -46,15 +48,37 @@ impl Messages {
 
     /// None when the agent has closed the stream.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Message>> {
+        if let Some(message) = self.early.take() {
+            return Ok(Some(message));
+        }
         loop {
             if let Some(message) = self.parser.next() {
                 return Ok(Some(message));
             }
-            let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.context("the agent broke the stream off")?;
-            self.parser.bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
-            anyhow::ensure!(self.parser.bytes.len() <= LARGEST, "a message is larger than {LARGEST} bytes");
+            if !self.read().await? {
+                return Ok(None);
+            }
         }
+    }
+
+    /// The id that a stream begins with, before any message.
+    pub(crate) async fn place(&mut self) -> anyhow::Result<String> {
+        loop {
+            self.early = self.parser.next();
+            if self.early.is_some() || !self.parser.last_id.is_empty() {
+                return Ok(self.parser.first_id.clone());
+            }
+            anyhow::ensure!(self.read().await?, "the agent has closed the stream");
+        }
+    }
+
+    /// Whether there was more.
+    async fn read(&mut self) -> anyhow::Result<bool> {
+        let Some(frame) = self.body.frame().await else { return Ok(false) };
+        let frame = frame.context("the agent broke the stream off")?;
+        self.parser.bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
+        anyhow::ensure!(self.parser.bytes.len() <= LARGEST, "a message is larger than {LARGEST} bytes");
+        Ok(true)
     }
 }
 
@@ -64,7 +88,8 @@ struct Parser {
     begun: Message,
     /// The last one seen holds until another comes.
     id: String,
-    /// Of the last message that was complete.
+    /// Of the first message that was complete, and of the last one.
+    first_id: String,
     last_id: String,
 }
 
@@ -101,6 +126,9 @@ impl Parser {
     fn finish(&mut self) -> Option<Message> {
         let mut message = std::mem::take(&mut self.begun);
         self.last_id.clone_from(&self.id);
+        if self.first_id.is_empty() {
+            self.first_id.clone_from(&self.id);
+        }
         message.data.pop()?;
         message.id.clone_from(&self.id);
         if message.event.is_empty() {

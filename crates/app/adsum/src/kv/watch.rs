@@ -2,12 +2,10 @@
 //!
 //! A watch that was cut off goes on behind the last event it has shown, so a restart of the agent leaves no gap.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 
 use super::change;
-use crate::client::{Client, Message, Messages, Outcome, Path};
+use crate::client::{Client, Message, Outcome, Watch};
 use crate::listing::{Format, FormatFlag};
 use crate::screen::print_line;
 
@@ -18,10 +16,6 @@ const EXAMPLES: &str = "Examples:
 
 Each line is REVISION-N EVENT KEY VALUE. No event is lost: when the history no longer reaches back to --from, the
 watch ends with an error.";
-
-/// How long the agent may be away.
-const AWAY: Duration = Duration::from_secs(10);
-const AGAIN: Duration = Duration::from_millis(200);
 
 /// Print what happens to the keys that begin with a prefix
 #[derive(Debug, clap::Args)]
@@ -36,71 +30,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
-    let mut watch =
-        Watch { client, prefix: args.prefix, format: args.listing.format, last: args.from, seen: false };
-    let mut away: Option<Instant> = None;
+    let mut watch = Watch::new(client, &args.prefix, args.from);
     loop {
-        let begun = Instant::now();
-        let cut = watch.follow().await?;
-        if begun.elapsed() > AWAY {
-            away = None;
-        }
-        if !watch.seen || away.get_or_insert_with(Instant::now).elapsed() > AWAY {
-            return Err(watch.ended(cut));
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-struct Watch<'a> {
-    client: &'a Client,
-    prefix: String,
-    format: Format,
-    /// Behind which it goes on.
-    last: Option<String>,
-    /// Whether the agent has ever begun to tell.
-    seen: bool,
-}
-
-impl Watch<'_> {
-    /// Prints events until the stream is cut off, for the reason that is returned.
-    async fn follow(&mut self) -> anyhow::Result<anyhow::Error> {
-        let path = Path::of(&["api", "watch"]).query("prefix", &self.prefix);
-        let body = match self.client.stream(path.query_if("from", self.last.as_ref())).await {
-            Ok(body) => body,
-            Err(error) if error.status().is_none() => return Ok(error.into()),
-            Err(error) => return Err(error.into()),
-        };
-        let mut messages = Messages::new(body);
-        loop {
-            let next = messages.next().await;
-            if let Ok(Some(message)) = &next {
-                self.tell(message)?;
-            }
-            if let Some(id) = messages.last_id() {
-                self.seen = true;
-                self.last = Some(id.to_string());
-            }
-            match next {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(anyhow!("the agent has closed the watch")),
-                Err(error) => return Ok(error),
-            }
-        }
-    }
-
-    fn tell(&self, message: &Message) -> anyhow::Result<()> {
+        let message = watch.next().await?;
         if let Some(error) = message.compacted() {
             bail!("{error}: begin without --from");
         }
-        Ok(print_line(&line(message, self.format)?)?)
-    }
-
-    fn ended(&self, cut: anyhow::Error) -> anyhow::Error {
-        match self.last.as_ref().filter(|_| self.seen) {
-            Some(last) => cut.context(format!("the watch ended behind {last} (go on with --from {last})")),
-            None => cut,
-        }
+        print_line(&line(&message, args.listing.format)?)?;
     }
 }
 

@@ -23,10 +23,10 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn start(command: &[OsString], key: &str, token: &str) -> anyhow::Result<Child> {
+    pub(super) fn start(command: &[OsString], key: &str, fence: &str) -> anyhow::Result<Child> {
         let (program, arguments) = command.split_first().context("there is no command to run")?;
         let mut command = Command::new(program);
-        command.args(arguments).env("ADSUM_LOCK_KEY", key).env("ADSUM_LOCK_TOKEN", token);
+        command.args(arguments).env("ADSUM_LOCK_KEY", key).env("ADSUM_LOCK_FENCE", fence);
         let process = command.spawn();
         let process = process.with_context(|| format!("cannot run '{}'", program.display()))?;
         Ok(Child { process, terminal: io::stdin().is_terminal() })

@@ -1,6 +1,6 @@
-//! A lock in our hands: taken, renewed, and given back under our own token.
+//! A lock in our hands: renewed and given back under its fence.
 //!
-//! The lease is ours until its time after the *sending* of the last renewal that was granted: the agent cannot have
+//! The lease is ours until its time after the *sending* of the last command that was granted: the agent cannot have
 //! begun to count before that.
 
 use std::fmt;
@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::resp::{Connection, Reply, Server};
-use crate::client::random_token;
 
 /// After a renewal that did not get through.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -17,18 +16,18 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Lease {
     server: Server,
     key: String,
-    token: String,
+    fence: String,
     ttl: Duration,
     /// None when the last command on it is without an answer.
     connection: Option<Connection>,
-    /// When the last granted renewal was sent.
+    /// When the last command that was granted was sent.
     renewed: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
     /// The key is gone, or another's.
-    Refused,
+    Refused { current: String },
     /// No renewal got through in time.
     Expired { last: String },
 }
@@ -40,41 +39,39 @@ pub(super) enum Released {
 }
 
 impl Lease {
-    pub(super) fn new(server: Server, key: String, ttl: Duration) -> Lease {
-        Lease { server, key, token: random_token(), ttl, connection: None, renewed: Instant::now() }
+    /// Granted by a command that was sent at `sent`.
+    pub(super) fn new(
+        server: Server,
+        connection: Connection,
+        key: String,
+        fence: i64,
+        ttl: Duration,
+        sent: Instant,
+    ) -> Lease {
+        Lease { server, key, fence: fence.to_string(), ttl, connection: Some(connection), renewed: sent }
     }
 
+    /// Of a semaphore, the place in it.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    pub(super) fn token(&self) -> &str {
-        &self.token
+    pub(super) fn fence(&self) -> &str {
+        &self.fence
     }
 
     pub(super) fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    pub(super) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// Takes the lock if nobody has it.
-    pub(super) async fn take(&mut self) -> anyhow::Result<bool> {
-        let (key, token, ttl) = (self.key.clone(), self.token.clone(), self.millis());
-        self.set(&["SET", &key, &token, "NX", "PX", &ttl]).await
-    }
-
-    /// How long the holder's lease lasts; None when it does not end by itself.
-    pub(super) async fn rest(&mut self) -> anyhow::Result<Option<Duration>> {
-        let key = self.key.clone();
-        match self.call(&["PTTL", &key]).await? {
-            Reply::Integer(-1) => Ok(None),
-            // -2: it has gone meanwhile.
-            Reply::Integer(millis) => Ok(Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))),
-            reply => anyhow::bail!("the agent answers PTTL with {reply:?}"),
+    /// Whether there is enough of its time left. The grant may have come long after it was asked for, and long before it
+    /// was read: a renewal then tells.
+    pub(super) async fn is_sure(&mut self) -> bool {
+        if self.renewed.elapsed() < self.ttl / 3 {
+            return true;
         }
+        let renewed = tokio::time::timeout(self.ttl, self.renew()).await;
+        matches!(renewed, Ok(Ok(Ok(())))) && self.renewed.elapsed() < self.ttl
     }
 
     /// Renews the lease for as long as it can be. May be dropped and called again at any time.
@@ -90,8 +87,8 @@ impl Lease {
             // A connection that hangs must leave time for another.
             let patience = deadline.min(Instant::now() + self.ttl / 3);
             match tokio::time::timeout_at(patience, self.renew()).await {
-                Ok(Ok(true)) => due = self.renewed + self.ttl / 3,
-                Ok(Ok(false)) => return Lost::Refused,
+                Ok(Ok(Ok(()))) => due = self.renewed + self.ttl / 3,
+                Ok(Ok(Err(lost))) => return lost,
                 Ok(Err(error)) => {
                     last = format!("{error:#}");
                     due = Instant::now() + AGAIN;
@@ -101,60 +98,56 @@ impl Lease {
         }
     }
 
-    async fn renew(&mut self) -> anyhow::Result<bool> {
-        let (key, token, ttl) = (self.key.clone(), self.token.clone(), self.millis());
-        self.set(&["SET", &key, &token, "IFEQ", &token, "PX", &ttl]).await
-    }
-
-    /// Gives the lock back if it is still ours. On a connection of its own, so that no reply is taken for another's.
-    pub(super) async fn release(&self) -> anyhow::Result<Released> {
-        let first = self.delete().await;
-        let (reply, again) = match first {
-            Ok(reply) => (reply, false),
-            Err(_) => (self.delete().await?, true),
-        };
-        // Of two attempts the first may have been the one that counted.
-        Ok(if reply == Reply::Integer(0) && !again { Released::WasLost } else { Released::Done })
-    }
-
-    async fn delete(&self) -> anyhow::Result<Reply> {
-        self.server.connect().await?.call(&["DELEX", &self.key, "IFEQ", &self.token]).await
-    }
-
-    /// A conditional SET: whether its condition held.
-    async fn set(&mut self, words: &[&str]) -> anyhow::Result<bool> {
-        let sent = Instant::now();
-        let granted = match self.call(words).await? {
-            Reply::Simple(_) => true,
-            Reply::Null => false,
-            reply => anyhow::bail!("the agent answers SET with {reply:?}"),
-        };
-        if granted {
-            self.renewed = sent;
-        }
-        Ok(granted)
-    }
-
-    /// The connection is put back only when the answer has come.
-    async fn call(&mut self, words: &[&str]) -> anyhow::Result<Reply> {
+    async fn renew(&mut self) -> anyhow::Result<Result<(), Lost>> {
+        // The connection is put back only when the answer has come.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.server.connect().await?,
         };
-        let reply = connection.call(words).await?;
+        let ttl = self.ttl.as_millis().to_string();
+        let sent = Instant::now();
+        let reply = connection.ask(&["RENEW", &self.key, &self.fence, "PX", &ttl]).await?;
         self.connection = Some(connection);
-        Ok(reply)
+        if let Some(current) = fenced(&reply) {
+            return Ok(Err(Lost::Refused { current }));
+        }
+        reply.granted("RENEW")?;
+        self.renewed = sent;
+        Ok(Ok(()))
     }
 
-    fn millis(&self) -> String {
-        self.ttl.as_millis().to_string()
+    /// Gives the lock back if it is still ours. On a connection of its own, so that no reply is taken for another's.
+    pub(super) async fn release(&self) -> anyhow::Result<Released> {
+        match self.unlock().await {
+            Ok(released) => Ok(released),
+            // Of two attempts the first may have been the one that counted.
+            Err(_) => self.unlock().await.map(|_| Released::Done),
+        }
+    }
+
+    async fn unlock(&self) -> anyhow::Result<Released> {
+        let mut connection = self.server.connect().await?;
+        let reply = connection.ask(&["UNLOCK", &self.key, &self.fence]).await?;
+        if fenced(&reply).is_some() {
+            return Ok(Released::WasLost);
+        }
+        reply.granted("UNLOCK").map(|()| Released::Done)
+    }
+}
+
+/// The fence that holds now, when it is another than was shown; 0 for none.
+fn fenced(reply: &Reply) -> Option<String> {
+    match reply {
+        Reply::Error(text) => text.strip_prefix("FENCED ").map(str::to_string),
+        _ => None,
     }
 }
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lost::Refused => f.write_str("its key was removed, or another has it"),
+            Lost::Refused { current } if current == "0" => f.write_str("its key is gone"),
+            Lost::Refused { current } => write!(f, "another has it, under the fence {current}"),
             Lost::Expired { last } => f.write_str(last),
         }
     }

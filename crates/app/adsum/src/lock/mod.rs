@@ -1,7 +1,7 @@
 //! `adsum lock`: a command that runs while it holds a lock.
 //!
 //! ```text
-//! acquire --- granted ---> the command runs, the lease is renewed --- it ends ---> release, its exit code
+//! LOCK --- the fence ---> the command runs, the lease is renewed --- it ends ---> UNLOCK, its exit code
 //!    |                                       |
 //!    +-- --wait is over: 1                   +--- the lease is lost: the command is ended, 1
 //! ```
@@ -9,6 +9,7 @@
 mod acquire;
 mod child;
 mod lease;
+mod observe;
 mod resp;
 mod signals;
 
@@ -16,9 +17,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::client::{Client, Outcome, Path};
+use crate::client::{Client, Outcome, Path, random_token};
+use crate::listing::FormatFlag;
 use crate::usage::duration;
-use acquire::Acquired;
+use acquire::{Acquired, Owner, Wanted};
 use child::Child;
 use lease::{Lease, Released};
 use resp::Server;
@@ -28,55 +30,86 @@ const EXAMPLES: &str = "Examples:
   adsum lock /locks/backup -- ./backup.sh
   adsum lock /locks/deploy --ttl 10s --wait 1m -- make deploy
   adsum lock /locks/once --wait 0 -- ./only-one-of-us
+  adsum lock /locks/encoders -n 3 -- ./encode.sh
+  adsum lock /leader --owner $(hostname) -- ./lead.sh
+  adsum lock /leader --observe
 
-The command finds ADSUM_LOCK_KEY and ADSUM_LOCK_TOKEN in its environment. When the lock is lost, the command gets
-SIGTERM, after 5 s SIGKILL, and 'adsum lock' ends with 1. Otherwise it ends with the command's exit code.";
+Whoever waits is served in the order of arrival. The command finds ADSUM_LOCK_KEY and ADSUM_LOCK_FENCE in its
+environment: with them its writes are refused once the lock is another's (redis-cli SET key value FENCE $ADSUM_LOCK_KEY
+$ADSUM_LOCK_FENCE). When the lock is lost, the command gets SIGTERM, after 5 s SIGKILL, and 'adsum lock' ends with 1.
+Otherwise it ends with the command's exit code.";
 
-/// Run a command while holding a lock
+/// Run a command while holding a lock, or see who holds it
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[arg(value_parser = key)]
     key: String,
+    /// So many may hold it at once: the lock is a free one of KEY:1 to KEY:N
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    holders: Option<u32>,
     /// How long the lock outlives a holder that has died; it is renewed three times as often
     #[arg(long, value_name = "DURATION", value_parser = ttl, default_value = "30s")]
     ttl: Duration,
     /// How long to wait for the lock while another holds it [default: as long as it takes]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
+    /// Who holds it, as others see it [default: a name that nobody else has]
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+    /// Print who holds the lock, and every change of that
+    #[arg(long, conflicts_with_all = ["command", "holders", "wait", "owner"])]
+    observe: bool,
     /// Where the agent serves Redis clients [default: what the agent says]
     #[arg(long, value_name = "ADDRESS", env = "ADSUM_RESP_ADDR")]
     resp_addr: Option<String>,
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[command(flatten)]
+    listing: FormatFlag,
+    #[arg(last = true, required_unless_present = "observe", value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
 pub(crate) async fn run(args: Args, client: &Client) -> Outcome {
-    let server = Server { address: server(&args, client).await? };
+    if args.observe {
+        return observe::run(&args.key, args.listing.format, client).await;
+    }
+    let wanted = Wanted {
+        server: Server { address: server(&args, client).await? },
+        owner: args.owner.map_or_else(|| Owner::Unique(unique()), Owner::Given),
+        key: args.key,
+        ttl: args.ttl,
+        wait: args.wait,
+        holders: args.holders,
+    };
     let mut signals = Signals::catch()?;
-    let mut lease = Lease::new(server, args.key, args.ttl);
     let acquired = tokio::select! {
-        acquired = acquire::acquire(&mut lease, args.wait) => Some(acquired),
+        acquired = wanted.acquire() => Some(acquired),
         _ = signals.next() => None,
     };
     match acquired {
-        Some(Ok(Acquired::Granted)) => hold(lease, &args.command, signals).await,
-        Some(Ok(Acquired::Held { rest })) => anyhow::bail!(held(lease.key(), args.wait, rest)),
+        Some(Ok(Acquired::Granted(lease))) => hold(lease, &args.command, signals).await,
+        Some(Ok(Acquired::Held)) => anyhow::bail!(held(&wanted, wanted.rest().await)),
+        // The grant may have been given, and only its answer lost.
         Some(Err(error)) => {
-            // The grant may have been given, and only its answer lost.
-            lease.release().await.ok();
+            wanted.give_back().await;
             Err(error)
         }
         None => {
-            lease.release().await.ok();
-            anyhow::bail!("interrupted before the lock on '{}' was granted", lease.key())
+            wanted.give_back().await;
+            anyhow::bail!("interrupted before the lock on '{}' was granted", wanted.key)
         }
     }
 }
 
+/// Tells people where the holder is, and is nobody else's name.
+fn unique() -> String {
+    let host = nix::unistd::gethostname().map(|host| host.to_string_lossy().into_owned()).unwrap_or_default();
+    format!("{host}:{}:{}", std::process::id(), random_token())
+}
+
 /// Runs the command to its end, or to that of the lease.
 async fn hold(mut lease: Lease, command: &[OsString], mut signals: Signals) -> Outcome {
-    let mut child = match Child::start(command, lease.key(), lease.token()) {
+    let mut child = match Child::start(command, lease.key(), lease.fence()) {
         Ok(child) => child,
         Err(error) => {
             lease.release().await.ok();
@@ -137,9 +170,13 @@ fn reachable(address: &str, host: &str) -> String {
     }
 }
 
-fn held(key: &str, wait: Option<Duration>, rest: Option<Duration>) -> String {
-    let waited = wait.filter(|wait| !wait.is_zero());
+fn held(wanted: &Wanted, rest: Option<Duration>) -> String {
+    let key = &wanted.key;
+    let waited = wanted.wait.filter(|wait| !wait.is_zero());
     let waited = waited.map_or(String::new(), |wait| format!(" after {}", adsum_model::print_duration(wait)));
+    if let Some(holders) = wanted.holders {
+        return format!("{holders} others hold the lock on '{key}'{waited}: wait longer with --wait");
+    }
     let rest = rest.map_or_else(
         || "without an end of its own".to_string(),
         |rest| format!("for another {} unless it is renewed", adsum_model::print_duration(rounded(rest))),
@@ -174,12 +211,21 @@ mod tests {
     #[test]
     fn a_lock_that_another_holds_says_for_how_long() {
         let rest = Some(Duration::from_millis(12_300));
+        let mut wanted = Wanted {
+            server: Server { address: String::new() },
+            key: "/l".to_string(),
+            owner: Owner::Given("me".to_string()),
+            ttl: Duration::from_secs(1),
+            wait: Some(Duration::from_secs(10)),
+            holders: None,
+        };
         assert_eq!(
-            held("/l", Some(Duration::from_secs(10)), rest),
+            held(&wanted, rest),
             "another holds the lock on '/l' after 10s, for another 13s unless it is renewed: wait longer with --wait"
         );
+        wanted.wait = Some(Duration::ZERO);
         assert_eq!(
-            held("/l", Some(Duration::ZERO), None),
+            held(&wanted, None),
             "another holds the lock on '/l', without an end of its own: wait longer with --wait"
         );
     }

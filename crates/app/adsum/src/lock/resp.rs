@@ -1,4 +1,4 @@
-//! The little of the Redis protocol (RESP2) that a lock needs: a command, its reply, a pushed message.
+//! The little of the Redis protocol (RESP2) that a lock needs: a command and its reply.
 
 use std::io;
 use std::time::Duration;
@@ -43,22 +43,62 @@ impl Server {
     }
 }
 
-impl Connection {
-    /// Sends a command and waits for its reply. An error reply is an error.
-    pub(super) async fn call(&mut self, words: &[&str]) -> anyhow::Result<Reply> {
-        let exchange = async {
-            self.stream.write_all(&request(words)).await?;
-            self.receive().await
-        };
-        let reply = tokio::time::timeout(PATIENCE, exchange).await;
-        match reply.with_context(|| format!("no reply to {} within 5s", words[0]))?? {
-            Reply::Error(error) => bail!("{} is refused: {error}", words[0]),
+/// The agent understood, and said no.
+#[derive(Debug, thiserror::Error)]
+#[error("{command} is refused: {error}")]
+pub(super) struct Refused {
+    command: String,
+    error: String,
+}
+
+impl Reply {
+    /// An error reply is an error.
+    fn checked(self, command: &str) -> Result<Reply, Refused> {
+        match self {
+            Reply::Error(error) => Err(Refused { command: command.to_string(), error }),
             reply => Ok(reply),
         }
     }
 
-    /// The next reply or pushed message.
-    pub(super) async fn receive(&mut self) -> anyhow::Result<Reply> {
+    /// Of a command that is answered with OK.
+    pub(super) fn granted(self, command: &str) -> anyhow::Result<()> {
+        match self.checked(command)? {
+            Reply::Simple(_) => Ok(()),
+            reply => bail!("the agent answers {command} with {reply:?}"),
+        }
+    }
+}
+
+impl Connection {
+    /// Sends a command and waits for its reply. An error reply is an error.
+    pub(super) async fn call(&mut self, words: &[&str]) -> anyhow::Result<Reply> {
+        Ok(self.ask(words).await?.checked(words[0])?)
+    }
+
+    /// The same, with error replies as they are.
+    pub(super) async fn ask(&mut self, words: &[&str]) -> anyhow::Result<Reply> {
+        let reply = tokio::time::timeout(PATIENCE, self.exchange(words)).await;
+        reply.with_context(|| format!("no reply to {} within 5s", words[0]))?
+    }
+
+    /// A command that the agent answers when it is time to, for ever when there is no patience.
+    pub(super) async fn wait(&mut self, words: &[&str], patience: Option<Duration>) -> anyhow::Result<Reply> {
+        let reply = match patience {
+            None => self.exchange(words).await?,
+            Some(patience) => {
+                let reply = tokio::time::timeout(patience, self.exchange(words)).await;
+                reply.with_context(|| format!("no reply to {} in time", words[0]))??
+            }
+        };
+        Ok(reply.checked(words[0])?)
+    }
+
+    async fn exchange(&mut self, words: &[&str]) -> anyhow::Result<Reply> {
+        self.stream.write_all(&request(words)).await?;
+        self.receive().await
+    }
+
+    async fn receive(&mut self) -> anyhow::Result<Reply> {
         loop {
             if let Some((reply, length)) = parse(&self.unread)? {
                 self.unread.drain(..length);
@@ -66,7 +106,11 @@ impl Connection {
             }
             anyhow::ensure!(self.unread.len() < LARGEST, "a reply is larger than {LARGEST} bytes");
             let read = self.stream.read_buf(&mut self.unread).await?;
-            anyhow::ensure!(read > 0, "the agent has closed the connection");
+            if read == 0 {
+                let gone =
+                    io::Error::new(io::ErrorKind::UnexpectedEof, "the agent has closed the connection");
+                return Err(gone.into());
+            }
         }
     }
 }
