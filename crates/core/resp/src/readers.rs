@@ -74,6 +74,10 @@ impl Stream {
 
     /// The events after the last one seen, bounded in number and in bytes.
     fn read(&self, keyspace: &Keyspace, count: usize) -> Result<Vec<Event>, Compacted> {
+        if self.after.revision > keyspace.revision().0 {
+            // It is of other data: waiting until this keyspace is as far would leave out all until then.
+            return Err(Compacted { oldest: keyspace.revision() });
+        }
         // Of the revision of the last event seen there may be more.
         let from = Revision(self.after.revision.saturating_sub(u64::from(self.after.number != u64::MAX)));
         let (mut events, mut bytes) = (Vec::new(), 0);

@@ -95,6 +95,18 @@ fn who_has_fallen_behind_the_history_is_told_so() {
 }
 
 #[test]
+fn who_comes_from_other_data_is_told_so() {
+    check(
+        "
+        SET a 1
+        XREAD STREAMS adsum:watch: 1-18446744073709551615 -> *-1
+        XREAD STREAMS adsum:watch: 2-0 -> -COMPACTED 1
+        XREAD BLOCK 0 STREAMS adsum:watch: 500-1 -> -COMPACTED 1
+        ",
+    );
+}
+
+#[test]
 fn a_reader_that_looks_again_does_not_walk_through_what_it_has_seen() {
     let mut world = World::new();
     let (mut reader, mut writer) = (world.connect(), world.connect());
