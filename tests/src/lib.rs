@@ -13,6 +13,7 @@ pub mod clients;
 pub mod component;
 pub mod etcd;
 pub mod http;
+pub mod lock;
 pub mod output;
 pub mod port;
 pub mod processes;

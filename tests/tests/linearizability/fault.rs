@@ -1,5 +1,9 @@
 //! What is done to the agent while clients work, and the proof that it was.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use adsum_history::History;
 use adsum_tests::{Agent, until};
 use nix::sys::signal::Signal;
 
@@ -34,6 +38,43 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Nothing that was asked for after it had begun was answered before it ended.
+    pub(crate) fn bit(self, history: &History, struck: Struck) {
+        for operation in history.operations.iter().filter(|operation| operation.call > struck.begin) {
+            let early = operation.returned.as_ref().filter(|returned| returned.at < struck.end);
+            // The signal of a kill comes a moment after it is noted, and an answer may still slip out.
+            assert!(self == Fault::Kill || early.is_none(), "answered in the pause: {operation}");
+        }
+    }
+}
+
+/// The agent's data as it is now.
+pub(crate) fn save(agent: &Agent) -> PathBuf {
+    let saved = agent.scratch().path().join("saved");
+    copy(&agent.data_dir(), &saved);
+    saved
+}
+
+/// For controls: kills the agent, and brings it back with what it had when that was saved.
+pub(crate) fn set_back(
+    agent: &mut Agent,
+    stage: &Stage,
+    clients: usize,
+    saved: &Path,
+    note: impl Fn(&str) -> u64,
+) {
+    kill(agent, stage, clients, note, |agent| {
+        std::fs::remove_dir_all(agent.data_dir()).unwrap();
+        copy(saved, &agent.data_dir());
+    });
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(status.success(), "cp {} {}", from.display(), to.display());
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Clients {
     pub(crate) all: usize,
@@ -49,7 +90,7 @@ pub(crate) struct Struck {
 
 /// The proof: a client works without end, so all of them wait only if each has lost its connection. `between` is done
 /// while the agent is down.
-pub(crate) fn kill(
+fn kill(
     agent: &mut Agent,
     stage: &Stage,
     clients: usize,

@@ -7,6 +7,7 @@ mod bank;
 mod client;
 mod counter;
 mod fault;
+mod locks;
 mod recorder;
 mod registers;
 mod sse;

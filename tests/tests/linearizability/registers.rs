@@ -2,14 +2,12 @@
 //! told can have happened one by one, and agrees with the revisions.
 
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::process::Command;
 
 use adsum_history::{Action, Answer, Failure, History, Operation, Returned, register, revision};
 use adsum_tests::{Agent, rounds};
 
 use crate::client::{Client, Face, SHORT};
-use crate::fault::{self, Clients, Fault, Struck};
+use crate::fault::{self, Clients, Fault};
 use crate::recorder::Recorder;
 use crate::sse;
 use crate::stage::{SOON, Stage};
@@ -44,22 +42,13 @@ fn what_clients_see_over_kills_and_pauses_could_have_happened_one_by_one() {
 fn an_agent_that_forgets_what_it_has_acknowledged_is_found() {
     let mut agent = Agent::start();
     let (stage, recorder) = (Stage::new(&agent), Recorder::new());
-    let keys: Vec<String> = (0..KEYS).map(|number| format!("forgotten/{number}")).collect();
-    let (data, saved) = (agent.data_dir(), agent.scratch().path().join("saved"));
+    // So many that not every one of them is written anew before anybody reads what was forgotten.
+    let keys: Vec<String> = (0..24).map(|number| format!("forgotten/{number}")).collect();
     stage.run(clients(&stage, &recorder, &keys), || {
         stage.work(OPERATIONS);
-        copy(&data, &saved);
+        let saved = fault::save(&agent);
         stage.work(OPERATIONS);
-        fault::kill(
-            &mut agent,
-            &stage,
-            CLIENTS.all,
-            |text| recorder.fault(text),
-            |_| {
-                std::fs::remove_dir_all(&data).unwrap();
-                copy(&saved, &data);
-            },
-        );
+        fault::set_back(&mut agent, &stage, CLIENTS.all, &saved, |text| recorder.fault(text));
         stage.work(OPERATIONS);
     });
     let history = recorder.history();
@@ -67,11 +56,6 @@ fn an_agent_that_forgets_what_it_has_acknowledged_is_found() {
     assert!(matches!(found, Failure::Violated(_)), "{found}");
     let found = revision::check(&history).unwrap_err();
     assert!(matches!(found, Failure::Violated(_)), "{found}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
-    assert!(status.success());
 }
 
 /// What the documentation says of a run.
@@ -97,7 +81,7 @@ fn epoch(agent: &mut Agent, round: u32, fault: Fault, total: &mut Total) {
     });
     Client::new(&stage, &recorder, &keys, Face::Http(stage.http)).read_all();
     let history = recorder.history();
-    bit(&history, fault, struck);
+    fault.bit(&history, struck);
     let told = told(&stage, round);
     total.add(&history, &told, &recorder);
     planted(&history, &told, &keys[0]);
@@ -147,15 +131,6 @@ fn clients<'a>(
         Box::new(move || client.work()) as Box<dyn FnOnce() + Send>
     };
     (0..CLIENTS.all).map(client).collect()
-}
-
-/// Nothing that was asked for after it had begun was answered before it ended.
-fn bit(history: &History, fault: Fault, struck: Struck) {
-    for operation in history.operations.iter().filter(|operation| operation.call > struck.begin) {
-        let early = operation.returned.as_ref().filter(|returned| returned.at < struck.end);
-        // The signal of a kill comes a moment after it is noted, and an answer may still slip out.
-        assert!(fault == Fault::Kill || early.is_none(), "answered in the pause: {operation}");
-    }
 }
 
 impl Total {
