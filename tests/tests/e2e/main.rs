@@ -11,5 +11,6 @@ mod kv;
 mod lock;
 mod service;
 mod settings;
+mod switch;
 mod talk;
 mod web;

@@ -103,7 +103,11 @@ mod tests {
         refused("adsum service scale web", "write it like web=3");
         refused("adsum service ls --format yaml", "[possible values: table, json]");
         refused("adsum kv watch /a --from x", "'x' is no place in the history");
+        refused("adsum kv switch --event x", "KEY");
+        refused("adsum kv switch /a --event x --off", "cannot be used with");
         refused("adsum lock /l", "COMMAND");
+        refused("adsum lock /l --observe -- x", "cannot be used with");
+        refused("adsum lock /l -n 0 -- x", "0 is not in 1..=1000");
         refused("adsum lock /l --ttl 1ms -- x", "300ms is the least");
         refused("adsum status --addr https://a", "asks for TLS");
         refused("adsum completions tcsh", "[possible values: bash, zsh, fish]");
@@ -140,5 +144,7 @@ mod tests {
         parsed("adsum kv put /a -5");
         parsed("adsum kv put /a");
         parsed("adsum lock /l --wait 0 -- sh -c exit");
+        parsed("adsum lock /l --observe");
+        parsed("adsum kv switch");
     }
 }

@@ -34,3 +34,5 @@ pub const TOKEN: usize = 255;
 pub const LOG_LINES: usize = 10_000;
 /// Entries of the event log in one answer.
 pub const EVENTS: usize = 1000;
+/// Bytes of what a dead man's switch says, or of its address.
+pub const SWITCH: usize = 4096;

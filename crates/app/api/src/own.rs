@@ -23,6 +23,7 @@ pub(crate) mod past;
 pub(crate) mod scale;
 pub(crate) mod services;
 pub(crate) mod status;
+pub(crate) mod switches;
 pub(crate) mod watch;
 pub(crate) mod why;
 pub(crate) mod wish;

@@ -3,16 +3,19 @@
 //! - [`services`]: for each service, from its record and its instances to new, draining, stopping instances.
 //! - [`node`]: for each instance of this node, from its record and what the keeper sees to processes.
 //! - [`health`]: for each running instance, from probes to its health.
+//! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
 //!
 //! None takes orders. Each looks at the catalog when it has changed and when a time has come, has a plan made in
 //! `core/rollout`, and carries it out without choices of its own; what it does is a commit, which is what the others
 //! look at. So each can be stopped at any point, and goes on from what is on record.
 
+mod firings;
 mod health;
 mod node;
 mod ports;
 mod services;
 mod settings;
+mod webhook;
 
 use adsum_catalog::records;
 use adsum_model::{Event, Instance, Node};
@@ -30,11 +33,12 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings) -> Failed {
     let failed = tokio::try_join!(
         services::run(store.clone(), settings.clone()),
         node::run(store.clone(), keeper.clone(), settings.clone()),
-        health::run(store, keeper, settings),
+        health::run(store.clone(), keeper, settings),
+        firings::run(store),
     );
     match failed {
         Err(failed) => failed,
-        Ok((never, _, _)) => match never {},
+        Ok((never, _, _, _)) => match never {},
     }
 }
 

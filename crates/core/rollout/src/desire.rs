@@ -70,6 +70,15 @@ pub fn scale(tx: &mut Transaction<'_>, name: &Name, replicas: u32) -> Result<Tak
     update(tx, spec)
 }
 
+/// Has all instances replaced, one after the other, by ones that run the same: as a new version.
+pub fn restart(tx: &mut Transaction<'_>, name: &Name, why: &str) -> Result<Taken, Refusal> {
+    let mut service = present(tx, name)?;
+    service.version += 1;
+    put(tx, &service, true);
+    log(tx, "service-restarted", &service, format!("is restarted as version {}: {why}", service.version));
+    Ok(Taken { service, what: Novelty::NewVersion })
+}
+
 /// The record goes when the last instance has gone. Removing what is being removed changes nothing.
 pub fn remove(tx: &mut Transaction<'_>, name: &Name) -> Result<Taken, Refusal> {
     let mut service = records::service(tx, name).ok_or_else(|| Refusal::Unknown(name.clone()))?;
@@ -142,6 +151,18 @@ mod tests {
         let updated = run(&mut keyspace, |tx| update(tx, spec)).unwrap();
         assert_eq!((updated.what, updated.service.version), (Novelty::NewVersion, 2));
         assert!(run(&mut keyspace, |tx| records::version(tx, &web().name, 1).is_some()));
+    }
+
+    #[test]
+    fn a_restart_is_a_version_that_runs_the_same() {
+        let mut keyspace = Keyspace::default();
+        let name = web().name;
+        assert_eq!(run(&mut keyspace, |tx| restart(tx, &name, "x")), Err(Refusal::Unknown(name.clone())));
+        run(&mut keyspace, |tx| create(tx, web())).unwrap();
+        let taken = run(&mut keyspace, |tx| restart(tx, &name, "x")).unwrap();
+        assert_eq!((taken.what, taken.service.version), (Novelty::NewVersion, 2));
+        let version = run(&mut keyspace, |tx| records::version(tx, &name, 2)).unwrap();
+        assert_eq!(version.task, web().task);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod get;
 mod history;
 mod ls;
 mod put;
+mod switch;
 mod watch;
 
 use clap::Subcommand;
@@ -29,6 +30,7 @@ enum Command {
     Ls(ls::Args),
     History(history::Args),
     Watch(watch::Args),
+    Switch(switch::Args),
 }
 
 pub(crate) async fn run(args: Args, client: &Client) -> Outcome {
@@ -39,6 +41,7 @@ pub(crate) async fn run(args: Args, client: &Client) -> Outcome {
         Command::Ls(args) => ls::run(args, client).await,
         Command::History(args) => history::run(args, client).await,
         Command::Watch(args) => watch::run(args, client).await,
+        Command::Switch(args) => switch::run(args, client).await,
     }
 }
 

@@ -11,6 +11,7 @@ mod kv;
 mod logs;
 mod past;
 mod services;
+mod switches;
 mod watch;
 mod why;
 mod writes;
