@@ -111,7 +111,7 @@ impl Seen {
 
     /// Snapshots over both faces, and as the control accounts one by one.
     fn look(&self, stage: &Stage, connection: &mut Connection) -> std::io::Result<()> {
-        for accounts in [snapshot(connection)?, snapshot_over_http(stage)?] {
+        for accounts in [snapshot(connection)?, transaction(connection)?, snapshot_over_http(stage)?] {
             assert_eq!(sum(&accounts), EACH * ACCOUNTS as u64, "{accounts:?}");
             self.snapshots.fetch_add(1, Ordering::Relaxed);
         }
@@ -155,6 +155,16 @@ fn snapshot(connection: &mut Connection) -> std::io::Result<Vec<Account>> {
     let mut command = vec!["MGET"];
     command.extend(keys.iter().map(String::as_str));
     let Reply::List(texts) = connection.ask(&command)? else { panic!("MGET answers a list") };
+    Ok(texts.into_iter().map(|reply| Account::parse(&text(reply))).collect())
+}
+
+/// The accounts one by one, but in one transaction.
+fn transaction(connection: &mut Connection) -> std::io::Result<Vec<Account>> {
+    connection.ask(&["MULTI"])?;
+    for account in 0..ACCOUNTS {
+        connection.ask(&["GET", &key(account)])?;
+    }
+    let Reply::List(texts) = connection.ask(&["EXEC"])? else { panic!("EXEC answers a list") };
     Ok(texts.into_iter().map(|reply| Account::parse(&text(reply))).collect())
 }
 

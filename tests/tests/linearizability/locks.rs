@@ -9,6 +9,7 @@ mod histories;
 mod holders;
 mod pause;
 mod restart;
+mod semaphore;
 
 /// The agent counts time in whole milliseconds from the beginning of one: a lock that was granted late in a millisecond
 /// ends by less than this before its time.

@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 
 use adsum_history::{Action, Answer, Failure, History, Operation, Returned, register, revision};
-use adsum_tests::{Agent, rounds};
+use adsum_tests::{Agent, http, rounds};
 
 use crate::client::{Client, Face, SHORT};
 use crate::fault::{self, Clients, Fault};
 use crate::recorder::Recorder;
-use crate::sse;
+use crate::sse::{self, After};
 use crate::stage::{SOON, Stage};
 
 /// Of eight, two are impatient and three come over HTTP.
@@ -72,6 +72,7 @@ struct Total {
 fn epoch(agent: &mut Agent, round: u32, fault: Fault, total: &mut Total) {
     let (stage, recorder) = (Stage::new(agent), Recorder::new());
     let keys: Vec<String> = (0..KEYS).map(|number| format!("epoch/{round}/{number}")).collect();
+    let from = revision_now(&stage);
     let clients = clients(&stage, &recorder, &keys);
     let struck = stage.run(clients, || {
         stage.work(OPERATIONS);
@@ -82,19 +83,25 @@ fn epoch(agent: &mut Agent, round: u32, fault: Fault, total: &mut Total) {
     Client::new(&stage, &recorder, &keys, Face::Http(stage.http)).read_all();
     let history = recorder.history();
     fault.bit(&history, struck);
-    let told = told(&stage, round);
+    let told = told(&stage, round, from);
     total.add(&history, &told, &recorder);
     planted(&history, &told, &keys[0]);
 }
 
+/// Of the keyspace: that as of which a key is missing.
+fn revision_now(stage: &Stage) -> u64 {
+    let missing = http::get(stage.http, "/v1/kv/never-written").unwrap();
+    missing.header("x-consul-index").unwrap().parse().unwrap()
+}
+
 /// What a watch tells of the epoch: each value and its revision, as reads that overlap with everything, so that time
 /// says nothing of them. By them the revision of every write is known, also of those over RESP.
-fn told(stage: &Stage, round: u32) -> Vec<Operation> {
+fn told(stage: &Stage, round: u32, from: u64) -> Vec<Operation> {
     let (prefix, end) = (format!("epoch/{round}/"), format!("epoch/{round}/end"));
     stage.connect(SOON).ask(&["SET", &end, "end"]).unwrap();
     let mut told = Vec::new();
     let mut ended = false;
-    sse::follow(stage.http, &prefix, None, |_, data| {
+    sse::follow(stage.http, &prefix, After::Revision(from), |_, data| {
         let (key, value) = (data["key"].as_str().unwrap().to_string(), data["value"].as_str());
         ended = key == end;
         if let Some(value) = value.filter(|_| !ended) {

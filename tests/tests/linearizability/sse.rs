@@ -7,18 +7,29 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Tells `each` the id and the data of every message under this prefix, after `last` or from the beginning, until it
-/// breaks, the connection ends, or nothing has come for a while.
+/// After what a watch begins.
+#[derive(Clone, Copy)]
+pub(crate) enum After<'a> {
+    Revision(u64),
+    /// What was told last.
+    Event(&'a str),
+}
+
+/// Tells `each` the id and the data of every message under this prefix, until it breaks, the connection ends, or nothing
+/// has come for a while.
 pub(crate) fn follow(
     address: SocketAddr,
     prefix: &str,
-    last: Option<&str>,
+    after: After<'_>,
     mut each: impl FnMut(&str, &Value) -> ControlFlow<()>,
 ) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-    let path = format!("/api/watch?prefix={prefix}&from=0");
+    let (from, last) = match after {
+        After::Revision(revision) => (revision, String::new()),
+        After::Event(id) => (0, format!("Last-Event-ID: {id}\r\n")),
+    };
+    let path = format!("/api/watch?prefix={prefix}&from={from}");
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n{last}\r\n")?;
     let mut id = String::new();
     for line in BufReader::new(stream).lines() {

@@ -13,7 +13,7 @@ use adsum_tests::{Agent, rounds, until};
 use serde_json::Value;
 
 use crate::fault::{Clients, Fault};
-use crate::sse;
+use crate::sse::{self, After};
 use crate::stage::{SOON, Stage};
 
 const PREFIX: &str = "watched/";
@@ -74,7 +74,8 @@ impl Replay {
     fn connection(&mut self, address: SocketAddr, patience: u64) -> std::io::Result<()> {
         let mut told = false;
         let (until, last) = (self.events + patience, self.last.as_ref().map(|(id, _)| id.clone()));
-        sse::follow(address, PREFIX, last.as_deref(), |id, data| {
+        let after = last.as_deref().map_or(After::Revision(0), After::Event);
+        sse::follow(address, PREFIX, after, |id, data| {
             self.connections += u64::from(!std::mem::replace(&mut told, true));
             self.apply(id.to_string(), data);
             let enough = self.events >= until || self.state.contains_key(END);

@@ -12,7 +12,7 @@ use adsum_tests::resp::Connection;
 use adsum_tests::{Agent, rounds};
 
 use super::RESOLUTION;
-use crate::sse;
+use crate::sse::{self, After};
 
 /// Locks that are asked for at once.
 const BATCH: usize = 20;
@@ -40,7 +40,7 @@ fn hold(agent: &Agent, locks: usize) -> Vec<Instant> {
 /// When each lock ended, as a watch tells it.
 fn watch(agent: &Agent, locks: usize) -> Vec<Instant> {
     let mut ended: HashMap<usize, Instant> = HashMap::new();
-    let told = sse::follow(agent.http(), "lock/", None, |_, data| {
+    let told = sse::follow(agent.http(), "lock/", After::Revision(0), |_, data| {
         if data["event"] == "expired" {
             let key = data["key"].as_str().unwrap();
             let number = key.strip_prefix("lock/").unwrap().parse().unwrap();

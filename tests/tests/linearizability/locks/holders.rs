@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::RESOLUTION;
 use crate::fault::is_stopped;
-use crate::sse;
+use crate::sse::{self, After};
 use crate::stage::SOON;
 
 const HOLDERS: usize = 8;
@@ -119,7 +119,7 @@ fn parse(line: &str) -> Held {
 fn fences_of_writes(agent: &Agent, connection: &mut Connection) -> Vec<u64> {
     connection.ask(&["SET", "number/end", "end"]).unwrap();
     let (mut fences, mut ended) = (Vec::new(), false);
-    sse::follow(agent.http(), "number", None, |_, data| {
+    sse::follow(agent.http(), "number", After::Revision(0), |_, data| {
         ended = data["key"] == "number/end";
         if ended {
             return ControlFlow::Break(());
