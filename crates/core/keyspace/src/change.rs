@@ -5,7 +5,7 @@
 use adsum_model::Revision;
 use smallvec::SmallVec;
 
-use crate::{Blob, Deadline, Now, Value};
+use crate::{Blob, Deadline, Now, Value, limits};
 
 /// Adsum's own keys and everybody's are apart, so that no user key is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,7 +155,8 @@ impl Change {
     /// Bytes that it keeps in memory, roughly: what a history counts.
     pub fn weight(&self) -> usize {
         let value = match &self.op {
-            Op::Put { value, .. } => value.weight(),
+            Op::Put { value, copy_of: None, .. } => value.weight(),
+            Op::Put { value, copy_of: Some(_), .. } => value.weight().min(limits::COPY_COUNTED),
             Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Clear => 0,
         };
         value + self.delta()

@@ -7,7 +7,7 @@ use adsum_model::Revision;
 
 use crate::draft::Undos;
 use crate::state::Undo;
-use crate::{Commit, Database, Entry, Place};
+use crate::{Commit, Database, Entry, Garbage, Op, Place, limits};
 
 /// Whose history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +67,15 @@ impl History {
         History { pasts: VecDeque::new(), bytes: 0, limit, oldest, readable: oldest, holes: Vec::new() }
     }
 
-    /// Without `undos` the state before this commit cannot be told any more.
-    pub(crate) fn push(&mut self, commit: &Arc<Commit>, undos: Option<Undos>, weight: usize) {
+    /// Without `undos` the state before this commit cannot be told any more. What is forgotten and large is put with the
+    /// `garbage`.
+    pub(crate) fn push(
+        &mut self,
+        commit: &Arc<Commit>,
+        undos: Option<Undos>,
+        weight: usize,
+        garbage: &mut Vec<Garbage>,
+    ) {
         let back = undos.iter().flatten().map(Undo::weight).sum::<usize>();
         if undos.is_none() {
             self.readable = commit.revision;
@@ -76,9 +83,12 @@ impl History {
         self.pasts.push_back(Past { commit: commit.clone(), undos, weight: weight + back });
         self.bytes += weight + back;
         while self.bytes > self.limit {
-            let Some(evicted) = self.pasts.pop_front() else { return };
-            self.bytes -= evicted.weight;
-            self.forget_upto(evicted.commit.revision);
+            let Some(Past { commit, undos, weight }) = self.pasts.pop_front() else { return };
+            self.bytes -= weight;
+            self.forget_upto(commit.revision);
+            if weight > limits::FREED_ELSEWHERE {
+                garbage.push(Garbage::of_past(commit, undos));
+            }
         }
     }
 
@@ -120,7 +130,9 @@ impl History {
         let (goal, end) = (self.behind(revision), self.behind(at.revision));
         let start = goal.max(end.saturating_sub(commits));
         let mut entry = at.entry;
-        self.pasts.range(start.min(end)..end).rev().for_each(|past| past.take_back(place, &mut entry));
+        for past in self.pasts.range(start.min(end)..end).rev() {
+            past.take_back(place, &mut entry)?;
+        }
         let reached = if start == goal { revision } else { self.pasts[start - 1].commit.revision };
         Ok(EntryAt { entry, revision: reached })
     }
@@ -142,19 +154,23 @@ impl History {
 
 impl Past {
     /// Makes of what `place` held after this commit what it held before.
-    fn take_back(&self, place: &Place, entry: &mut Option<Arc<Entry>>) {
+    fn take_back(&self, place: &Place, entry: &mut Option<Arc<Entry>>) -> Result<(), Compacted> {
         let undos = self.undos.as_deref().unwrap_or_default();
         for (change, undo) in self.commit.changes.iter().zip(undos).rev() {
             if change.database != place.0 {
                 continue;
             }
             match undo {
+                Undo::Lost if change.op == Op::Clear || change.is_of(place) => {
+                    return Err(Compacted { oldest: self.commit.revision });
+                }
                 Undo::Cleared(shelf) => *entry = shelf.keys.get(place.1.as_slice()).cloned(),
                 _ if !change.is_of(place) => {}
                 Undo::Entry(before) => *entry = before.clone(),
                 undo => entry.iter_mut().for_each(|entry| undo.apply(&change.op, entry)),
             }
         }
+        Ok(())
     }
 }
 
@@ -175,7 +191,7 @@ mod tests {
     fn a_history_forgets_the_oldest_and_says_so() {
         let mut history = History::new(Revision(4), 30);
         for revision in 5..=8 {
-            history.push(&commit(revision), None, 10);
+            history.push(&commit(revision), None, 10, &mut Vec::new());
         }
         assert_eq!(after(&history, 5), Ok(vec![6, 7, 8]));
         assert_eq!(after(&history, 7), Ok(vec![8]));
@@ -186,9 +202,9 @@ mod tests {
     #[test]
     fn who_has_seen_what_was_lost_is_told() {
         let mut history = History::new(Revision(4), 30);
-        history.push(&commit(5), None, 10);
+        history.push(&commit(5), None, 10, &mut Vec::new());
         history.skip(Revision(5), Revision(100));
-        history.push(&commit(101), None, 10);
+        history.push(&commit(101), None, 10, &mut Vec::new());
         assert_eq!(after(&history, 5), Ok(vec![101]));
         assert_eq!(after(&history, 6), Err(Compacted { oldest: Revision(100) }));
         assert_eq!(after(&history, 99), Err(Compacted { oldest: Revision(100) }));

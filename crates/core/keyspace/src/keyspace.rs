@@ -6,11 +6,11 @@ use adsum_model::Revision;
 
 use crate::draft::{Draft, Undos};
 use crate::history::History;
-use crate::state::{Emptied, State, Undo};
+use crate::state::{State, Undo};
 use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
 use crate::{
-    Blob, Change, Changes, Commit, Compacted, Database, Entry, EntryAt, Now, Op, Place, Reads, Snapshot,
-    Space, Tree, limits,
+    Blob, Change, Changes, Commit, Compacted, Database, Entry, EntryAt, Garbage, Now, Op, Place, Reads,
+    Snapshot, Space, Tree, limits,
 };
 
 /// The keys of one database in order.
@@ -25,8 +25,8 @@ pub struct Keyspace {
     draft: Draft,
     /// Whether keys go when they are due, or when a commit that is replayed says so.
     expires: bool,
-    /// Databases that were emptied, to be freed by somebody who has the time.
-    garbage: Vec<Emptied>,
+    /// To be freed by somebody who has the time.
+    garbage: Vec<Garbage>,
 }
 
 impl Default for Keyspace {
@@ -230,8 +230,8 @@ impl Keyspace {
         }
     }
 
-    /// What has been emptied since the last call. Freeing a large database takes long: not for the writer.
-    pub fn take_garbage(&mut self) -> Vec<Emptied> {
+    /// What is no longer needed since the last call.
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
         std::mem::take(&mut self.garbage)
     }
 
@@ -273,28 +273,26 @@ impl Keyspace {
         };
         let (user, system) = (weight(Space::User), weight(Space::System));
         let undos = self.let_go_of_large(undos);
+        let garbage = &mut self.garbage;
         if user > 0 {
-            self.user_history.push(commit, undos, user + Commit::WEIGHT);
+            self.user_history.push(commit, Some(undos), user + Commit::WEIGHT, garbage);
         }
         if system > 0 {
             // Nobody asks what a key of our own held.
-            self.system_history.push(commit, None, system + Commit::WEIGHT);
+            self.system_history.push(commit, None, system + Commit::WEIGHT, garbage);
         }
     }
 
-    /// A large database that was emptied is not kept for those who want to read the past.
-    fn let_go_of_large(&mut self, undos: Undos) -> Option<Undos> {
-        let is_large =
-            |undo: &Undo| matches!(undo, Undo::Cleared(shelf) if shelf.keys.len() > limits::CLEARED_KEPT);
-        if !undos.iter().any(is_large) {
-            return Some(undos);
-        }
-        for undo in undos {
-            if let Undo::Cleared(shelf) = undo {
-                self.garbage.push(Emptied::new(shelf));
+    /// What is large is not kept for those who want to read the past.
+    fn let_go_of_large(&mut self, mut undos: Undos) -> Undos {
+        let mut bytes = 0_usize;
+        for undo in &mut undos {
+            bytes = bytes.saturating_add(undo.weight());
+            if bytes > limits::UNDO_KEPT {
+                self.garbage.push(Garbage::of_undo(std::mem::replace(undo, Undo::Lost)));
             }
         }
-        None
+        undos
     }
 }
 

@@ -12,5 +12,10 @@ pub const USER_HISTORY: usize = 16 * 1024 * 1024;
 pub const SYSTEM_HISTORY: usize = 8 * 1024 * 1024;
 /// Keys that one round of expiry takes out, so that a million keys due at once do not hold everybody up.
 pub const EXPIRE_ROUND: usize = 1000;
-/// Keys of an emptied database that can still be read as of a revision before.
-pub const CLEARED_KEPT: usize = 1000;
+/// Bytes of what a commit has taken away that are kept for those who read the past. What takes more cannot be read any
+/// more, so that to delete one large value does not cost everybody the whole history.
+pub const UNDO_KEPT: usize = 1024 * 1024;
+/// As so many bytes at most does a copied value count in the history: it is shared with the key that it is of.
+pub const COPY_COUNTED: usize = 64 * 1024;
+/// Bytes of a forgotten commit from which on somebody else frees it.
+pub const FREED_ELSEWHERE: usize = 64 * 1024;

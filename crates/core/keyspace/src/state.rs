@@ -6,7 +6,7 @@ use adsum_model::Revision;
 use smallvec::SmallVec;
 
 use crate::deadlines::{Deadlines, Next};
-use crate::{Blob, Change, Database, Deadline, Entry, Keys, List, Now, Op, Value};
+use crate::{Blob, Change, Database, Deadline, Entry, Keys, List, Now, Op, Value, limits};
 
 /// One database.
 #[derive(Default)]
@@ -20,17 +20,6 @@ pub(crate) struct State {
     system: Shelf,
     /// No key is due before it; it may have been earlier than any is by now.
     next: Next,
-}
-
-/// A database that was emptied. Dropping it frees its keys, which takes long when there were many.
-pub struct Emptied {
-    _shelf: Box<Shelf>,
-}
-
-impl Emptied {
-    pub(crate) fn new(shelf: Box<Shelf>) -> Emptied {
-        Emptied { _shelf: shelf }
-    }
 }
 
 /// What a change has taken away: enough to have it back.
@@ -53,6 +42,8 @@ pub(crate) enum Undo {
     Cleared(Box<Shelf>),
     /// There was nothing to change.
     Nothing,
+    /// It was too large to be kept beyond the transaction.
+    Lost,
 }
 
 impl Default for State {
@@ -181,7 +172,7 @@ impl Undo {
                 }
                 entry.modified = *modified;
             }
-            Undo::Entry(None) | Undo::Cleared(_) | Undo::Nothing => {}
+            Undo::Entry(None) | Undo::Cleared(_) | Undo::Nothing | Undo::Lost => {}
         }
     }
 
@@ -193,15 +184,23 @@ impl Undo {
                     size_of::<Entry>() + 2 * size_of::<usize>() + entry.value.weight()
                 }
                 Undo::Splice { removed, .. } => removed.iter().map(|element| element.len() + 32).sum(),
-                Undo::Cleared(shelf) => shelf.keys.len() * Shelf::KEY_WEIGHT,
-                Undo::Entry(None) | Undo::Deadline(_) | Undo::Append { .. } | Undo::Nothing => 0,
+                Undo::Cleared(shelf) => shelf.weight(),
+                Undo::Entry(None) | Undo::Deadline(_) | Undo::Append { .. } => 0,
+                Undo::Nothing | Undo::Lost => 0,
             }
     }
 }
 
 impl Shelf {
-    /// Of a small key, in bytes.
-    const KEY_WEIGHT: usize = 150;
+    /// Bytes that it takes, roughly; of a large one only that it is large, since asking takes as long as it has keys.
+    fn weight(&self) -> usize {
+        /// Of a small key, in bytes.
+        const KEY: usize = 150;
+        if self.keys.len() * KEY > limits::UNDO_KEPT {
+            return usize::MAX / 2;
+        }
+        self.keys.iter().map(|(_, entry)| KEY + entry.value.weight()).sum()
+    }
 
     /// Puts an entry in place of the one that is there, or takes it out. Returns the one that was there.
     fn set(&mut self, key: &Blob, entry: Option<Arc<Entry>>) -> Option<Arc<Entry>> {

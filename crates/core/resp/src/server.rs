@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Emptied, Keyspace, Now, TooBig, Transaction};
+use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
 use adsum_model::Revision;
 
 use crate::blocking::Waiters;
@@ -132,8 +132,8 @@ impl Server {
         std::mem::take(&mut self.commits)
     }
 
-    /// Databases that were emptied, to be freed where nobody waits.
-    pub fn take_garbage(&mut self) -> Vec<Emptied> {
+    /// What is no longer needed, to be freed where nobody waits.
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
         self.keyspace.take_garbage()
     }
 

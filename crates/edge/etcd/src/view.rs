@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use adsum_keyspace::{
-    Attempt, Change, Commit, Database, Emptied, Keyspace, Now, Op, Place, Publish, Transaction,
+    Attempt, Change, Commit, Database, Garbage, Keyspace, Now, Op, Place, Publish, Transaction,
 };
 use adsum_model::Revision;
 
@@ -65,7 +65,7 @@ pub(crate) struct Loaded {
 pub(crate) struct Applied {
     pub(crate) revision: Revision,
     pub(crate) publishes: Vec<Publish>,
-    pub(crate) garbage: Vec<Emptied>,
+    pub(crate) garbage: Vec<Garbage>,
 }
 
 impl View {
@@ -106,7 +106,7 @@ impl View {
     /// By which transaction of etcd the row of a key was put; 0 when there is none.
     pub(crate) fn put_by(&self, place: &Place) -> i64 {
         let Some(entry) = self.keyspace.keys(place.0).get(place.1.as_slice()) else { return 0 };
-        let by_value = || (entry.modified.0 - self.base.revision) as i64;
+        let by_value = || entry.modified.0.saturating_sub(self.base.revision) as i64;
         self.marks.get(place).copied().unwrap_or_else(by_value)
     }
 

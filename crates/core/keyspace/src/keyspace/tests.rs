@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::*;
 use crate::{Deadline, Notice, Value, codec};
@@ -134,16 +134,41 @@ fn clearing_a_database_leaves_the_others_and_costs_one_change() {
 }
 
 #[test]
+fn what_is_large_and_goes_is_freed_by_somebody_else_and_costs_no_watch_its_place() {
+    let mut keyspace = Keyspace::default();
+    let first = put(&mut keyspace, "watched", "x", None, at(0)).revision;
+    let element = Blob::from("x".repeat(1000));
+    let elements = |n: usize| (0..n).map(|_| element.clone()).collect::<SmallVec<[Blob; 1]>>();
+    for _ in 0..4 {
+        transact(&mut keyspace, at(0), |tx| tx.splice(DB, b"l", 0, 0, elements(1000), &[Notice::Rpush]));
+    }
+    let place = (DB, Blob::from("l"));
+    transact(&mut keyspace, at(0), |tx| {
+        tx.rename((DB, b"l"), (DB, b"m"), (Notice::RenameFrom, Notice::RenameTo))
+    });
+    let before = keyspace.revision();
+    assert!(keyspace.entry_at(&place, Revision(before.0 - 1)).is_err(), "it was taken away and is large");
+    keyspace.take_garbage();
+    transact(&mut keyspace, at(0), |tx| tx.delete(DB, b"m", Notice::Del));
+    assert_eq!(keyspace.take_garbage().len(), 1);
+    let renamed = (DB, Blob::from("m"));
+    assert_eq!(keyspace.entry_at(&renamed, before), Err(Compacted { oldest: keyspace.revision() }));
+    assert!(keyspace.entry_at(&(DB, Blob::from("watched")), first).unwrap().is_some(), "others can be read");
+    let events =
+        keyspace.after(Space::User, first).unwrap().map(|commit| commit.changes.len()).sum::<usize>();
+    assert_eq!(events, 4 + 2 + 1);
+}
+
+#[test]
 fn a_large_database_that_is_emptied_is_freed_by_somebody_else() {
     let mut keyspace = Keyspace::default();
-    let before = (0..=limits::CLEARED_KEPT)
-        .map(|n| put(&mut keyspace, &format!("k{n}"), "x", None, at(0)).revision)
-        .last();
+    let before =
+        (0..10_000).map(|n| put(&mut keyspace, &format!("k{n}"), "x", None, at(0)).revision).last().unwrap();
+    keyspace.take_garbage();
     transact(&mut keyspace, at(0), |tx| tx.clear(DB));
     assert_eq!(keyspace.take_garbage().len(), 1);
-    let place = (DB, Blob::from("k1"));
-    let oldest = keyspace.revision();
-    assert_eq!(keyspace.entry_at(&place, before.unwrap()), Err(Compacted { oldest }));
+    let (place, oldest) = ((DB, Blob::from("k1")), keyspace.revision());
+    assert_eq!(keyspace.entry_at(&place, before), Err(Compacted { oldest }));
     assert_eq!(keyspace.entry_at(&place, oldest), Ok(None));
 }
 

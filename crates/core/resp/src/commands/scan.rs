@@ -6,9 +6,9 @@
 use adsum_keyspace::{Blob, Entry, Keys, Kind};
 
 use crate::command::{Command, KeysAt, READ, Work};
-use crate::glob;
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
+use crate::{glob, limits};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("keys", 2, READ, KeysAt::None, keys),
@@ -85,7 +85,7 @@ fn scan(work: &mut Work<'_, '_>) -> Answer {
         .peekable();
     let mut found = Vec::new();
     let mut last = None;
-    for (key, entry) in keys.by_ref().take(options.count) {
+    for (key, entry) in keys.by_ref().take(options.count.min(limits::AT_ONCE)) {
         last = Some(key);
         if options.wants(key, entry.value.kind()) {
             found.push(key);
