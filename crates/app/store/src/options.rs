@@ -31,6 +31,8 @@ pub enum OpenError {
         #[source]
         source: DecodeError,
     },
+    #[error("cannot bring the beginning to disk")]
+    Begin(#[source] adsum_journal::JournalError),
     #[error("no randomness to be had for a new cluster's id: {0}")]
     Random(getrandom::Error),
     #[error("cannot start the thread of the timer")]

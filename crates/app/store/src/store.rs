@@ -79,10 +79,15 @@ impl Store {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, bytes = torn.bytes,
                 kept_as = %torn.kept_as.display(), "the torn end of the journal was cut");
         }
-        let (keyspace, then) = recovery::rebuild(recovered)?;
+        let clean = recovered.clean;
+        let (mut keyspace, then) = recovery::rebuild(recovered)?;
         let (revision, mut clocks) = (keyspace.revision(), Clocks::from_tick(then.tick));
-        visible.begin(revision);
         let directory = Directory::load(&keyspace);
+        if let Some(commit) = recovery::settle(&mut keyspace, clean, options.durability, clocks.read()) {
+            journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
+            journal.wait_durable(commit.revision.0).map_err(OpenError::Begin)?;
+        }
+        visible.begin(keyspace.revision());
         let about = adsum_resp::About { started: clocks.read(), ..options.about };
         let server = Server::new(keyspace, about);
         let store = Store {
@@ -211,6 +216,14 @@ impl Store {
         let revision = shared.state.lock().server.keyspace().revision();
         let synced = tokio::task::spawn_blocking(move || shared.journal.wait_durable(revision.0)).await;
         synced.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))
+    }
+
+    /// Brings everything to disk and closes the journal, so that the next start knows that this was the end. Whatever is
+    /// committed after that is lost.
+    pub async fn end(&self) -> Result<(), Failed> {
+        let shared = self.shared.clone();
+        let ended = tokio::task::spawn_blocking(move || shared.journal.end()).await;
+        ended.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))
     }
 
     pub(crate) fn is_closing(&self) -> bool {
