@@ -191,6 +191,8 @@ pub enum FailureKind {
     Sync,
     /// The journal's thread met a bug.
     Panic,
+    /// It was closed: no failure, but nothing becomes durable any more.
+    Closed,
 }
 
 /// Why the journal makes nothing durable any more. Final: a failed sync is never repeated.

@@ -10,7 +10,7 @@ use crate::{
     committer::Committer,
     directory::Directory,
     disk::{Disk, failure},
-    error::{IoError, JournalError, OpenError, WriteError},
+    error::{FailureKind, IoError, JournalError, OpenError, WriteError},
     header,
     kept::{Kept, SnapshotInfo},
     lock::Lock,
@@ -32,7 +32,8 @@ pub struct Journal {
     cluster: ClusterId,
     /// Held while a snapshot is written: one at a time.
     snapshotting: Mutex<()>,
-    thread: Option<thread::JoinHandle<()>>,
+    /// Until it has ended.
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
     _lock: Option<Lock>,
 }
 
@@ -72,7 +73,8 @@ pub(crate) fn open_on(
         on_space: options.on_space,
     };
     let thread = thread::Builder::new().name("journal".to_owned()).spawn(|| committer.run());
-    let thread = Some(thread.map_err(|error| failure(&*disk, "", "starting the thread for", error))?);
+    let thread = thread.map_err(|error| failure(&*disk, "", "starting the thread for", error))?;
+    let thread = Mutex::new(Some(thread));
     let (cluster, snapshotting) = (recovered.cluster, Mutex::default());
     Ok((Journal { queue, kept, disk, cluster, snapshotting, thread, _lock: lock }, recovered))
 }
@@ -214,23 +216,27 @@ impl Journal {
 
     /// Brings everything appended to disk, leaves a mark that it is, and releases the directory. On a full disk, what
     /// finds no room even in the reserve is an error, and was never acknowledged.
-    pub fn close(mut self) -> Result<(), JournalError> {
-        self.finish();
-        self.failed().map_or(Ok(()), Err)
+    pub fn close(self) -> Result<(), JournalError> {
+        self.end()
     }
 
-    fn finish(&mut self) {
+    /// The same for a journal that others hold as well, but for the directory, which is released with the last of them.
+    /// What is appended from now on goes nowhere, as after a failure. The second time it does nothing.
+    pub fn end(&self) -> Result<(), JournalError> {
+        let Some(thread) = self.thread.lock().take() else { return Ok(()) };
         self.queue.close();
-        if let Some(thread) = self.thread.take() {
-            // The thread reports its own panics as failures.
-            let _ = thread.join();
-        }
+        // The thread reports its own panics as failures.
+        let _ = thread.join();
+        let ended = self.failed().map_or(Ok(()), Err);
+        self.queue.fail(JournalError::new(FailureKind::Closed, "the journal is closed"));
+        ended
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.finish();
+        // Whoever wants to know has closed it before.
+        let _ = self.end();
     }
 }
 

@@ -235,6 +235,22 @@ fn a_snapshot_that_does_not_read_back_is_refused_and_the_old_one_kept() {
 }
 
 #[test]
+fn what_is_appended_after_the_end_goes_nowhere() {
+    let disk = FaultyDisk::default();
+    let (journal, _) = open(&disk, options(SEGMENT)).expect("new");
+    journal.append(1, &payload(1));
+    journal.end().expect("healthy");
+    journal.append(2, &payload(2));
+    assert_eq!(journal.wait_durable(1).map_err(|error| error.kind()), Ok(()));
+    assert_eq!(journal.wait_durable(2).map_err(|error| error.kind()), Err(FailureKind::Closed));
+    journal.end().expect("it did nothing");
+    drop(journal);
+    let (_journal, recovered) = open(&disk, options(SEGMENT)).expect("whole");
+    assert!(recovered.clean);
+    assert_eq!(check(recovered), Ok(1));
+}
+
+#[test]
 fn a_panic_of_a_listener_fails_the_journal_instead_of_hanging_it() {
     let on_durable = Box::new(|_| panic!("a bug elsewhere"));
     let (journal, _) = open(&FaultyDisk::default(), Options { on_durable, ..options(SEGMENT) }).expect("new");

@@ -141,7 +141,7 @@ impl Node {
         }
         self.close_faces().await;
         self.store.close();
-        self.store.flush().await.context("cannot bring everything to disk")?;
+        self.store.end().await.context("cannot bring everything to disk")?;
         Ok(match self.data_dir {
             DataDir::Temporary(dir) if keep => Some(dir.keep()),
             DataDir::Temporary(_) | DataDir::Kept(_) => None,
