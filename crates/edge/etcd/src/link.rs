@@ -13,6 +13,8 @@ use crate::protocol::{RangeRequest, RangeResponse, TxnRequest, TxnResponse};
 
 /// For a connection, and for an answer to a question that changes nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// For a connection that was lost to come back, before whoever needs it is refused at once.
+const GRACE: Duration = Duration::from_secs(2);
 /// etcd closes connections that ask for signs of life more often than every 5 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(6);
 
@@ -26,7 +28,7 @@ pub(crate) struct Link {
 #[derive(Clone)]
 enum State {
     Up(Channel),
-    Down(String),
+    Down { reason: String, since: Instant },
 }
 
 impl Link {
@@ -36,7 +38,8 @@ impl Link {
         }
         let names = endpoints.join(",");
         let endpoints = endpoints.iter().map(|name| endpoint(name)).collect::<Result<Vec<_>, _>>()?;
-        let state = watch::Sender::new(State::Down("not connected yet".to_string()));
+        let reason = "not connected yet".to_string();
+        let state = watch::Sender::new(State::Down { reason, since: Instant::now() });
         Ok(Link { endpoints, names, state })
     }
 
@@ -56,15 +59,25 @@ impl Link {
     }
 
     pub(crate) fn down(&self, reason: String) {
-        self.state.send_replace(State::Down(reason));
+        self.state.send_modify(|state| {
+            let since = match state {
+                State::Up(_) => Instant::now(),
+                State::Down { since, .. } => *since,
+            };
+            *state = State::Down { reason, since };
+        });
     }
 
-    /// The connection, if it is there before `deadline`.
+    /// The connection, if it is there before `deadline`. Nobody waits for one that has been gone for long.
     pub(crate) async fn channel(&self, deadline: Instant) -> Result<Channel, Unavailable> {
-        let _ = timeout_at(deadline, self.until_up()).await;
+        let hope = match &*self.state.borrow() {
+            State::Up(channel) => return Ok(channel.clone()),
+            State::Down { since, .. } => *since + GRACE,
+        };
+        let _ = timeout_at(deadline.min(hope), self.until_up()).await;
         match &*self.state.borrow() {
             State::Up(channel) => Ok(channel.clone()),
-            State::Down(reason) => Err(self.unavailable(reason)),
+            State::Down { reason, .. } => Err(self.unavailable(reason)),
         }
     }
 

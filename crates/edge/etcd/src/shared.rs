@@ -68,9 +68,6 @@ impl Shared {
         self.raise(&view);
         drop(view);
         self.publish(applied.revision, applied.publishes);
-        if !applied.garbage.is_empty() {
-            std::thread::spawn(move || drop(applied.garbage));
-        }
         self.alarm.notify_one();
         Ok(())
     }

@@ -21,6 +21,7 @@ use crate::record::Id;
 use crate::requests::{get, put, revision, was_made_by};
 use crate::session::Session;
 use crate::shared::Shared;
+use crate::view::Base;
 
 /// Within this a transaction is decided, or said to be undecided, unless others interfere.
 const DEADLINE: Duration = Duration::from_millis(1900);
@@ -55,6 +56,19 @@ struct Sending {
     request: TxnRequest,
     session: Session,
     loads: u64,
+    base: Base,
+}
+
+/// The view looks out for a transaction for as long as this is there.
+struct Expected<'a> {
+    shared: &'a Shared,
+    id: Id,
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.shared.view.lock().forget(&self.id);
+    }
 }
 
 enum Step<T> {
@@ -127,10 +141,8 @@ impl Course<'_> {
                 }
             }
             Tried::Writes(write) => {
-                let id = write.sending.id;
-                let step = self.send(write, deadline).await;
-                self.shared.view.lock().forget(&id);
-                step
+                let _expected = Expected { shared: self.shared, id: write.sending.id };
+                self.send(write, deadline).await
             }
             Tried::Idle => {
                 self.shared.link.channel(deadline).await?;
@@ -159,7 +171,7 @@ impl Course<'_> {
             Terms { session: (shared.layout.session(&shared.id), session.fence), more: self.more.clone() };
         let request = view.plan(&shared.layout, &attempt, (id, now), terms)?;
         view.expect(id);
-        let sending = Sending { id, request, session, loads: view.loads };
+        let sending = Sending { id, request, session, loads: view.loads, base: view.base };
         Ok(Tried::Writes(Write { reply: attempt.reply, sending }))
     }
 
@@ -192,7 +204,7 @@ impl Course<'_> {
             Ok(Ok(answer)) => {
                 let answer = answer.into_inner();
                 return match answer.succeeded {
-                    true => self.committed(reply, revision(answer.header.as_ref())).await,
+                    true => self.committed(reply, &sending, revision(answer.header.as_ref())).await,
                     false => {
                         self.conflict(&sending.session, &answer, deadline).await.map(|()| Step::Conflict)
                     }
@@ -203,7 +215,7 @@ impl Course<'_> {
             Err(_) => format!("no answer within {ANSWER:?}"),
         };
         match self.fate(&sending, deadline).await {
-            Some(Fate::Applied(by)) => self.committed(reply, by).await,
+            Some(Fate::Applied(by)) => self.committed(reply, &sending, by).await,
             Some(Fate::Lost) => Ok(Step::Conflict),
             None => {
                 let endpoints = self.shared.link.names().to_string();
@@ -212,8 +224,8 @@ impl Course<'_> {
         }
     }
 
-    async fn committed<T>(&self, reply: T, by: i64) -> Result<Step<T>, Error> {
-        let revision = self.shared.view.lock().base.public(by);
+    async fn committed<T>(&self, reply: T, sent: &Sending, by: i64) -> Result<Step<T>, Error> {
+        let revision = sent.base.public(by);
         match self.shared.until_applied(by, Instant::now() + DEADLINE).await {
             true => Ok(Step::Done(Done { reply, revision, committed: true })),
             false => Err(Error::Behind { revision }),

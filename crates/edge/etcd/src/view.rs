@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
-use adsum_keyspace::{
-    Attempt, Change, Commit, Database, Garbage, Keyspace, Now, Op, Place, Publish, Transaction,
-};
+use adsum_keyspace::{Attempt, Change, Commit, Database, Keyspace, Now, Op, Place, Publish, Transaction};
 use adsum_model::Revision;
 
 use crate::clock::Clocks;
@@ -61,11 +59,10 @@ pub(crate) struct Loaded {
     pub(crate) marks: BTreeMap<Place, i64>,
 }
 
-/// What applying an event record has set free.
+/// What others are told of an event record that was applied.
 pub(crate) struct Applied {
     pub(crate) revision: Revision,
     pub(crate) publishes: Vec<Publish>,
-    pub(crate) garbage: Vec<Garbage>,
 }
 
 impl View {
@@ -163,7 +160,8 @@ impl View {
         self.keyspace.replay(commit);
         touched.into_iter().for_each(|place| self.mark(place, put_by));
         (self.applied, self.seen) = (put_by, self.seen.max(put_by));
-        Some(Applied { revision, publishes, garbage: self.keyspace.take_garbage() })
+        self.let_go_of_garbage();
+        Some(Applied { revision, publishes })
     }
 
     /// Begins anew. The revision must not be before that of the view.
@@ -176,6 +174,14 @@ impl View {
         (self.generations, self.marks) = (generations, marks);
         self.loads += 1;
         self.heard = Instant::now();
+    }
+
+    /// Freeing a large database takes long: not under the lock.
+    fn let_go_of_garbage(&mut self) {
+        let garbage = self.keyspace.take_garbage();
+        if !garbage.is_empty() {
+            std::thread::spawn(move || drop(garbage));
+        }
     }
 
     /// One transaction empties a database once, however often it says so.
