@@ -20,13 +20,22 @@ pub struct Etcd {
     /// The data directory's name in the scratch folder; a restored snapshot has the next one.
     data: u32,
     scratch: Scratch,
+    options: Vec<String>,
 }
 
 impl Etcd {
     /// Starts one and waits until it serves. The test has asked `require("etcd")` before.
     #[track_caller]
     pub fn start() -> Etcd {
-        let mut etcd = Etcd { running: None, ports: Block::reserve(), data: 0, scratch: Scratch::new() };
+        Etcd::start_with(&[])
+    }
+
+    /// The same with further options of etcd's.
+    #[track_caller]
+    pub fn start_with(options: &[&str]) -> Etcd {
+        let options = options.iter().map(|option| option.to_string()).collect();
+        let mut etcd =
+            Etcd { running: None, ports: Block::reserve(), data: 0, scratch: Scratch::new(), options };
         etcd.start_again();
         etcd
     }
@@ -107,7 +116,8 @@ impl Etcd {
         command.args(["--data-dir", &self.data_dir(), "--logger", "zap", "--log-level", "warn"]);
         command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
-        command.args(["--initial-cluster", &format!("default={peer}")]).stdin(Stdio::null());
+        command.args(["--initial-cluster", &format!("default={peer}")]);
+        command.args(&self.options).stdin(Stdio::null());
         command
     }
 

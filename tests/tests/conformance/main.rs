@@ -46,7 +46,8 @@ conformance! {
         a_change_of_a_list_travels_as_its_delta,
         a_watch_has_no_gap_over_a_crash,
         who_is_too_far_behind_is_told,
-        a_message_reaches_every_node;
+        a_message_reaches_every_node,
+        a_dead_mans_switch_fires_with_the_end_of_its_key;
     time:
         keys_go_on_time_and_never_early,
         a_key_that_was_renewed_stays,

@@ -19,9 +19,16 @@ pub(crate) enum Mode {
     Cut,
 }
 
+/// With the number of cuts so far: one that is over at once ends connections too.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    mode: Mode,
+    cuts: u64,
+}
+
 pub(crate) struct Proxy {
     address: SocketAddr,
-    mode: Arc<watch::Sender<Mode>>,
+    state: Arc<watch::Sender<State>>,
     task: JoinHandle<()>,
 }
 
@@ -29,9 +36,9 @@ impl Proxy {
     pub(crate) async fn start(to: SocketAddr) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mode = Arc::new(watch::Sender::new(Mode::Pass));
-        let task = tokio::spawn(accept(listener, to, mode.clone()));
-        Proxy { address, mode, task }
+        let state = Arc::new(watch::Sender::new(State { mode: Mode::Pass, cuts: 0 }));
+        let task = tokio::spawn(accept(listener, to, state.clone()));
+        Proxy { address, state, task }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -39,7 +46,9 @@ impl Proxy {
     }
 
     pub(crate) fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        self.state.send_modify(|state| {
+            *state = State { mode, cuts: state.cuts + u64::from(mode == Mode::Cut) };
+        });
     }
 }
 
@@ -50,21 +59,22 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, to: SocketAddr, mode: Arc<watch::Sender<Mode>>) {
+async fn accept(listener: TcpListener, to: SocketAddr, state: Arc<watch::Sender<State>>) {
     while let Ok((client, _)) = listener.accept().await {
-        let mut mode = mode.subscribe();
-        if *mode.borrow_and_update() == Mode::Cut {
+        let mut state = state.subscribe();
+        let State { mode, cuts } = *state.borrow_and_update();
+        if mode == Mode::Cut {
             continue;
         }
         let Ok(server) = TcpStream::connect(to).await else { continue };
         tokio::spawn(async move {
             let ((client_out, client_in), (server_out, server_in)) =
                 (client.into_split(), server.into_split());
-            let answers = mode.clone();
+            let modes = state.clone();
             tokio::select! {
-                () = pass(client_out, server_in, |_| true, answers.clone()) => {}
-                () = pass(server_out, client_in, |mode| mode == Mode::Pass, answers) => {}
-                _ = mode.wait_for(|mode| *mode == Mode::Cut) => {}
+                () = pass(client_out, server_in, |_| true, modes.clone()) => {}
+                () = pass(server_out, client_in, |mode| mode == Mode::Pass, modes) => {}
+                _ = state.wait_for(|state| state.cuts > cuts) => {}
             }
         });
     }
@@ -74,11 +84,11 @@ async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     passes: impl Fn(Mode) -> bool,
-    mode: watch::Receiver<Mode>,
+    state: watch::Receiver<State>,
 ) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let is_passed = passes(*mode.borrow());
+        let is_passed = passes(state.borrow().mode);
         if is_passed && to.write_all(&buffer[..length]).await.is_err() {
             return;
         }

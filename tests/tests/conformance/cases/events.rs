@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Commit, Database, Deadline, Notice, Op, Space, Transaction, Value};
+use adsum_keyspace::{Blob, Commit, Database, Deadline, Notice, Op, Space, Transaction, Value, switch};
 use adsum_model::Revision;
 
 use crate::world::{DB, Ear, Ended, Node, Watch, World, commits_until, next, notices, put, soon, until};
@@ -126,4 +126,24 @@ pub(crate) async fn a_message_reaches_every_node<W: World>(mut world: W) {
         .await;
     }
     assert!(!elsewhere.has_heard("hello"));
+}
+
+pub(crate) async fn a_dead_mans_switch_fires_with_the_end_of_its_key<W: World>(mut world: W) {
+    let (one, other) = (world.node().await, world.node().await);
+    let mut watch = other.watch(Space::User, Revision::ZERO);
+    let set = |tx: &mut Transaction<'_>| {
+        let switch = switch::key_of(DB, b"alive").unwrap();
+        let action = Value::String(Blob::from("EVENT it has died"));
+        tx.put(Database::System, switch, action, None, &[]);
+        let soon = Deadline::after(50, tx.now());
+        tx.put(DB, "alive", Value::String("v".into()), Some(soon), &[Notice::Set]);
+    };
+    let made = one.transact(set).await.unwrap().revision;
+    let expired = |commit: &Commit| notices(commit).contains(&("alive".to_string(), "expired"));
+    let commits = commits_until(&mut watch, expired).await;
+    // The firing is in the same commit, and names the key that has gone.
+    let changes = &commits.last().unwrap().changes;
+    let fired: Vec<_> = changes.iter().filter_map(|change| switch::fired_place(&change.key)).collect();
+    assert_eq!(fired, [((DB, Blob::from("alive")), made)]);
+    assert!(one.transact(|tx| tx.get(DB, b"alive").is_none()).await.unwrap().reply);
 }
