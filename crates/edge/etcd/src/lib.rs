@@ -35,6 +35,8 @@ mod requests;
 mod row;
 mod session;
 mod shared;
+#[cfg(test)]
+mod simulation;
 mod timekeeper;
 mod transact;
 mod view;
