@@ -8,6 +8,7 @@ mod process;
 mod random;
 mod resp;
 mod rounds;
+mod scale;
 mod server;
 mod table;
 
@@ -19,7 +20,9 @@ cargo xtask bench WHAT
   keyspace [KEYS]            reads at a revision beside a writer: copy-on-write tree, before-images, others
   keyspace SUBJECT [KEYS]    one column of that table
   resp [ROUNDS]              SET, GET, INCR with redis-benchmark: adsum agent beside redis-server
-  idle                       memory and processor of an agent and its keeper that nobody asks for anything";
+  idle                       memory and processor of an agent and its keeper that nobody asks for anything
+  scale [CASE]               a million keys, ten thousand clients: memory, recovery, expiry, idle-connections,
+                             watchers, stalls, locks; adsum agent beside redis-server";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +40,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         ["keyspace", words @ ..] => keyspace::run(words),
         ["resp", words @ ..] => resp::run(words),
         ["idle"] => idle::run(),
+        ["scale", words @ ..] => scale::run(words),
         _ => anyhow::bail!("no such benchmark\n\n{HELP}"),
     }
 }

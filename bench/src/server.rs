@@ -17,14 +17,20 @@ use crate::process::Process;
 const READY: Duration = Duration::from_secs(30);
 const GONE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
+/// Where the time until readiness is itself what is measured.
+const CLOSE_POLL: Duration = Duration::from_millis(2);
 /// No benchmark starts an instance; an agent wants a range all the same.
 const INSTANCE_PORTS: &str = "21000-21399";
 
 pub(crate) struct Server {
+    command: Command,
     child: Child,
     resp: SocketAddr,
     folder: TempDir,
+    ready: Ready,
 }
+
+type Ready = Box<dyn Fn() -> std::io::Result<bool> + Send + Sync>;
 
 impl Server {
     /// `redis-server` with nothing saved but what `args` say.
@@ -32,9 +38,7 @@ impl Server {
         let [resp] = free_addresses()?;
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &resp.port().to_string(), "--save", ""]).args(args);
-        let mut server = Server::spawn(command, "--dir", resp)?;
-        server.wait_until(|| ping(resp))?;
-        Ok(server)
+        Server::spawn(command, "--dir", resp, Box::new(move || ping(resp)))
     }
 
     /// `adsum agent` with every face on.
@@ -49,9 +53,7 @@ impl Server {
         command.args(["agent", "--durability", durability, "--resp-addr", &resp.to_string()]);
         command.args(["--http-addr", &http.to_string(), "--dns-addr", &dns.to_string()]);
         command.args(["--port-range", INSTANCE_PORTS]);
-        let mut server = Server::spawn(command, "--data-dir", resp)?;
-        server.wait_until(|| leads(http))?;
-        Ok(server)
+        Server::spawn(command, "--data-dir", resp, Box::new(move || leads(http)))
     }
 
     /// Where the built agent is: `ADSUM_BIN`, or beside this program.
@@ -84,7 +86,31 @@ impl Server {
         self.folder.path()
     }
 
-    fn spawn(mut command: Command, directory_flag: &str, resp: SocketAddr) -> anyhow::Result<Server> {
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// What the server has written to both its streams.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+
+    /// kill -9, and a start on the same data: how long it takes from the start of the process until it is ready.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<Duration> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let begin = Instant::now();
+        self.child = self.command.spawn()?;
+        self.wait_until_ready(CLOSE_POLL)?;
+        Ok(begin.elapsed())
+    }
+
+    fn spawn(
+        mut command: Command,
+        directory_flag: &str,
+        resp: SocketAddr,
+        ready: Ready,
+    ) -> anyhow::Result<Server> {
         let folder = tempfile::Builder::new().prefix("adsum-b-").tempdir()?;
         let log = File::create(folder.path().join("log"))?;
         let errors = log.try_clone()?;
@@ -94,18 +120,20 @@ impl Server {
         // By this everything that the server starts is known as ours.
         command.env("BENCH_FOLDER", folder.path());
         let child = command.spawn().with_context(|| format!("cannot run {:?}", command.get_program()))?;
-        Ok(Server { child, resp, folder })
+        let mut server = Server { command, child, resp, folder, ready };
+        server.wait_until_ready(POLL)?;
+        Ok(server)
     }
 
-    fn wait_until(&mut self, ready: impl Fn() -> std::io::Result<bool>) -> anyhow::Result<()> {
+    fn wait_until_ready(&mut self, poll: Duration) -> anyhow::Result<()> {
         let begin = Instant::now();
-        while !ready().unwrap_or(false) {
+        while !(self.ready)().unwrap_or(false) {
             let ended = self.child.try_wait()?.is_some();
             if ended || begin.elapsed() > READY {
-                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                let log = self.log();
                 anyhow::bail!("the server {}:\n{log}", if ended { "has ended" } else { "is not ready" });
             }
-            sleep(POLL);
+            sleep(poll);
         }
         Ok(())
     }

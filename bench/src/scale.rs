@@ -1,0 +1,97 @@
+//! `bench scale [CASE]`: the agent with a million keys, ten thousand clients and a hundred thousand deadlines, through
+//! its sockets, with redis-server beside it in the same run. Each case prints a table with its goals; what misses its
+//! goal says so.
+//!
+//! Not here: the rate of single commands, which `bench resp` measures.
+
+mod background;
+mod client;
+mod crowd;
+mod expiry;
+mod goal;
+mod idle_connections;
+mod keys;
+mod locks;
+mod memory;
+mod recovery;
+mod reply;
+mod sampler;
+mod stalls;
+mod watchers;
+
+use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::server::Server;
+
+/// Keys of the cases that are about many keys.
+const KEYS: usize = 1_000_000;
+
+/// Both servers acknowledge what is on disk, unless a case says otherwise.
+const DURABILITY: &str = "always";
+
+type Case = (&'static str, fn() -> anyhow::Result<()>);
+
+const CASES: [Case; 7] = [
+    ("memory", memory::run),
+    ("recovery", recovery::run),
+    ("expiry", expiry::run),
+    ("idle-connections", idle_connections::run),
+    ("watchers", watchers::run),
+    ("stalls", stalls::run),
+    ("locks", locks::run),
+];
+
+pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
+    raise_open_files()?;
+    match words {
+        [] => CASES.iter().try_for_each(measure),
+        [name] => measure(CASES.iter().find(|(case, _)| case == name).with_context(|| {
+            format!("no case {name}: take one of {}", CASES.map(|(case, _)| case).join(", "))
+        })?),
+        _ => anyhow::bail!("scale takes one case"),
+    }
+}
+
+fn measure((name, case): &Case) -> anyhow::Result<()> {
+    eprintln!("{name}");
+    println!("\n{name}; load average {}\n", load_average());
+    case().with_context(|| format!("{name} was not measured"))
+}
+
+/// Our ten thousand ends of connections, and redis-server's: a child inherits it.
+fn raise_open_files() -> anyhow::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
+}
+
+/// How busy the machine was, of one, five and fifteen minutes.
+fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Adsum,
+    Redis,
+}
+
+impl Peer {
+    fn start(self) -> anyhow::Result<Server> {
+        match self {
+            Peer::Adsum => Server::agent(&Server::agent_program()?, DURABILITY),
+            // Rewriting its log when it has doubled would be measured with whatever runs by then.
+            Peer::Redis => Server::redis(
+                &[
+                    ["--appendonly", "yes"],
+                    ["--appendfsync", DURABILITY],
+                    ["--auto-aof-rewrite-percentage", "0"],
+                    ["--maxclients", "10200"],
+                ]
+                .concat(),
+            ),
+        }
+    }
+}
