@@ -11,6 +11,7 @@ mod kv;
 mod lock;
 mod service;
 mod settings;
+mod snapshot;
 mod switch;
 mod talk;
 mod web;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::client::Address;
-use crate::{agent, catalog, completions, demo, events, keeper, kv, lock, service, status};
+use crate::{agent, catalog, completions, demo, events, keeper, kv, lock, service, snapshot, status};
 
 const EXAMPLES: &str = "Examples:
   adsum agent --dev
@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Catalog(catalog::Args),
     Status(status::Args),
     Events(events::Args),
+    Snapshot(snapshot::Args),
     Completions(completions::Args),
 }
 

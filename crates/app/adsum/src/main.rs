@@ -17,6 +17,7 @@ mod lock;
 mod moment;
 mod screen;
 mod service;
+mod snapshot;
 mod status;
 mod usage;
 
@@ -44,6 +45,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Catalog(args) => with(cli.addr, async |client| catalog::run(args, client).await),
         Command::Status(args) => with(cli.addr, async |client| status::run(args, client).await),
         Command::Events(args) => with(cli.addr, async |client| events::run(args, client).await),
+        Command::Snapshot(args) => with(cli.addr, async |client| snapshot::run(args, client).await),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -22,6 +22,7 @@ pub(crate) mod openapi;
 pub(crate) mod past;
 pub(crate) mod scale;
 pub(crate) mod services;
+pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod switches;
 pub(crate) mod watch;

@@ -83,6 +83,7 @@ fn own_routes(routes: Routes) -> Routes {
         .on("GET", "/api/watch", own::watch::get)
         .on("GET", "/api/kv/history", own::past::history)
         .on("GET", "/api/kv/value", own::past::value)
+        .on("GET", "/api/snapshot", own::snapshot::get)
         .on("GET", "/api/switches", own::switches::list)
         .on("GET", "/api/switches/{key}", own::switches::get)
         .on("PUT", "/api/switches/{key}", own::switches::put)

@@ -1,6 +1,7 @@
 //! The handle, and the lock behind it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,6 +31,10 @@ pub(crate) struct Shared {
     /// Rung when the next deadline may have come nearer.
     pub(crate) alarm: Condvar,
     pub(crate) journal: Journal,
+    /// Of the journal.
+    pub(crate) dir: PathBuf,
+    /// Held while a snapshot is written for somebody to read.
+    pub(crate) exporting: tokio::sync::Mutex<()>,
     durability: Durability,
     visible: Arc<Visible>,
     failure: Arc<watch::Sender<Option<JournalError>>>,
@@ -101,6 +106,8 @@ impl Store {
                 }),
                 alarm: Condvar::new(),
                 journal,
+                dir: options.dir,
+                exporting: tokio::sync::Mutex::new(()),
                 durability: options.durability,
                 visible,
                 failure,

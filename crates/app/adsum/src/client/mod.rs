@@ -4,6 +4,7 @@
 //! write is sent once more under the same key, so that it happens once, whichever of the two got through.
 
 mod address;
+mod download;
 mod error;
 mod exchange;
 mod path;
@@ -21,6 +22,7 @@ use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
 pub(crate) use address::Address;
+pub(crate) use download::download;
 pub(crate) use error::{Error, Refusal};
 pub(crate) use path::Path;
 pub(crate) use sse::{Message, Messages};
@@ -81,7 +83,12 @@ impl Client {
 
     /// Opens a path whose answer does not end by itself.
     pub(crate) async fn stream(&self, path: Path) -> Result<Incoming, Error> {
-        let call = Call::new(Method::GET, path);
+        self.stream_within(path, PATIENCE).await
+    }
+
+    /// The same for one whose answer takes some time to begin.
+    pub(crate) async fn stream_within(&self, path: Path, patience: Duration) -> Result<Incoming, Error> {
+        let call = Call { patience, ..Call::new(Method::GET, path) };
         let response = self.in_time(&call, exchange::open(&self.address, &call)).await?;
         if response.status().is_success() {
             return Ok(response.into_body());
