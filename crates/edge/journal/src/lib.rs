@@ -43,6 +43,8 @@ mod directory;
 mod disk;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod journal;
 mod kept;

@@ -48,7 +48,7 @@ pub(crate) fn settle(
 }
 
 /// Whether a frame behind the flaw says that the place of the flaw was on disk once.
-fn is_damage(scan: &mut Scan) -> Result<bool, IoError> {
+pub(crate) fn is_damage(scan: &mut Scan) -> Result<bool, IoError> {
     let (salt, last, end) = (scan.salt(), scan.last(), scan.end());
     let proves = |bytes: &[u8]| {
         let head = Head::decode(bytes, salt).ok();

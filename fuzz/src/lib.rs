@@ -1,0 +1,79 @@
+//! What the fuzz targets do with their bytes, and what must hold of it: no panic, nothing made of nothing, and two ways
+//! that lead to the same place.
+//!
+//! The tests of the workspace replay the committed corpus, and mutations of it, through the same functions.
+
+use adsum_journal::fuzzing;
+use adsum_keyspace::{decode_commit, decode_rows, encode_commit, encode_row};
+use adsum_resp::{Parsed, Parser};
+
+/// What is done with some bytes.
+pub type Target = fn(&[u8]);
+
+/// One function for the bytes of each kind; the name is that of the target and of its folder in the corpus.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("segment", segment),
+    ("snapshot", snapshot),
+    ("commit", commit),
+    ("rows", rows),
+    ("requests", requests),
+];
+
+/// A segment of the journal, with a search for what a torn tail leaves.
+pub fn segment(bytes: &[u8]) {
+    let read = fuzzing::read_segment(bytes);
+    assert!(read.is_none_or(|read| read.payload <= bytes.len() as u64));
+}
+
+/// A snapshot file.
+pub fn snapshot(bytes: &[u8]) {
+    let read = fuzzing::read_snapshot(bytes);
+    assert!(read.is_none_or(|read| read.payload <= bytes.len() as u64));
+}
+
+/// A record's payload. What was decoded is encoded in one way only.
+pub fn commit(bytes: &[u8]) {
+    let Ok(commit) = decode_commit(bytes) else { return };
+    let mut once = Vec::new();
+    encode_commit(&commit, &mut once);
+    let mut twice = Vec::new();
+    encode_commit(&decode_commit(&once).expect("it was encoded just now"), &mut twice);
+    assert_eq!(once, twice);
+}
+
+/// A snapshot's chunk.
+pub fn rows(bytes: &[u8]) {
+    let Ok(rows) = decode_rows(bytes) else { return };
+    assert!(rows.len() <= bytes.len());
+    let mut encoded = Vec::new();
+    rows.iter().for_each(|row| encode_row(row.database, &row.key, &row.entry, &mut encoded));
+    assert_eq!(decode_rows(&encoded).expect("it was encoded just now"), rows);
+}
+
+/// What a Redis client sends: in one piece, or in many, it is the same requests.
+pub fn requests(bytes: &[u8]) {
+    let whole = parsed(bytes, bytes.len().max(1));
+    assert_eq!(whole, parsed(bytes, 7));
+    assert!(whole.iter().flatten().map(Vec::len).sum::<usize>() <= bytes.len());
+}
+
+/// The requests in these bytes when so many of them come at once, up to the first that is none.
+fn parsed(bytes: &[u8], at_once: usize) -> Vec<Vec<Vec<u8>>> {
+    let (mut parser, mut requests) = (Parser::default(), Vec::new());
+    let (mut begin, mut end) = (0, 0);
+    while end < bytes.len() {
+        end = bytes.len().min(end + at_once);
+        loop {
+            match parser.parse(&bytes[begin..end]) {
+                Parsed::Incomplete => break,
+                Parsed::Error(_) => return requests,
+                Parsed::Request { request, consumed } => {
+                    assert!(consumed > 0, "a request of nothing");
+                    requests.push(request.args.iter().map(|arg| arg.to_vec()).collect());
+                    begin += consumed;
+                }
+            }
+        }
+    }
+    requests
+}
