@@ -22,13 +22,14 @@ fn until_nothing_goes(progress: &Progress) {
 
 #[test]
 fn a_full_disk_loses_nothing_acknowledged_and_is_left_behind_without_a_restart() {
-    let Some(filesystem) = Filesystem::mount(128) else { return };
-    let mut agent = Agent::builder().data_dir(&filesystem.data()).start();
-    // Large, so that the preallocated rest of a segment and the reserve are soon used up.
-    let (mut load, mut total, count) = (Load::of_bytes(20_000), Tally::default(), rounds(1, 20));
+    let (mut total, count) = (Tally::default(), rounds(1, 20));
     for round in 0..count {
+        let Some(filesystem) = Filesystem::mount(128) else { return };
+        let mut agent = Agent::builder().data_dir(&filesystem.data()).start();
+        // Large, so that the preallocated rest of a segment and the reserve are soon used up.
+        let mut load = Load::of_bytes(20_000);
         let recovered = load.during(agent.resp(), |progress| {
-            progress.wait_for(50);
+            progress.wait_for(50 + 20 * u64::from(round));
             filesystem.fill_up();
             until_nothing_goes(progress);
             let cleared = Instant::now();
@@ -41,7 +42,7 @@ fn a_full_disk_loses_nothing_acknowledged_and_is_left_behind_without_a_restart()
         agent.restart();
         total += load.check(agent.resp());
         assert_eq!((total.lost, total.invented), (0, 0), "in round {round}");
+        agent.kill9();
     }
     println!("{count} times full: {total:?}");
-    agent.kill9();
 }

@@ -9,6 +9,7 @@ mod double_start;
 mod failed_sync;
 mod filesystem;
 mod full;
+mod fuzzing;
 mod load;
 mod points;
 mod power;
