@@ -42,6 +42,8 @@ pub struct Server {
     pub(crate) grants: Grants,
     /// Of the transaction that is under way.
     marks: Marks,
+    /// Why nothing may grow at the moment.
+    pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
     /// The buffer in which replies are written, kept for the next one.
     scratch: Vec<u8>,
@@ -92,6 +94,7 @@ impl Server {
             watched: Watched::default(),
             grants: Grants::default(),
             marks: Marks::new(),
+            no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),
         }
@@ -145,6 +148,12 @@ impl Server {
     /// How `CONFIG GET appendfsync` names the durability: `always` (as long as nothing is said) or `everysec`.
     pub fn set_durability(&mut self, appendfsync: &str) {
         self.settings.set_durability(appendfsync);
+    }
+
+    /// From now on commands that make the state grow are refused for this reason, until there is none. What takes away
+    /// goes on, and so does what holds a lock.
+    pub fn refuse_growth(&mut self, reason: Option<Arc<str>>) {
+        self.no_growth = reason;
     }
 
     /// `peer`: address and port, as CLIENT LIST shows them.

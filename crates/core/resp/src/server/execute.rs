@@ -3,10 +3,36 @@
 use adsum_keyspace::{Now, limits};
 
 use super::{Flow, SCRATCH, Server, writer};
-use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, Wait};
+use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, WRITE, Wait};
 use crate::refusal::{Answer, Refusal};
 use crate::session::Replies;
 use crate::{Deferred, Protocol, Request, Session};
+
+/// Writes that take something away, or end it, or without which a lock is lost.
+const WITHOUT_ROOM: [&str; 22] = [
+    "blmpop",
+    "blpop",
+    "brpop",
+    "del",
+    "delex",
+    "delifeq",
+    "expire",
+    "expireat",
+    "flushall",
+    "flushdb",
+    "getdel",
+    "getex",
+    "lmpop",
+    "lpop",
+    "lrem",
+    "ltrim",
+    "pexpire",
+    "pexpireat",
+    "renew",
+    "rpop",
+    "unlink",
+    "unlock",
+];
 
 /// A request that is about to be run.
 struct Todo<'a> {
@@ -43,6 +69,7 @@ impl Server {
         self.stats.commands += 1;
         let found = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
+            self.allow_growth(command)?;
             allow(command, args, session).map(|()| command)
         });
         let done = match (found, &mut session.multi) {
@@ -61,6 +88,15 @@ impl Server {
             writer(&session.client, bytes).error(&refusal.to_string());
             Flow::Continue
         })
+    }
+
+    /// Refuses a command that may make the state grow when there is no room.
+    pub(super) fn allow_growth(&self, command: &Command) -> Answer {
+        let Some(reason) = &self.no_growth else { return Ok(()) };
+        if command.flags.has(WRITE) && !WITHOUT_ROOM.contains(&command.name) {
+            return Err(Refusal::Told(format!("ERR {reason}")));
+        }
+        Ok(())
     }
 
     pub(super) fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {

@@ -46,6 +46,7 @@ impl Server {
         let mark = out.mark();
         let done = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
+            self.allow_growth(command)?;
             self.run_part(session, (command, args), now, out)
         });
         if let Err(refusal) = done {

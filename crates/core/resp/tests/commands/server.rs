@@ -94,3 +94,30 @@ fn info_has_the_fields_that_clients_parse() {
     let keyspace = "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n";
     assert_eq!(String::from_utf8(peer.take()).unwrap(), format!("${}\r\n{keyspace}\r\n", keyspace.len()));
 }
+
+#[test]
+fn without_room_what_grows_is_refused_and_what_takes_away_goes_on() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for line in ["SET a 1", "RPUSH l x y", "LOCK k me PX 60000"] {
+        world.run(&mut peer, line);
+    }
+    let fence = world.run(&mut peer, "FENCE k").trim_start_matches(':').to_string();
+    world.run(&mut peer, "MULTI");
+    world.run(&mut peer, "SET a 2");
+    world.server.refuse_growth(Some("disk full: free some".into()));
+    assert!(world.run(&mut peer, "EXEC").contains("ERR disk full: free some"));
+    for line in ["SET a 2", "INCR n", "RPUSH l z", "LOCK other me PX 1", "RENAME a b", "ONEXPIRE a EVENT x"] {
+        assert_eq!(world.run(&mut peer, line), "-ERR disk full: free some", "{line}");
+    }
+    let renew = format!("RENEW k {fence} PX 60000");
+    let unlock = format!("UNLOCK k {fence}");
+    for line in ["GET a", "LPOP l", "PEXPIRE l 10", &renew, &unlock, "DEL a", "PING", "FLUSHALL"] {
+        assert!(!world.run(&mut peer, line).contains("disk full"), "{line}");
+    }
+    world.run(&mut peer, "MULTI");
+    assert!(world.run(&mut peer, "SET a 2").contains("disk full"));
+    assert!(world.run(&mut peer, "EXEC").contains("EXECABORT"));
+    world.server.refuse_growth(None);
+    assert_eq!(world.run(&mut peer, "SET a 2"), "+OK");
+}
