@@ -6,6 +6,7 @@ mod bad_input;
 mod chirp;
 mod demo;
 mod durability;
+mod full;
 mod kit;
 mod kv;
 mod lock;

@@ -19,6 +19,7 @@ mod faces;
 mod options;
 mod past;
 mod recovery;
+mod room;
 mod snapshots;
 mod store;
 mod timer;

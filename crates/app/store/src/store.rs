@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use crate::clock::Clocks;
+use crate::room::Room;
 use crate::visible::Visible;
 use crate::{Directory, OpenError, Options, Watch, recovery, timer};
 
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     /// Of the journal.
     pub(crate) dir: PathBuf,
+    room: Room,
     /// Held while a snapshot is written for somebody to read.
     pub(crate) exporting: tokio::sync::Mutex<()>,
     durability: Durability,
@@ -51,6 +53,8 @@ pub(crate) struct State {
     pub(crate) snapshot_from: u64,
     /// The tick for which the timer is set.
     pub(crate) armed: u64,
+    /// Whether the server refuses what grows.
+    full: bool,
 }
 
 /// The engine can make nothing durable any more. What is in memory must not be relied on.
@@ -74,10 +78,12 @@ impl Store {
     pub fn open(options: Options) -> Result<Store, OpenError> {
         let visible = Arc::<Visible>::default();
         let failure = Arc::new(watch::Sender::new(None));
+        let room = Room::new(&options.dir);
         let (journal, recovered) = adsum_journal::open(adsum_journal::Options {
             durability: options.durability,
             on_durable: on_durable(options.durability, &visible),
             on_failure: on_failure(&visible, &failure),
+            on_space: room.on_space(),
             ..adsum_journal::Options::new(&options.dir, new_cluster()?)
         })?;
         if let Some(torn) = &recovered.torn {
@@ -103,10 +109,12 @@ impl Store {
                     marked: then.tick,
                     snapshot_from: 0,
                     armed: u64::MAX,
+                    full: false,
                 }),
                 alarm: Condvar::new(),
                 journal,
                 dir: options.dir,
+                room,
                 exporting: tokio::sync::Mutex::new(()),
                 durability: options.durability,
                 visible,
@@ -129,6 +137,11 @@ impl Store {
         }
         let mut state = shared.state.lock();
         let now = state.clocks.read();
+        if state.full != shared.room.is_full() {
+            let reason = shared.room.reason();
+            state.full = reason.is_some();
+            state.server.refuse_growth(reason);
+        }
         let entered = catch_unwind(AssertUnwindSafe(|| {
             state.server.expire(now);
             body(&mut state.server, now)
@@ -186,6 +199,11 @@ impl Store {
     /// Names the data, in 32 hexadecimal digits; the same for its whole life.
     pub fn cluster(&self) -> String {
         self.shared.journal.cluster().to_string()
+    }
+
+    /// Why nothing that takes room can be written at the moment: the disk is full.
+    pub fn refuses_growth(&self) -> Option<Arc<str>> {
+        self.shared.room.reason()
     }
 
     /// The catalog with everything that was committed before this call.

@@ -12,7 +12,7 @@ use axum::extract::FromRequest;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ use crate::{body, limits};
 pub(crate) struct Write {
     token: Option<String>,
     fingerprint: String,
+    /// Whether it takes room.
+    grows: bool,
     pub(crate) headers: HeaderMap,
     body: Bytes,
 }
@@ -66,7 +68,8 @@ impl<S: Sync> FromRequest<S> for Write {
         let body = body::read(body, limits::BODY).await?;
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         let fingerprint = fingerprint(&[parts.method.as_str().as_bytes(), target.as_bytes(), &body]);
-        Ok(Write { token, fingerprint: format!("{fingerprint:032x}"), headers: parts.headers, body })
+        let fingerprint = format!("{fingerprint:032x}");
+        Ok(Write { token, fingerprint, grows: parts.method != Method::DELETE, headers: parts.headers, body })
     }
 }
 
@@ -82,6 +85,9 @@ impl Write {
         store: &Store,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<Answer, Refusal>,
     ) -> Result<Response, Refusal> {
+        if let Some(reason) = store.refuses_growth().filter(|_| self.grows) {
+            return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, &*reason));
+        }
         let told = store.commit(|tx| self.once(tx, work)).await??;
         Ok(told.into_response())
     }

@@ -23,6 +23,9 @@ pub(crate) async fn put(
     refuse_unkept(&query)?;
     let cas = number(&query, "cas")?;
     let value = body::read(request.into_body(), limits::KV_VALUE).await.map_err(refuse_body)?;
+    if let Some(reason) = state.store.refuses_growth() {
+        return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, &*reason));
+    }
     let done = state
         .store
         .commit(|tx| {
