@@ -111,16 +111,16 @@ impl Drop for Over<'_> {
 struct Key {
     sent: u64,
     acknowledged: u64,
-    /// What the last check has found.
+    /// What the last check has found, and the last write of the client then: all up to there is settled.
     found: u64,
+    settled: u64,
 }
 
 impl Key {
-    /// How many acknowledged writes have gone, when this one is there: those since, and the one that was found before if
-    /// that has gone as well.
+    /// How many acknowledged writes have gone when `found` is there: those since the last check, and the one that was
+    /// there then if that has gone as well.
     fn lost(&self, found: u64) -> u64 {
-        let turns = |number: u64| number.div_ceil(KEYS);
-        let since = turns(self.acknowledged).saturating_sub(turns(found.max(self.found)));
+        let since = self.acknowledged.saturating_sub(found.max(self.settled)).div_ceil(KEYS);
         since + u64::from(found < self.found)
     }
 }
@@ -182,7 +182,7 @@ impl Writer {
             let key = &mut self.keys[slot as usize];
             tally.invented += u64::from(found > key.sent || (found > 0 && found % KEYS != slot));
             tally.lost += key.lost(found);
-            *key = Key { sent: found, acknowledged: found, found };
+            *key = Key { sent: found, acknowledged: found, found, settled: self.sent };
         }
         tally
     }

@@ -1,8 +1,9 @@
 //! The power goes while clients write: every acknowledged write is there when it is back.
 //!
-//! The server is stopped in the moment before: what it is doing in the kernel goes on, but it acknowledges nothing after
-//! the cut, as when the power really goes. That matters: the filesystem's shutdown is not one moment for everybody, and a
-//! sync that runs meanwhile may be reported done without being so, to the smallest program too.
+//! Redis is stopped in the moment before: what it is doing in the kernel goes on, but it acknowledges nothing after the
+//! cut, as when the power really goes. That is only fair: the filesystem's shutdown is not one moment for everybody, and a
+//! sync that runs meanwhile may be reported done without being so. The agent notices that, and is stopped every other
+//! time only.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +32,9 @@ fn a_power_cut_loses_nothing_acknowledged() {
         let power = filesystem.arm();
         load.during(agent.resp(), |progress| {
             progress.wait_for(enough(round));
-            agent.signal(Signal::SIGSTOP);
+            if round % 2 == 0 {
+                agent.signal(Signal::SIGSTOP);
+            }
             power.cut();
             agent.kill9();
         });
@@ -70,7 +73,9 @@ fn a_power_cut_during_a_snapshot_loses_nothing_acknowledged() {
             progress.wait_for(100);
             let data = filesystem.data();
             until("a snapshot is being written", SOON, || is_writing_a_snapshot(&data).then_some(()));
-            agent.signal(Signal::SIGSTOP);
+            if round % 2 == 0 {
+                agent.signal(Signal::SIGSTOP);
+            }
             power.cut();
             agent.kill9();
         });
