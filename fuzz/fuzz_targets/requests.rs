@@ -1,3 +1,5 @@
+//! What a Redis client sends.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| adsum_fuzz::requests(bytes));

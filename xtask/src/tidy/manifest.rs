@@ -36,13 +36,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     violations
 }
 
-/// The packages of the tree; the root manifest, which is no package, is not among them.
+/// The packages of the workspace: not the root manifest, which is no package, nor a package that is a workspace of its
+/// own and can inherit nothing (`fuzz`).
 pub(super) fn manifests(tree: &Tree) -> Vec<Manifest<'_>> {
     let files = tree.files().iter().filter(|file| file.name() == "Cargo.toml");
-    files
-        .filter(|file| file.text.lines().any(|line| line.trim() == "[package]"))
-        .map(Manifest::parse)
-        .collect()
+    let says = |file: &File, section: &str| file.text.lines().any(|line| line.trim() == section);
+    files.filter(|file| says(file, "[package]") && !says(file, "[workspace]")).map(Manifest::parse).collect()
 }
 
 impl<'a> Manifest<'a> {
