@@ -1,5 +1,8 @@
 //! Bad input: a clear answer each, nothing lost, nothing hung.
 
+mod frames;
+mod witness;
+
 use std::process::Command;
 use std::time::Duration;
 
