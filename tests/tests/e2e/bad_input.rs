@@ -1,5 +1,6 @@
 //! Bad input: a clear answer each, nothing lost, nothing hung.
 
+mod floods;
 mod frames;
 mod witness;
 
