@@ -2,6 +2,7 @@
 
 mod floods;
 mod frames;
+mod subscriptions;
 mod witness;
 
 use std::process::Command;
