@@ -2,6 +2,7 @@
 
 mod floods;
 mod frames;
+mod multi;
 mod subscriptions;
 mod witness;
 
