@@ -4,6 +4,7 @@ mod floods;
 mod frames;
 mod multi;
 mod subscriptions;
+mod vanishing;
 mod witness;
 
 use std::process::Command;
