@@ -3,6 +3,7 @@
 mod floods;
 mod frames;
 mod multi;
+mod streams;
 mod subscriptions;
 mod vanishing;
 mod witness;
