@@ -243,3 +243,41 @@ fn who_waits_outlives_a_restart_of_the_agent() {
     holder.finish(SOON).ok();
     assert_eq!(waits.finish(SOON).ok(), "mine");
 }
+
+#[test]
+fn a_lock_that_another_deletes_is_in_the_event_log_once() {
+    let mut agent = Agent::start();
+    let mut holder = Connection::open(agent.resp()).unwrap();
+    let mut other = Connection::open(agent.resp()).unwrap();
+    let broken = |agent: &Agent| {
+        let events = crate::web::json(agent, "/api/events?limit=1000");
+        let events = events.as_array().unwrap().iter().filter(|event| event["kind"] == "lock-broken");
+        events.map(|event| event["message"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let mut fences = Vec::new();
+    for key in ["/a", "/b", "/own", "/c"] {
+        let Reply::Text(fence) = holder.ask(&["LOCK", key, "me", "PX", "600000"]).unwrap() else { panic!() };
+        fences.push(fence);
+    }
+    // Its holder may delete it, and what is no lock anybody.
+    holder.ask(&["DEL", "/own"]).unwrap();
+    holder.ask(&["SET", "/plain", "x"]).unwrap();
+    other.ask(&["DEL", "/plain"]).unwrap();
+    other.ask(&["DEL", "/a"]).unwrap();
+    let told = |key: &str, fence: &str| {
+        format!("lock '{key}' (fence {fence}, owner 'me') was deleted by another client")
+    };
+    let first = told("/a", &fences[0]);
+    until("it is told", SOON, || (broken(&agent) == [first.clone()]).then_some(()));
+    for words in [&["MULTI"][..], &["DEL", "/b"], &["DEL", "/c"], &["EXEC"]] {
+        other.ask(words).unwrap();
+    }
+    agent.kill9();
+    agent.restart();
+    let (second, third) = (told("/b", &fences[1]), told("/c", &fences[3]));
+    until("they are told after the kill", SOON, || (broken(&agent).len() == 3).then_some(()));
+    agent.restart();
+    assert_eq!(broken(&agent), [first, second, third]);
+    let log = agent.adsum(&["events"]).ok();
+    assert!(log.contains("lock-broken"), "{log}");
+}

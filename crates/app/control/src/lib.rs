@@ -2,6 +2,7 @@
 //!
 //! - [`services`]: for each service, from its record and its instances to new, draining, stopping instances.
 //! - [`node`]: for each instance of this node, from its record and what the keeper sees to processes.
+//! - [`locks`]: for each lock that was taken from its holder, to the event log.
 //! - [`health`]: for each running instance, from probes to its health.
 //! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
 //!
@@ -11,6 +12,7 @@
 
 mod firings;
 mod health;
+mod locks;
 mod node;
 mod ports;
 mod services;
@@ -34,11 +36,12 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings) -> Failed {
         services::run(store.clone(), settings.clone()),
         node::run(store.clone(), keeper.clone(), settings.clone()),
         health::run(store.clone(), keeper, settings),
-        firings::run(store),
+        firings::run(store.clone()),
+        locks::run(store),
     );
     match failed {
         Err(failed) => failed,
-        Ok((never, _, _, _)) => match never {},
+        Ok((never, ..)) => match never {},
     }
 }
 

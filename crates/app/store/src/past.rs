@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use adsum_keyspace::{Change, Commit, Compacted, Entry, Keyspace, Op, Place};
+use adsum_keyspace::{Change, Commit, Compacted, Entry, Keyspace, Op, Place, Space};
 use adsum_model::Revision;
 
 use crate::{Failed, Store};
@@ -27,7 +27,7 @@ pub enum Unreadable {
     Failed(#[from] Failed),
 }
 
-/// What happened to a key.
+/// What has happened, of what was asked for.
 #[derive(Clone, Debug)]
 pub struct HistoryOf {
     /// In order.
@@ -40,7 +40,7 @@ pub struct HistoryOf {
     pub more: bool,
 }
 
-/// A change of a key, with the commit that it is part of.
+/// A change, with the commit that it is part of.
 #[derive(Clone, Debug)]
 pub struct PastEvent {
     pub commit: Arc<Commit>,
@@ -83,10 +83,21 @@ impl Store {
 
     /// The newest `limit` changes of a key, as far as the history reaches.
     pub async fn history_of(&self, place: &Place, limit: usize) -> Result<HistoryOf, Failed> {
+        let wanted = |change: &Change| concerns(change, place);
+        self.history(place.0.space(), Revision::ZERO, limit, wanted).await
+    }
+
+    /// The newest `limit` changes of a space that are wanted, after `after` and as far as the history reaches.
+    pub async fn history(
+        &self,
+        space: Space,
+        after: Revision,
+        limit: usize,
+        wanted: impl Fn(&Change) -> bool,
+    ) -> Result<HistoryOf, Failed> {
         let upto = self.enter(|server, _| server.keyspace().revision());
-        let mut walk =
-            Walk { oldest: Revision::ZERO, seen: Revision::ZERO, found: VecDeque::new(), more: false };
-        while self.read(|keyspace| walk.step(keyspace, place, upto, limit)) {
+        let mut walk = Walk { oldest: after, seen: after, found: VecDeque::new(), more: false };
+        while self.read(|keyspace| walk.step(keyspace, space, upto, limit, &wanted)) {
             tokio::task::yield_now().await;
         }
         self.durable(upto).await?;
@@ -108,8 +119,15 @@ struct Walk {
 
 impl Walk {
     /// Looks at the next slice. Whether there may be more.
-    fn step(&mut self, keyspace: &Keyspace, place: &Place, upto: Revision, limit: usize) -> bool {
-        let commits = match keyspace.after(place.0.space(), self.seen) {
+    fn step(
+        &mut self,
+        keyspace: &Keyspace,
+        space: Space,
+        upto: Revision,
+        limit: usize,
+        wanted: impl Fn(&Change) -> bool,
+    ) -> bool {
+        let commits = match keyspace.after(space, self.seen) {
             Ok(commits) => commits.take_while(|commit| commit.revision <= upto).take(SLICE),
             Err(Compacted { oldest }) => {
                 // What was found before a gap would look as if nothing had happened within it.
@@ -121,8 +139,8 @@ impl Walk {
         for commit in commits {
             looked += 1;
             self.seen = commit.revision;
-            let concerned = (0..commit.changes.len()).filter(|at| concerns(&commit.changes[*at], place));
-            self.found.extend(concerned.map(|at| PastEvent { commit: commit.clone(), at }));
+            let found = (0..commit.changes.len()).filter(|at| wanted(&commit.changes[*at]));
+            self.found.extend(found.map(|at| PastEvent { commit: commit.clone(), at }));
             let surplus = self.found.len().saturating_sub(limit);
             self.more |= surplus > 0;
             self.found.drain(..surplus);

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use crate::clock::Clocks;
 use crate::room::Room;
-use crate::visible::Visible;
-use crate::{Directory, OpenError, Options, Watch, recovery, timer};
+use crate::visible::{Visible, breaks_a_lock};
+use crate::{Directory, HistoryOf, OpenError, Options, Watch, recovery, timer};
 
 /// Records that wait for the disk, in bytes, from which on writers wait for it as well.
 const JOURNAL_QUEUE: u64 = 64 * 1024 * 1024;
@@ -204,6 +204,18 @@ impl Store {
     /// Why nothing that takes room can be written at the moment: the disk is full.
     pub fn refuses_growth(&self) -> Option<Arc<str>> {
         self.shared.room.reason()
+    }
+
+    /// Waits until a lock has been broken after `seen`: deleted by another client than its holder.
+    pub async fn lock_broken(&self, seen: Revision) -> Result<(), Failed> {
+        let mut broken = self.shared.visible.broken();
+        // An error means that the store has gone.
+        broken.wait_for(|revision| *revision > seen).await.map(drop).map_err(|_| self.failed())
+    }
+
+    /// The locks that were broken after `after`, as far as the history reaches.
+    pub async fn broken_locks(&self, after: Revision) -> Result<HistoryOf, Failed> {
+        self.history(Space::User, after, usize::MAX, breaks_a_lock).await
     }
 
     /// The catalog with everything that was committed before this call.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use adsum_keyspace::{Commit, Space};
+use adsum_keyspace::{Change, Commit, Notice, Space};
 use adsum_model::Revision;
 use tokio::sync::watch;
 
@@ -14,6 +14,8 @@ pub(crate) struct Visible {
     system: watch::Sender<Revision>,
     /// Of the last commit that touches the system space.
     last_of_system: AtomicU64,
+    /// Of the last commit in which a lock was broken.
+    broken: watch::Sender<Revision>,
 }
 
 impl Visible {
@@ -28,6 +30,14 @@ impl Visible {
         if commit.changes.iter().any(|change| change.database.space() == Space::System) {
             self.last_of_system.store(commit.revision.0, Ordering::Release);
         }
+        if commit.changes.iter().any(breaks_a_lock) {
+            self.broken.send_replace(commit.revision);
+        }
+    }
+
+    /// Of the last commit in which a lock was broken, before it is durable.
+    pub(crate) fn broken(&self) -> watch::Receiver<Revision> {
+        self.broken.subscribe()
     }
 
     pub(crate) fn raise(&self, revision: Revision) {
@@ -58,6 +68,12 @@ impl Visible {
     }
 }
 
+/// Whether the change takes a lock away from whoever holds it.
+pub(crate) fn breaks_a_lock(change: &Change) -> bool {
+    // Nearly all have one notice, or none.
+    change.notices.len() > 1 && change.notices.contains(&Notice::LockBroken)
+}
+
 fn rise(level: &mut Revision, revision: Revision) -> bool {
     let higher = revision > *level;
     *level = revision.max(*level);
@@ -66,7 +82,7 @@ fn rise(level: &mut Revision, revision: Revision) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use adsum_keyspace::{Blob, Change, Database, Now, Op};
+    use adsum_keyspace::{Blob, Database, Now, Op};
 
     use super::*;
 
