@@ -16,6 +16,8 @@ use crate::sse::{self, After};
 
 /// Locks that are asked for at once.
 const BATCH: usize = 20;
+/// How many end per second, about: so many that some always end together, and not more than the watcher can read.
+const PER_SECOND: u64 = 5_000;
 /// Clients that write other keys all the time.
 const WRITERS: usize = 4;
 
@@ -24,11 +26,12 @@ fn hold(agent: &Agent, locks: usize) -> Vec<Instant> {
     let mut connection = Connection::open(agent.resp()).unwrap();
     let mut chance = Chance(1);
     let mut due = Vec::with_capacity(locks);
+    let spread = locks as u64 * 1_000 / PER_SECOND;
     while due.len() < locks {
         let asked = Instant::now();
         let begin = due.len();
         for number in begin..locks.min(begin + BATCH) {
-            let ttl = Duration::from_millis(1_000 + chance.below(2_000));
+            let ttl = Duration::from_millis(1_000 + chance.below(spread));
             connection.send_lock(&format!("lock/{number}"), "holder", ttl, Wait::Not).unwrap();
             due.push(asked + ttl);
         }
