@@ -81,7 +81,7 @@ impl Committer {
             if wake == Wake::Close {
                 return self.close(&batch);
             }
-            self.look_for_room(&batch);
+            self.look_for_room(&batch)?;
         }
     }
 
@@ -131,19 +131,24 @@ impl Committer {
         true
     }
 
-    /// When nothing waits and the reserve finds its room again, the disk is no longer full.
-    fn look_for_room(&mut self, waiting: &[u8]) {
+    /// When nothing waits, and the reserve finds its room again and a stride beside it, the disk is no longer full. Without
+    /// the stride it would be full again at once.
+    fn look_for_room(&mut self, waiting: &[u8]) -> Result<(), JournalError> {
         let now = Instant::now();
         if self.reserve.is_held() || now < self.next_look {
-            return;
+            return Ok(());
         }
         self.next_look = now + PROBE;
         // Whatever else refuses the reserve will refuse the log as well, and is told then.
         if waiting.is_empty() && self.reserve.take().unwrap_or(false) {
-            self.log.thrifty = false;
-            self.queue.set_full(false);
-            (self.on_space)(true);
+            if self.log.take_stride()? {
+                self.queue.set_full(false);
+                (self.on_space)(true);
+            } else {
+                self.reserve.release();
+            }
         }
+        Ok(())
     }
 
     /// Leaves a mark. One that finds no room is not missed by anybody: all records are on disk without it.

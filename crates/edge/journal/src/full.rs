@@ -160,6 +160,23 @@ fn room_that_a_snapshot_makes_ends_a_full_disk() {
     journal.close().expect("healthy");
 }
 
+/// Or it would be full and not full in turn, with every few records.
+#[test]
+fn a_disk_with_room_for_little_more_than_the_reserve_stays_full() {
+    let disk = disk(900_000, false);
+    let (options, told) = listening(400_000, 300_000);
+    let (journal, _) = open(&disk, options).expect("new");
+    let last = fill(&journal, 1);
+    assert_eq!(told.space.recv_timeout(SOON), Ok(false));
+    for revision in (last + 1..=last + 8).step_by(2) {
+        journal.look_for_room();
+        // When the second one is durable, the round that has looked is over.
+        append_one_by_one(&journal, revision, revision + 1);
+        assert!(journal.is_full(), "revision {revision}");
+    }
+    assert!(told.space.try_recv().is_err());
+}
+
 #[test]
 fn a_snapshot_that_finds_no_room_leaves_nothing_behind() {
     let disk = disk(20_000, false);

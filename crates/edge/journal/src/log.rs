@@ -169,6 +169,13 @@ impl Log {
         Ok(false)
     }
 
+    /// Preallocates as on a disk that is not full. Returns whether there is room; if not, nothing has changed.
+    pub(crate) fn take_stride(&mut self) -> Result<bool, JournalError> {
+        self.thrifty = false;
+        self.thrifty = !self.make_room((self.allocated + 1).min(self.segment_bytes))?;
+        Ok(!self.thrifty)
+    }
+
     /// After a refused write: a part of it would read as a torn tail.
     fn take_back(&mut self, refusal: io::Error) -> Result<bool, JournalError> {
         if is_no_room(&refusal) {
