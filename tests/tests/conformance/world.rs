@@ -1,5 +1,6 @@
 //! What the suite asks of an engine, and nothing more.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,6 +122,32 @@ pub(crate) async fn until<T>(what: &str, mut level: impl FnMut() -> Option<T>) -
 /// The next commits of a watch that is expected to go on.
 pub(crate) async fn next(watch: &mut impl Watch) -> Vec<Arc<Commit>> {
     soon("the watch delivers", watch.next()).await.unwrap()
+}
+
+/// A watch, commit by commit, however many it delivers at once.
+pub(crate) struct Commits<W: Watch> {
+    watch: W,
+    ready: VecDeque<Arc<Commit>>,
+}
+
+impl<W: Watch> Commits<W> {
+    pub(crate) fn of(watch: W) -> Commits<W> {
+        Commits { watch, ready: VecDeque::new() }
+    }
+
+    pub(crate) async fn one(&mut self) -> Arc<Commit> {
+        loop {
+            match self.ready.pop_front() {
+                Some(commit) => return commit,
+                None => self.ready.extend(next(&mut self.watch).await),
+            }
+        }
+    }
+
+    /// The notices of the next commit.
+    pub(crate) async fn notices(&mut self) -> Vec<(String, &'static str)> {
+        notices(self.one().await.as_ref())
+    }
 }
 
 /// Commits of a watch until one of them is the last that is wanted.

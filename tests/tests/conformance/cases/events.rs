@@ -5,11 +5,13 @@ use std::sync::Arc;
 use adsum_keyspace::{Blob, Commit, Database, Deadline, Notice, Op, Space, Transaction, Value, switch};
 use adsum_model::Revision;
 
-use crate::world::{DB, Ear, Ended, Node, Watch, World, commits_until, next, notices, put, soon, until};
+use crate::world::{
+    Commits, DB, Ear, Ended, Node, Watch, World, commits_until, next, notices, put, soon, until,
+};
 
 pub(crate) async fn an_event_says_why<W: World>(mut world: W) {
     let (one, other) = (world.node().await, world.node().await);
-    let mut watch = other.watch(Space::User, Revision::ZERO);
+    let mut commits = Commits::of(other.watch(Space::User, Revision::ZERO));
     let fill = |tx: &mut Transaction<'_>| {
         put(tx, "deleted", "v");
         put(tx, "renamed", "v");
@@ -17,23 +19,20 @@ pub(crate) async fn an_event_says_why<W: World>(mut world: W) {
         tx.put(DB, "expired", Value::String("v".into()), Some(soon), &[Notice::Set, Notice::Expire]);
     };
     one.transact(fill).await.unwrap();
-    assert_eq!(next(&mut watch).await[0].changes.len(), 3);
-    let gone = next(&mut watch).await;
-    assert_eq!(notices(&gone[0]), [("expired".to_string(), "expired")]);
+    assert_eq!(commits.one().await.changes.len(), 3);
+    let gone = commits.one().await;
+    assert_eq!(notices(&gone), [("expired".to_string(), "expired")]);
     one.transact(|tx| tx.delete(DB, b"deleted", Notice::Del)).await.unwrap();
-    assert_eq!(notices(&next(&mut watch).await[0]), [("deleted".to_string(), "del")]);
+    assert_eq!(commits.notices().await, [("deleted".to_string(), "del")]);
     let rename = |tx: &mut Transaction<'_>| {
         tx.copy((DB, b"renamed"), (DB, b"new"), Notice::RenameTo);
         tx.delete(DB, b"renamed", Notice::RenameFrom);
     };
     one.transact(rename).await.unwrap();
-    let renamed = next(&mut watch).await;
-    assert_eq!(
-        notices(&renamed[0]),
-        [("new".to_string(), "rename_to"), ("renamed".to_string(), "rename_from")]
-    );
+    let renamed = commits.one().await;
+    assert_eq!(notices(&renamed), [("new".to_string(), "rename_to"), ("renamed".to_string(), "rename_from")]);
     one.transact(|tx| tx.clear(DB)).await.unwrap();
-    assert_eq!(next(&mut watch).await[0].changes[0].op, Op::Clear);
+    assert_eq!(commits.one().await.changes[0].op, Op::Clear);
 }
 
 pub(crate) async fn a_change_of_a_list_travels_as_its_delta<W: World>(mut world: W) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use adsum_keyspace::{Blob, Deadline, Notice, Space, Transaction, Value};
 use adsum_model::Revision;
 
-use crate::world::{DB, Node, World, next, notices, put, text};
+use crate::world::{Commits, DB, Node, World, next, notices, put, text};
 
 /// The lateness is printed: how much of it there is depends on who else uses the machine.
 pub(crate) async fn keys_go_on_time_and_never_early<W: World>(mut world: W) {
@@ -70,14 +70,14 @@ pub(crate) async fn a_key_that_was_renewed_stays<W: World>(mut world: W) {
 
 pub(crate) async fn a_deadline_of_the_wall_clock_is_kept<W: World>(mut world: W) {
     let (one, other) = (world.node().await, world.node().await);
-    let mut watch = other.watch(Space::User, Revision::ZERO);
+    let mut commits = Commits::of(other.watch(Space::User, Revision::ZERO));
     let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let at = wall() + 300;
     let set = |tx: &mut Transaction<'_>| {
         tx.put(DB, "k", Value::String(Blob::from("v")), Some(Deadline::wall(at)), &[Notice::Set]);
     };
     one.transact(set).await.unwrap();
-    assert_eq!(notices(&next(&mut watch).await[0]), [("k".to_string(), "set")]);
-    assert_eq!(notices(&next(&mut watch).await[0]), [("k".to_string(), "expired")]);
+    assert_eq!(commits.notices().await, [("k".to_string(), "set")]);
+    assert_eq!(commits.notices().await, [("k".to_string(), "expired")]);
     assert!(wall() >= at, "it went {} ms early", at - wall());
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use adsum_keyspace::{Deadline, Notice, Space, Transaction, Value};
 
 use crate::etcd::OnEtcd;
-use crate::world::{DB, Node, World, next, notices, run, text, until};
+use crate::world::{Commits, DB, Node, World, run, text, until};
 
 #[test]
 fn another_timekeeper_takes_over_and_no_key_goes_early() {
@@ -14,7 +14,7 @@ fn another_timekeeper_takes_over_and_no_key_goes_early() {
         until("there is a timekeeper", || first.engine.is_timekeeper().then_some(())).await;
         let second = world.node().await;
         assert!(!second.engine.is_timekeeper());
-        let mut watch = second.watch(Space::User, second.engine.revision());
+        let mut commits = Commits::of(second.watch(Space::User, second.engine.revision()));
         let begin = Instant::now();
         let set = |tx: &mut Transaction<'_>| {
             let deadline = Deadline::after(500, tx.now());
@@ -23,11 +23,11 @@ fn another_timekeeper_takes_over_and_no_key_goes_early() {
         second.transact(set).await.unwrap();
         // As a kill: its lease is not given back.
         drop(first);
-        assert_eq!(notices(&next(&mut watch).await[0]), [("k".to_string(), "set")]);
+        assert_eq!(commits.notices().await, [("k".to_string(), "set")]);
         until("its time is over", || (begin.elapsed() > Duration::from_millis(600)).then_some(())).await;
         assert_eq!(second.local(|tx| text(tx, "k")).reply, Some("v".to_string()), "nobody has expired it");
         assert!(!second.engine.is_timekeeper(), "the lease of the other one was not waited for");
-        assert_eq!(notices(&next(&mut watch).await[0]), [("k".to_string(), "expired")]);
+        assert_eq!(commits.notices().await, [("k".to_string(), "expired")]);
         let late = begin.elapsed() - Duration::from_millis(500);
         println!("after a kill of the timekeeper a key went {late:?} late");
         assert!(second.engine.is_timekeeper());
