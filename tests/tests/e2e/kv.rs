@@ -1,5 +1,7 @@
 //! Keys and values: one store behind the command line, Redis clients and Consul's KV.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -181,6 +183,35 @@ fn a_watch_that_begins_too_early_or_too_late_fails_and_says_why() {
     assert!(error.contains("ahead of the last revision"), "{error}");
     let error = agent.adsum(&["kv", "get", "/big", "--rev", "1"]).fails(1);
     assert!(error.contains("the oldest revision that can be read is"), "{error}");
+}
+
+/// It costs the agent its place in the history and nothing else, and both sides are told why it ends.
+#[test]
+fn a_stream_that_is_not_read_is_cut_with_a_reason() {
+    let agent = Agent::start();
+    let mut stream = TcpStream::connect(agent.http()).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    write!(stream, "GET /api/watch HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", agent.http()).unwrap();
+    let mut seen = Vec::new();
+    let mut piece = [0; 64 * 1024];
+    while !String::from_utf8_lossy(&seen).contains(": from") {
+        let length = stream.read(&mut piece).unwrap();
+        seen.extend_from_slice(&piece[..length]);
+    }
+    // More than the history and the buffers of both sockets hold.
+    let mut connection = Connection::open(agent.resp()).unwrap();
+    let big = "x".repeat(1024 * 1024);
+    for number in 0..60 {
+        assert_eq!(
+            connection.ask(&["SET", "/big", &format!("{number}{big}")]).unwrap(),
+            Reply::Text("OK".into())
+        );
+    }
+    stream.read_to_end(&mut seen).unwrap();
+    let text = String::from_utf8_lossy(&seen);
+    let end = &text[text.len() - 400..];
+    assert!(end.contains("event: compacted") && end.contains("read too slowly"), "{end}");
+    assert!(agent.log().contains("read too slowly"));
 }
 
 #[test]

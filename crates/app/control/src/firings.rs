@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use adsum_catalog::records;
 use adsum_keyspace::switch::{self, Action};
-use adsum_keyspace::{Blob, Database, Entry, Notice, Space, Transaction, Value};
+use adsum_keyspace::{Blob, Database, Entry, Keys, Notice, Space, Transaction, Value};
 use adsum_model::{Event, Revision, print_duration};
 use adsum_rollout::desire;
 use adsum_store::{Ended, Failed, Store};
@@ -66,9 +66,12 @@ impl Controller {
 
     async fn follow(mut self) -> Result<Infallible, Failed> {
         loop {
-            let (firings, revision) = self.store.transact(|tx| (all(tx), tx.read_revision())).0;
+            let read = |tx: &mut Transaction<'_>| {
+                (tx.keys_under(Database::System, switch::all_fired()).clone(), tx.read_revision())
+            };
+            let (keys, revision) = self.store.transact(read).0;
             self.store.durable(revision).await?;
-            self.activate(firings).await?;
+            self.activate(all(keys)).await?;
             self.news(revision).await?;
         }
     }
@@ -154,10 +157,10 @@ async fn deliver(
     }
 }
 
-fn all(tx: &mut Transaction<'_>) -> Vec<Firing> {
+/// Looked for where nobody waits: there may be many.
+fn all(keys: Keys) -> Vec<Firing> {
     let begin = switch::all_fired();
-    let records = tx.keys_under(Database::System, begin).iter_from(begin);
-    let records = records.take_while(|(key, _)| key.starts_with(begin));
+    let records = keys.iter_from(begin).take_while(|(key, _)| key.starts_with(begin));
     records.filter_map(|(key, entry)| Firing::of(key, entry)).collect()
 }
 

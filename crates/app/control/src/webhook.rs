@@ -45,7 +45,7 @@ async fn post(call: &Call) -> Result<hyper::StatusCode, AnyError> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(path)
-        .header(HOST, authority.as_str())
+        .header(HOST, authority.as_str().rsplit('@').next().unwrap_or_default())
         .header(USER_AGENT, "Adsum")
         .header(CONTENT_TYPE, "application/json")
         .header("idempotency-key", &call.name)
