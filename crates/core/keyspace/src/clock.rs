@@ -46,8 +46,10 @@ impl Deadline {
         self.0.get() & !WALL
     }
 
+    /// A tick has to be over: what was to live for ten milliseconds from within tick 100 on has done so when tick 110
+    /// is over, and may not have at its beginning.
     pub fn is_due(self, now: Now) -> bool {
-        self.millis() <= if self.is_wall() { now.wall } else { now.tick }
+        if self.is_wall() { self.millis() <= now.wall } else { self.millis() < now.tick }
     }
 
     /// Milliseconds from now; 0 when due.
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn a_deadline_is_due_on_its_own_clock() {
         let now = Now { tick: 100, wall: 5_000 };
-        assert!(Deadline::tick(100).is_due(now) && !Deadline::tick(101).is_due(now));
+        assert!(Deadline::tick(99).is_due(now) && !Deadline::tick(100).is_due(now));
         assert!(Deadline::wall(5_000).is_due(now) && !Deadline::wall(5_001).is_due(now));
         assert_eq!(Deadline::after(u64::MAX, now).rest(now), (1 << 63) - 1 - 100);
         assert_eq!(Deadline::tick(150).unix(now), 5_050);

@@ -37,13 +37,14 @@ impl Next {
     }
 
     pub(crate) fn has_come(self, now: Now) -> bool {
-        self.tick <= now.tick || self.wall <= now.wall
+        self.tick < now.tick || self.wall <= now.wall
     }
 
     /// Milliseconds until the first of both.
     pub(crate) fn rest(self, now: Now) -> Option<u64> {
         let rest = |at: u64, moment| (at < u64::MAX).then(|| at.saturating_sub(moment));
-        match (rest(self.tick, now.tick), rest(self.wall, now.wall)) {
+        // A tick has to be over, see [`Deadline::is_due`].
+        match (rest(self.tick.saturating_add(1), now.tick), rest(self.wall, now.wall)) {
             (Some(tick), Some(wall)) => Some(tick.min(wall)),
             (tick, wall) => tick.or(wall),
         }
@@ -65,10 +66,10 @@ impl Deadlines {
 
     /// Keys that are due, the earliest of each clock first.
     pub(crate) fn due(&self, now: Now) -> impl Iterator<Item = &Blob> {
-        let upto = |set, moment| {
-            BTreeSet::iter(set).take_while(move |(at, _): &&Due| *at <= moment).map(|(_, key)| key)
+        let before = |set, moment| {
+            BTreeSet::iter(set).take_while(move |(at, _): &&Due| *at < moment).map(|(_, key)| key)
         };
-        upto(&self.ticks, now.tick).chain(upto(&self.walls, now.wall))
+        before(&self.ticks, now.tick).chain(before(&self.walls, now.wall.saturating_add(1)))
     }
 
     pub(crate) fn next(&self) -> Next {

@@ -129,12 +129,12 @@ impl History {
         }
         let (goal, end) = (self.behind(revision), self.behind(at.revision));
         let start = goal.max(end.saturating_sub(commits));
-        let mut entry = at.entry;
+        let mut back = Back { place, entry: at.entry, cut: None };
         for past in self.pasts.range(start.min(end)..end).rev() {
-            past.take_back(place, &mut entry)?;
+            back.take(past)?;
         }
         let reached = if start == goal { revision } else { self.pasts[start - 1].commit.revision };
-        Ok(EntryAt { entry, revision: reached })
+        Ok(EntryAt { entry: back.finish(), revision: reached })
     }
 
     /// Where the commits after `revision` begin.
@@ -152,25 +152,47 @@ impl History {
     }
 }
 
-impl Past {
-    /// Makes of what `place` held after this commit what it held before.
-    fn take_back(&self, place: &Place, entry: &mut Option<Arc<Entry>>) -> Result<(), Compacted> {
-        let undos = self.undos.as_deref().unwrap_or_default();
-        for (change, undo) in self.commit.changes.iter().zip(undos).rev() {
-            if change.database != place.0 {
+/// A key on its way back in time.
+struct Back<'a> {
+    place: &'a Place,
+    entry: Option<Arc<Entry>>,
+    /// To what it is to be cut in the end: once, and not for every append, each of which would copy it.
+    cut: Option<Undo>,
+}
+
+impl Back<'_> {
+    /// Makes of what the key held after this commit what it held before.
+    fn take(&mut self, past: &Past) -> Result<(), Compacted> {
+        let undos = past.undos.as_deref().unwrap_or_default();
+        for (change, undo) in past.commit.changes.iter().zip(undos).rev() {
+            if change.database != self.place.0 {
                 continue;
             }
             match undo {
-                Undo::Lost if change.op == Op::Clear || change.is_of(place) => {
-                    return Err(Compacted { oldest: self.commit.revision });
+                Undo::Lost if change.op == Op::Clear || change.is_of(self.place) => {
+                    return Err(Compacted { oldest: past.commit.revision });
                 }
-                Undo::Cleared(shelf) => *entry = shelf.keys.get(place.1.as_slice()).cloned(),
-                _ if !change.is_of(place) => {}
-                Undo::Entry(before) => *entry = before.clone(),
-                undo => entry.iter_mut().for_each(|entry| undo.apply(&change.op, entry)),
+                Undo::Cleared(shelf) => self.replace(shelf.keys.get(self.place.1.as_slice()).cloned()),
+                _ if !change.is_of(self.place) => {}
+                Undo::Entry(before) => self.replace(before.clone()),
+                Undo::Append { length, modified } => {
+                    self.cut = Some(Undo::Append { length: *length, modified: *modified });
+                }
+                undo => self.entry.iter_mut().for_each(|entry| undo.apply(&change.op, entry)),
             }
         }
         Ok(())
+    }
+
+    fn replace(&mut self, entry: Option<Arc<Entry>>) {
+        (self.entry, self.cut) = (entry, None);
+    }
+
+    fn finish(mut self) -> Option<Arc<Entry>> {
+        if let (Some(cut), Some(entry)) = (&self.cut, &mut self.entry) {
+            cut.apply(&Op::Append("".into()), entry);
+        }
+        self.entry
     }
 }
 

@@ -175,7 +175,7 @@ impl Keyspace {
         Attempt { reply, changes, publishes, reads, revision: self.revision }
     }
 
-    /// Takes out keys that are due, [`limits::EXPIRE_ROUND`] at most.
+    /// Takes out keys that are due: a round, bounded in keys and in bytes.
     pub fn expire(&mut self, now: Now) -> Option<Arc<Commit>> {
         if !self.expires || !self.state.may_be_due(now) {
             return None;
@@ -186,11 +186,19 @@ impl Keyspace {
             .take(limits::EXPIRE_ROUND)
             .map(|(database, key)| (database, key.clone()))
             .collect();
-        self.step(now, |transaction| {
-            due.iter().for_each(|(database, key)| transaction.expire(*database, key));
-        });
+        for (database, key) in &due {
+            self.step(now, |transaction| transaction.expire(*database, key));
+            if self.draft.bytes > limits::EXPIRE_BYTES {
+                break;
+            }
+        }
         self.state.look_ahead();
-        self.finish(now).expect("keys are bounded, and so is a round of them").commit
+        self.finish(now).expect("a round ends far below the limit").commit
+    }
+
+    /// Bytes of effects of the transaction that is under way, as its limit counts them.
+    pub fn under_way(&self) -> usize {
+        self.draft.bytes
     }
 
     /// From now on keys go only by commits that are replayed: somebody else watches the clock.
@@ -288,7 +296,7 @@ impl Keyspace {
         let mut bytes = 0_usize;
         for undo in &mut undos {
             bytes = bytes.saturating_add(undo.weight());
-            if bytes > limits::UNDO_KEPT {
+            if bytes > limits::UNDO_KEPT && undo.weight() > size_of::<Undo>() {
                 self.garbage.push(Garbage::of_undo(std::mem::replace(undo, Undo::Lost)));
             }
         }

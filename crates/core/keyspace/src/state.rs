@@ -106,9 +106,14 @@ impl State {
     pub(crate) fn apply(&mut self, change: &Change, revision: Revision) -> Undo {
         let Change { database, key, .. } = change;
         match &change.op {
-            Op::Put { value, deadline, .. } => {
+            Op::Put { value, deadline, copy_of } => {
                 self.next = self.next.or(Next::of(*deadline));
-                self.shelf_mut(*database).put(key, value.clone(), *deadline, revision)
+                let (value, deadline) = (value.clone(), *deadline);
+                let shelf = self.shelf_mut(*database);
+                match copy_of {
+                    None => shelf.put(key, value, deadline, revision),
+                    Some(_) => shelf.put_anew(key, value, deadline, revision),
+                }
             }
             Op::Delete => Undo::Entry(self.shelf_mut(*database).set(key, None)),
             Op::SetDeadline(deadline) => {
@@ -220,10 +225,15 @@ impl Shelf {
         }
     }
 
+    /// As if the key had not been there.
+    fn put_anew(&mut self, key: &Blob, value: Value, deadline: Option<Deadline>, revision: Revision) -> Undo {
+        let entry = Entry { value, created: revision, modified: revision, deadline };
+        Undo::Entry(self.set(key, Some(Arc::new(entry))))
+    }
+
     fn put(&mut self, key: &Blob, value: Value, deadline: Option<Deadline>, revision: Revision) -> Undo {
         let Some(slot) = self.keys.get_mut(key.as_slice()) else {
-            let entry = Entry { value, created: revision, modified: revision, deadline };
-            return Undo::Entry(self.set(key, Some(Arc::new(entry))));
+            return self.put_anew(key, value, deadline, revision);
         };
         let entry = Entry { value, modified: revision, deadline, created: slot.created };
         let before = std::mem::replace(slot, Arc::new(entry));

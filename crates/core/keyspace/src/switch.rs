@@ -14,7 +14,7 @@ use std::fmt;
 
 use adsum_model::Revision;
 
-use crate::{Blob, Database, Place};
+use crate::{Blob, Database, Place, limits};
 
 const SWITCH: &str = "switch/";
 const FIRED: &str = "fired/";
@@ -32,12 +32,16 @@ pub enum Action {
 
 /// Words that are no action.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no action: write EVENT text, WEBHOOK http://..., or RESTART service")]
+#[error("'{0}' is no action: write EVENT text, WEBHOOK http://..., or RESTART service, in {limit} bytes at most", limit = limits::ACTION)]
 pub struct UnknownAction(String);
 
 impl Action {
     /// Of a verb, in whatever case, and what it is about.
     pub fn of(verb: &str, operand: &str) -> Result<Action, UnknownAction> {
+        if operand.len() > limits::ACTION {
+            let shown: String = operand.chars().take(40).collect();
+            return Err(UnknownAction(format!("{verb} {shown}...")));
+        }
         let operand = operand.to_string();
         match verb.to_ascii_lowercase().as_str() {
             "event" => Ok(Action::Event(operand)),
@@ -123,6 +127,7 @@ mod tests {
         for wrong in ["", "restart", "webhook ftp://x", "dance x"] {
             assert!(Action::parse(wrong).is_err(), "{wrong}");
         }
+        assert!(Action::of("event", &"x".repeat(limits::ACTION + 1)).is_err());
     }
 
     #[test]

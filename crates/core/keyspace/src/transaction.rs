@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::state::State;
 use crate::{
     Blob, Change, Changes, Commit, Database, Deadline, Entry, Keys, Notice, Notices, Now, Op, Reads, Value,
-    switch,
+    limits, switch,
 };
 
 /// What came of a transaction. Nothing of it may leave the process before `commit` is durable.
@@ -96,7 +96,8 @@ impl<'a> Transaction<'a> {
         self.state.shelf(database).keys.get(key).map(Arc::as_ref)
     }
 
-    /// All keys of a database, none of them due.
+    /// All keys of a database. Of very many that are due at once some may still be there, as long as nobody has been
+    /// told that they have gone.
     pub fn keys(&mut self, database: Database) -> &Keys {
         self.keys_under(database, b"")
     }
@@ -104,7 +105,8 @@ impl<'a> Transaction<'a> {
     /// All keys of a database, of which only those that begin with `prefix` are looked at.
     pub fn keys_under(&mut self, database: Database, prefix: &[u8]) -> &Keys {
         if self.expires && self.state.may_be_due(self.now) {
-            let due = self.state.shelf(database).deadlines.due(self.now).cloned().collect::<Vec<_>>();
+            let due = self.state.shelf(database).deadlines.due(self.now);
+            let due = due.take(limits::EXPIRE_ROUND).cloned().collect::<Vec<_>>();
             due.iter().for_each(|key| self.expire(database, key));
         }
         if let Some(reads) = &mut self.draft.reads {
@@ -125,8 +127,9 @@ impl<'a> Transaction<'a> {
         self.change(database, key.into(), Op::Put { value, deadline, copy_of: None }, notices.into());
     }
 
-    /// Puts what `from` holds, deadline included, at `to`. Whether there was anything. However large it is, the commit
-    /// names the key that it is of.
+    /// Puts what `from` holds, deadline included, at `to`, which is a new key then, whatever it was before: a lock is not
+    /// held under its old fence any more. Whether there was anything. However large it is, the commit has the name of the
+    /// key that it is of.
     pub fn copy(&mut self, from: (Database, &[u8]), to: (Database, &[u8]), notice: Notice) -> bool {
         let Some(put) = self.copied(from) else { return false };
         self.change(to.0, to.1.into(), put, smallvec![notice]);
@@ -149,10 +152,7 @@ impl<'a> Transaction<'a> {
     fn copied(&mut self, (database, key): (Database, &[u8])) -> Option<Op> {
         let entry = self.get(database, key)?;
         let (value, deadline) = (entry.value.clone(), entry.deadline);
-        // A name that is longer than the value would be no gain.
-        let is_long = value.weight() > key.len();
-        let copy_of = is_long.then(|| Box::new((database, Blob::from(key))));
-        Some(Op::Put { value, deadline, copy_of })
+        Some(Op::Put { value, deadline, copy_of: Some(Box::new((database, Blob::from(key)))) })
     }
 
     /// Whether it was there.
@@ -222,6 +222,9 @@ impl<'a> Transaction<'a> {
 
     fn fire(&mut self, database: Database, key: &Blob, created: Revision) {
         let Some(switch) = switch::key_of(database, key) else { return };
+        if let Some(reads) = &mut self.draft.reads {
+            reads.keys.insert((Database::System, switch.clone()));
+        }
         let action = self.state.shelf(Database::System).keys.get(switch.as_slice());
         let action = action.map(|entry| entry.value.clone());
         if let (Some(action), Some(firing)) = (action, switch::firing_of(database, key, created)) {

@@ -43,6 +43,8 @@ pub(crate) enum Ready {
 pub(crate) struct Waiter {
     pub(crate) client: Arc<Client>,
     pub(crate) action: Action,
+    /// Whether it wants no reply.
+    pub(crate) silent: bool,
     ready: Ready,
     database: Database,
     keys: SmallVec<[Blob; 1]>,
@@ -127,7 +129,7 @@ fn grant(work: &mut Work<'_, '_>, key: &[u8], owner: &Blob, (ttl, named): (u64, 
 }
 
 impl Waiters {
-    pub(crate) fn add(&mut self, client: Arc<Client>, database: Database, wait: Wait) {
+    pub(crate) fn add(&mut self, client: Arc<Client>, silent: bool, database: Database, wait: Wait) {
         self.tickets += 1;
         let (ticket, ready) = (self.tickets, wait.ready);
         for key in &wait.keys {
@@ -136,7 +138,7 @@ impl Waiters {
         }
         client.blocked.store(true, Relaxed);
         let Wait { keys, action, .. } = wait;
-        self.waiters.insert(client.id, Waiter { client, action, ready, database, keys, ticket });
+        self.waiters.insert(client.id, Waiter { client, action, silent, ready, database, keys, ticket });
     }
 
     /// Takes a client out of all queues. None when it does not wait, or does no longer.

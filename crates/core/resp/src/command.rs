@@ -58,10 +58,15 @@ pub(crate) struct Work<'w, 't> {
 }
 
 impl Work<'_, '_> {
-    /// Has a reply that walks over `length` elements written without holding everybody up.
-    pub(crate) fn reply_with(&mut self, length: usize, write: impl FnOnce(&mut Writer<'_>) + Send + 'static) {
+    /// Has a reply that walks over so many elements and bytes written without holding everybody up.
+    pub(crate) fn reply_with(
+        &mut self,
+        (elements, bytes): (usize, usize),
+        write: impl FnOnce(&mut Writer<'_>) + Send + 'static,
+    ) {
+        let is_long = elements > limits::AT_ONCE || bytes > limits::BYTES_AT_ONCE;
         match &mut self.later {
-            Some(later) if length > limits::AT_ONCE => **later = Some(Box::new(write)),
+            Some(later) if is_long => **later = Some(Box::new(write)),
             Some(_) | None => write(&mut self.out),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adsum_keyspace::{Commit, Op, Place};
+use adsum_keyspace::{Commit, Database, Op, Place};
 use adsum_model::Revision;
 
 use crate::client::ClientId;
@@ -39,10 +39,17 @@ impl Grants {
                 Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } => {}
             });
         }
+        if self.fresh.is_empty() {
+            return;
+        }
+        // Whether the last change of each key has left it there.
+        let there: BTreeMap<(Database, &[u8]), bool> = commit
+            .changes
+            .iter()
+            .map(|change| ((change.database, change.key.as_slice()), !matches!(change.op, Op::Delete)))
+            .collect();
         for (place, client) in self.fresh.drain(..) {
-            let mut of_key = commit.changes.iter().rev();
-            let last = of_key.find(|change| change.database == place.0 && change.key == place.1);
-            if last.is_some_and(|change| !matches!(change.op, Op::Delete)) {
+            if there.get(&(place.0, place.1.as_slice())) == Some(&true) {
                 self.held.insert(place, Grant { client, fence: commit.revision });
             }
         }

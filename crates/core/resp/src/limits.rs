@@ -17,12 +17,23 @@ pub const CURSORS: usize = 64 * 1024;
 pub const CURSOR_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of events that one XREAD gives, about; the client goes on behind the last.
 pub const READING: usize = 8 * 1024 * 1024;
+/// Bytes of a copied value from which on an event names the key that it is of.
+pub const EVENT_VALUE: usize = 1024 * 1024;
 /// Streams of one XREAD.
-pub const STREAMS: usize = 1024;
-/// Elements that a reply walks over under the lock; one that has more is written without it.
+pub const STREAMS: usize = 128;
+/// Elements that a reply walks over under the lock, and the bytes of them; one that has more is written without it.
 pub const AT_ONCE: usize = 5000;
-/// Keys that one client can WATCH.
-pub const WATCHED: usize = 100_000;
+pub const BYTES_AT_ONCE: usize = 1024 * 1024;
+/// Keys that one client can WATCH, and the bytes of them.
+pub const WATCHED: usize = 10_000;
+pub const WATCHED_BYTES: usize = 16 * 1024 * 1024;
+/// Requests that one client can queue for EXEC, and the bytes of them.
+pub const QUEUED: usize = 1_000_000;
+pub const QUEUED_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of the reply to one EXEC.
+pub const EXEC_REPLY: usize = 64 * 1024 * 1024;
+/// Bytes of the name of a semaphore: each waiter waits for as many names as there may be holders.
+pub const SEMAPHORE: usize = 1024;
 /// Bytes of a client's name and of what it says about its library.
 pub const CLIENT_NAME: usize = 1024;
 /// Bytes of a glob pattern.

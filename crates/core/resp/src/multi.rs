@@ -4,31 +4,37 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use adsum_keyspace::{Blob, Commit, Database, Op, Place, limits};
+use adsum_keyspace::{Commit, Database, Op, Place};
 
 use crate::client::{Client, ClientId};
+use crate::limits;
 
-/// What a client has queued since MULTI.
+/// What a client has queued since MULTI: the arguments of all requests, one behind the other, so that a long queue is
+/// let go of at once.
 #[derive(Default)]
 pub(crate) struct Multi {
-    requests: Vec<Vec<Blob>>,
-    bytes: usize,
+    bytes: Vec<u8>,
+    /// Where each argument ends.
+    arguments: Vec<usize>,
+    /// At how many arguments each request ends.
+    requests: Vec<usize>,
     /// Whether a request was refused, so that none is to be run.
     refused: bool,
 }
 
-/// What a queued argument takes beside its bytes.
-const ARGUMENT: usize = size_of::<Blob>();
-
 impl Multi {
     /// Whether there was room.
     pub(crate) fn push(&mut self, args: &[&[u8]]) -> bool {
-        self.bytes += args.iter().map(|arg| arg.len() + ARGUMENT).sum::<usize>();
-        let fits = self.bytes <= limits::TRANSACTION;
-        if fits {
-            self.requests.push(args.iter().map(|arg| Blob::from(*arg)).collect());
+        for arg in args {
+            self.bytes.extend_from_slice(arg);
+            self.arguments.push(self.bytes.len());
         }
-        fits
+        self.requests.push(self.arguments.len());
+        self.requests.len() <= limits::QUEUED && self.weight() <= limits::QUEUED_BYTES
+    }
+
+    fn weight(&self) -> usize {
+        self.bytes.len() + (self.arguments.len() + self.requests.len()) * size_of::<usize>()
     }
 
     pub(crate) fn refuse(&mut self) {
@@ -39,8 +45,16 @@ impl Multi {
         self.refused
     }
 
-    pub(crate) fn into_requests(self) -> Vec<Vec<Blob>> {
-        self.requests
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// The requests in order.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = Vec<&[u8]>> {
+        let start = |ends: &[usize], at: usize| at.checked_sub(1).map_or(0, |before| ends[before]);
+        let argument = move |at: usize| &self.bytes[start(&self.arguments, at)..self.arguments[at]];
+        (0..self.requests.len())
+            .map(move |at| (start(&self.requests, at)..self.requests[at]).map(argument).collect())
     }
 }
 
@@ -48,7 +62,14 @@ impl Multi {
 #[derive(Default)]
 pub(crate) struct Watched {
     by_place: BTreeMap<Place, Watchers>,
-    by_client: HashMap<ClientId, Vec<Place>>,
+    by_client: HashMap<ClientId, Own>,
+}
+
+/// What one client watches.
+#[derive(Default)]
+struct Own {
+    places: Vec<Place>,
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -59,9 +80,11 @@ struct Watchers {
 }
 
 impl Watched {
-    /// How many keys the client watches.
-    pub(crate) fn count(&self, client: ClientId) -> usize {
-        self.by_client.get(&client).map_or(0, Vec::len)
+    /// Whether a client may watch these keys too.
+    pub(crate) fn has_room(&self, client: ClientId, keys: &[&[u8]]) -> bool {
+        let (count, bytes) = self.by_client.get(&client).map_or((0, 0), |own| (own.places.len(), own.bytes));
+        let more: usize = keys.iter().map(|key| key.len()).sum();
+        count + keys.len() <= limits::WATCHED && bytes + more <= limits::WATCHED_BYTES
     }
 
     pub(crate) fn add(&mut self, client: &Arc<Client>, place: Place, there: bool) {
@@ -69,13 +92,15 @@ impl Watched {
         watchers.there = there;
         if watchers.clients.iter().all(|other| other.id != client.id) {
             watchers.clients.push(client.clone());
-            self.by_client.entry(client.id).or_default().push(place);
+            let own = self.by_client.entry(client.id).or_default();
+            own.bytes += place.1.len();
+            own.places.push(place);
         }
     }
 
     /// The client watches nothing any more. Whether a key that it watched was touched.
     pub(crate) fn remove(&mut self, client: &Client) -> bool {
-        for place in self.by_client.remove(&client.id).unwrap_or_default() {
+        for place in self.by_client.remove(&client.id).unwrap_or_default().places {
             if let Some(watchers) = self.by_place.get_mut(&place) {
                 watchers.clients.retain(|other| other.id != client.id);
                 if watchers.clients.is_empty() {

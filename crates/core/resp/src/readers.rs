@@ -42,11 +42,20 @@ pub(crate) struct Reading {
     pub(crate) count: usize,
 }
 
+/// A client that waits for an event.
+pub(crate) struct Reader {
+    pub(crate) client: Arc<Client>,
+    pub(crate) reading: Reading,
+    /// Whether it wants no reply.
+    pub(crate) silent: bool,
+}
+
 /// Those who wait for an event.
 #[derive(Default)]
 pub(crate) struct Readers {
-    readers: HashMap<ClientId, (Arc<Client>, Reading)>,
-    prefixes: BTreeMap<(Database, Blob), BTreeSet<ClientId>>,
+    readers: HashMap<ClientId, Reader>,
+    /// By database.
+    prefixes: BTreeMap<Database, BTreeMap<Blob, BTreeSet<ClientId>>>,
     /// How many prefixes of each length there are: what to look for in a key.
     lengths: BTreeMap<usize, usize>,
     ready: BTreeSet<ClientId>,
@@ -72,49 +81,32 @@ impl Stream {
             && (matches!(change.op, Op::Clear) || change.key.starts_with(self.prefix()))
     }
 
-    /// The events after the last one seen, bounded in number and in bytes.
-    fn read(&self, keyspace: &Keyspace, count: usize) -> Result<Vec<Event>, Compacted> {
-        if self.after.revision > keyspace.revision().0 {
+    /// The revision after which there may be something.
+    fn from(&self, keyspace: &Keyspace) -> Result<Revision, Compacted> {
+        // Of the revision of the last event seen there may be more.
+        let from = self.after.revision.saturating_sub(u64::from(self.after.number != u64::MAX));
+        let from = Revision(from).max(self.scanned);
+        if from > keyspace.revision() {
             // It is of other data: waiting until this keyspace is as far would leave out all until then.
             return Err(Compacted { oldest: keyspace.revision() });
         }
-        // Of the revision of the last event seen there may be more.
-        let from = Revision(self.after.revision.saturating_sub(u64::from(self.after.number != u64::MAX)));
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        for commit in keyspace.after(Space::User, from.max(self.scanned))? {
-            for (at, change) in commit.changes.iter().enumerate() {
-                let id = Id { revision: commit.revision.0, number: at as u64 + 1 };
-                if id > self.after && self.has(change) {
-                    bytes += change.weight();
-                    events.push(Event { commit: commit.clone(), at });
-                }
-                if events.len() == count || bytes > limits::READING {
-                    return Ok(events);
-                }
-            }
-        }
-        Ok(events)
+        keyspace.after(Space::User, from).map(|_| from)
     }
 }
 
 impl Reading {
     /// Writes what there is to read. Whether there was anything.
     pub(crate) fn write(&self, keyspace: &Keyspace, out: &mut Writer<'_>) -> Result<bool, Compacted> {
-        let mut found = Vec::new();
-        for stream in &self.streams {
-            let events = stream.read(keyspace, self.count)?;
-            if !events.is_empty() {
-                found.push((stream, events));
-            }
-        }
-        if found.is_empty() {
+        let found = self.read(keyspace)?;
+        let count = found.iter().filter(|events| !events.is_empty()).count();
+        if count == 0 {
             return Ok(false);
         }
         match out.protocol() {
-            Protocol::Resp2 => out.array(found.len()),
-            Protocol::Resp3 => out.map(found.len()),
+            Protocol::Resp2 => out.array(count),
+            Protocol::Resp3 => out.map(count),
         }
-        for (stream, events) in found {
+        for (stream, events) in self.streams.iter().zip(found).filter(|(_, events)| !events.is_empty()) {
             if out.protocol() == Protocol::Resp2 {
                 out.array(2);
             }
@@ -123,6 +115,30 @@ impl Reading {
             events.iter().for_each(|event| event.write(out));
         }
         Ok(true)
+    }
+
+    /// The events of each stream after the last one seen, bounded in number and, all together, in bytes.
+    fn read(&self, keyspace: &Keyspace) -> Result<Vec<Vec<Event>>, Compacted> {
+        let froms = self.streams.iter().map(|stream| stream.from(keyspace)).collect::<Result<Vec<_>, _>>()?;
+        let mut found: Vec<Vec<Event>> = self.streams.iter().map(|_| Vec::new()).collect();
+        let mut bytes = 0;
+        let first = froms.into_iter().min().unwrap_or(keyspace.revision());
+        for commit in keyspace.after(Space::User, first)? {
+            for (at, change) in commit.changes.iter().enumerate() {
+                let id = Id { revision: commit.revision.0, number: at as u64 + 1 };
+                for (stream, events) in self.streams.iter().zip(&mut found) {
+                    if id > stream.after && events.len() < self.count && stream.has(change) {
+                        bytes += change.weight();
+                        events.push(Event { commit: commit.clone(), at });
+                    }
+                    if bytes > limits::READING {
+                        // Each stream goes on behind its own last event.
+                        return Ok(found);
+                    }
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Notes that there is nothing up to this revision.
@@ -172,6 +188,11 @@ impl Event {
         let now = self.commit.now;
         let op = &self.commit.changes[self.at].op;
         match op {
+            Op::Put { value, copy_of: Some(of), .. } if value.weight() > limits::EVENT_VALUE => {
+                let (Database::User(number), key) = &**of else { return };
+                fields.push(("copy_of", key.to_vec()));
+                fields.push(("copy_of_db", number.to_string().into()));
+            }
             Op::Put { value: Value::String(bytes), .. } => fields.push(("value", bytes.to_vec())),
             Op::Put { value: Value::List(list), .. } => {
                 fields.push(("value", json::elements(list.iter()).to_string().into()));
@@ -193,41 +214,43 @@ impl Event {
 }
 
 impl Readers {
-    pub(crate) fn add(&mut self, client: Arc<Client>, reading: Reading) {
+    pub(crate) fn add(&mut self, reader: Reader) {
+        let client = &reader.client;
         client.blocked.store(true, Relaxed);
-        for stream in &reading.streams {
-            let place = (stream.database, Blob::from(stream.prefix()));
-            let clients = self.prefixes.entry(place).or_insert_with(|| {
+        for stream in &reader.reading.streams {
+            let prefixes = self.prefixes.entry(stream.database).or_default();
+            let clients = prefixes.entry(Blob::from(stream.prefix())).or_insert_with(|| {
                 *self.lengths.entry(stream.prefix().len()).or_default() += 1;
                 BTreeSet::new()
             });
             clients.insert(client.id);
         }
-        self.readers.insert(client.id, (client, reading));
+        self.readers.insert(client.id, reader);
     }
 
     /// None when the client does not wait, or does no longer.
-    pub(crate) fn remove(&mut self, client: ClientId) -> Option<(Arc<Client>, Reading)> {
-        let (client, reading) = self.readers.remove(&client)?;
-        client.blocked.store(false, Relaxed);
-        self.ready.remove(&client.id);
-        for stream in &reading.streams {
-            self.remove_from((stream.database, Blob::from(stream.prefix())), client.id);
+    pub(crate) fn remove(&mut self, client: ClientId) -> Option<Reader> {
+        let reader = self.readers.remove(&client)?;
+        reader.client.blocked.store(false, Relaxed);
+        self.ready.remove(&client);
+        for stream in &reader.reading.streams {
+            self.remove_from(stream.database, stream.prefix(), client);
         }
-        Some((client, reading))
+        Some(reader)
     }
 
-    fn remove_from(&mut self, place: (Database, Blob), client: ClientId) {
-        let Some(clients) = self.prefixes.get_mut(&place) else { return };
+    fn remove_from(&mut self, database: Database, prefix: &[u8], client: ClientId) {
+        let Some(prefixes) = self.prefixes.get_mut(&database) else { return };
+        let Some(clients) = prefixes.get_mut(prefix) else { return };
         clients.remove(&client);
         if !clients.is_empty() {
             return;
         }
-        self.prefixes.remove(&place);
-        if let Some(count) = self.lengths.get_mut(&place.1.len()) {
+        prefixes.remove(prefix);
+        if let Some(count) = self.lengths.get_mut(&prefix.len()) {
             *count -= 1;
             if *count == 0 {
-                self.lengths.remove(&place.1.len());
+                self.lengths.remove(&prefix.len());
             }
         }
     }
@@ -242,28 +265,20 @@ impl Readers {
             return;
         }
         for change in &commit.changes {
+            let Some(prefixes) = self.prefixes.get(&change.database) else { continue };
             match change.op {
-                Op::Clear => self.note_cleared(change.database),
-                _ => self.note_key(change.database, &change.key),
+                Op::Clear => self.ready.extend(prefixes.values().flatten()),
+                _ => {
+                    let lengths = self.lengths.range(..=change.key.len()).map(|(length, _)| *length);
+                    let concerned = lengths.filter_map(|length| prefixes.get(&change.key[..length]));
+                    self.ready.extend(concerned.flatten());
+                }
             }
         }
     }
 
-    fn note_key(&mut self, database: Database, key: &[u8]) {
-        for length in self.lengths.range(..=key.len()).map(|(length, _)| *length) {
-            if let Some(clients) = self.prefixes.get(&(database, Blob::from(&key[..length]))) {
-                self.ready.extend(clients);
-            }
-        }
-    }
-
-    fn note_cleared(&mut self, database: Database) {
-        let concerned = self.prefixes.iter().filter(|((of, _), _)| *of == database);
-        self.ready.extend(concerned.flat_map(|(_, clients)| clients));
-    }
-
-    /// Those for whom there is something, with what they read; they wait no longer.
-    pub(crate) fn take_ready(&mut self) -> Vec<(Arc<Client>, Reading)> {
+    /// Those for whom there is something; they wait no longer.
+    pub(crate) fn take_ready(&mut self) -> Vec<Reader> {
         let ready = std::mem::take(&mut self.ready);
         ready.into_iter().filter_map(|client| self.remove(client)).collect()
     }

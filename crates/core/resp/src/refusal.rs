@@ -1,6 +1,6 @@
 //! Why a command was refused, in Redis' words, which clients parse.
 
-use adsum_keyspace::{TooBig, limits};
+use adsum_keyspace::{Compacted, TooBig, limits};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -37,9 +37,9 @@ pub(crate) enum Refusal {
     /// The fence under which the lock is held, 0 when it is not.
     #[error("FENCED {0}")]
     Fenced(u64),
-    /// The oldest revision after which events can be had.
-    #[error("COMPACTED {0}")]
-    Compacted(u64),
+    /// The oldest revision of which events can be had.
+    #[error("COMPACTED {}", .0.oldest.next())]
+    Compacted(#[from] Compacted),
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(&'static str),
     #[error("ERR {0}")]

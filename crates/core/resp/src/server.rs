@@ -175,12 +175,16 @@ impl Server {
     pub fn time_out(&mut self, session: &mut Session, _now: Now) {
         let mut bytes = Vec::new();
         let mut out = Writer::new(&mut bytes, session.protocol());
-        if let Some(waiter) = self.waiters.remove(session.id()) {
+        let silent = if let Some(waiter) = self.waiters.remove(session.id()) {
             waiter.action.give_up(&mut out);
-        } else if self.readers.remove(session.id()).is_some() {
+            waiter.silent
+        } else if let Some(reader) = self.readers.remove(session.id()) {
             out.null_array();
-        }
-        if !bytes.is_empty() {
+            reader.silent
+        } else {
+            return;
+        };
+        if !silent {
             self.reply(session, &bytes);
         }
     }

@@ -55,6 +55,11 @@ impl Session {
         self.client.blocked.load(Relaxed)
     }
 
+    /// Whether the request that is being run gets no reply.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.replies != Replies::On
+    }
+
     pub(crate) fn database(&self) -> Database {
         Database::User(self.database)
     }

@@ -73,18 +73,18 @@ fn a_due_key_is_gone_with_an_expired_event_whoever_finds_it() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "looked-at", "x", Some(10), at(0));
     put(&mut keyspace, "left-alone", "x", Some(10), at(0));
-    assert_eq!(keyspace.next_deadline(at(4)), Some(6));
-    assert_eq!(string(&mut keyspace, "looked-at", at(9)), Some("x".into()));
+    assert_eq!(keyspace.next_deadline(at(4)), Some(7));
+    assert_eq!(string(&mut keyspace, "looked-at", at(10)), Some("x".into()));
 
-    let read = transact(&mut keyspace, at(10), |tx| tx.get(DB, b"looked-at").is_some());
+    let read = transact(&mut keyspace, at(11), |tx| tx.get(DB, b"looked-at").is_some());
     assert!(!read.reply);
     assert_eq!(read.commit.unwrap().changes[0].notices.as_slice(), [Notice::Expired]);
 
-    let expired = keyspace.expire(at(10)).unwrap();
+    let expired = keyspace.expire(at(11)).unwrap();
     assert_eq!(expired.changes.len(), 1);
     assert_eq!(expired.changes[0].key, Blob::from("left-alone"));
-    assert_eq!(keyspace.expire(at(10)), None);
-    assert_eq!(keyspace.next_deadline(at(10)), None);
+    assert_eq!(keyspace.expire(at(11)), None);
+    assert_eq!(keyspace.next_deadline(at(11)), None);
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn a_listing_shows_no_due_key_even_before_its_round() {
     for n in 0..limits::EXPIRE_ROUND + 10 {
         put(&mut keyspace, &format!("k{n}"), "x", Some(10), at(0));
     }
-    assert_eq!(keyspace.expire(at(10)).unwrap().changes.len(), limits::EXPIRE_ROUND);
-    let listed = transact(&mut keyspace, at(10), |tx| tx.keys(DB).len());
+    assert_eq!(keyspace.expire(at(11)).unwrap().changes.len(), limits::EXPIRE_ROUND);
+    let listed = transact(&mut keyspace, at(11), |tx| tx.keys(DB).len());
     assert_eq!((listed.reply, listed.commit.unwrap().changes.len()), (0, 10));
 }
 
@@ -252,12 +252,41 @@ fn a_switch_fires_once_for_each_expiry_and_not_for_a_deletion() {
     assert_eq!(fired(&keyspace), Vec::<u64>::new());
     put(&mut keyspace, "alive", "1", Some(10), at(20));
     put(&mut keyspace, "other", "1", Some(10), at(20));
-    let commit = keyspace.expire(at(30)).unwrap();
+    let commit = keyspace.expire(at(31)).unwrap();
     assert_eq!(commit.changes.len(), 3);
     assert_eq!(fired(&keyspace), [4]);
-    put(&mut keyspace, "alive", "1", Some(10), at(30));
-    keyspace.expire(at(40));
+    put(&mut keyspace, "alive", "1", Some(10), at(31));
+    keyspace.expire(at(42));
     assert_eq!(fired(&keyspace), [4, 7]);
+}
+
+#[test]
+fn a_round_of_expiry_ends_far_below_the_limit_of_a_transaction() {
+    let mut keyspace = Keyspace::default();
+    let long = |n: usize| format!("{n}{}", "x".repeat(limits::KEY - 8));
+    for n in 0..60 {
+        let switch = crate::switch::key_of(DB, long(n).as_bytes()).unwrap();
+        let action = Value::String("event silent".into());
+        transact(&mut keyspace, at(0), |tx| tx.put(Database::System, switch, action, None, &[]));
+        put(&mut keyspace, &long(n), "x", Some(10), at(0));
+    }
+    let mut rounds = 0;
+    while keyspace.expire(at(11)).is_some() {
+        rounds += 1;
+    }
+    assert!((2..60).contains(&rounds), "{rounds} rounds");
+    assert!(keyspace.keys(DB).is_empty());
+}
+
+#[test]
+fn what_is_renamed_onto_a_lock_is_not_held_under_its_fence() {
+    let mut keyspace = Keyspace::default();
+    put(&mut keyspace, "l", "a", Some(1000), at(0));
+    put(&mut keyspace, "x", "b", None, at(0));
+    transact(&mut keyspace, at(0), |tx| {
+        tx.rename((DB, b"x"), (DB, b"l"), (Notice::RenameFrom, Notice::RenameTo))
+    });
+    assert_eq!(keyspace.keys(DB).get(b"l".as_slice()).unwrap().created, Revision(3));
 }
 
 #[test]

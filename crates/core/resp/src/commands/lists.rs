@@ -196,7 +196,7 @@ fn lrange(work: &mut Work<'_, '_>) -> Answer {
         return Ok(());
     };
     let (range, list) = (range(start, end, list.len()), list.clone());
-    work.reply_with(range.len(), move |out| {
+    work.reply_with((range.len(), list.weight()), move |out| {
         out.array(range.len());
         list.iter_from(range.start).take(range.len()).for_each(|element| out.bulk(element));
     });

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use adsum_keyspace::{Blob, Deadline, Notice, limits};
+use adsum_keyspace::{Blob, Deadline, Notice};
 use adsum_model::Revision;
 
 use crate::blocking::{Action, Ready};
@@ -51,15 +51,18 @@ fn lock(args: &[&[u8]]) -> Result<Wait, Refusal> {
     }
     let keys = match holders {
         None => [Blob::from(key)].into(),
-        Some(holders) => (1..=holders).map(|n| slot(key, n)).collect::<Result<_, _>>()?,
+        Some(_) if key.len() > crate::limits::SEMAPHORE => {
+            let limit = crate::limits::SEMAPHORE;
+            return Err(Refusal::Told(format!("ERR the name of a semaphore has {limit} bytes at most")));
+        }
+        Some(holders) => (1..=holders).map(|n| slot(key, n)).collect(),
     };
     let action = Action::Grant { owner: owner.into(), ttl, named: holders.is_some() };
     Ok(Wait { keys, ready: Ready::Free, action, timeout })
 }
 
-fn slot(key: &[u8], number: i64) -> Result<Blob, Refusal> {
-    let slot = [key, format!(":{number}").as_bytes()].concat();
-    if slot.len() > limits::KEY { Err(Refusal::KeyTooLong(slot.len())) } else { Ok(slot.into()) }
+fn slot(key: &[u8], number: i64) -> Blob {
+    [key, format!(":{number}").as_bytes()].concat().into()
 }
 
 fn parse_ttl(unit: &[u8], number: &[u8], command: &'static str) -> Result<u64, Refusal> {

@@ -27,7 +27,7 @@ fn keys(work: &mut Work<'_, '_>) -> Answer {
         }
         return Ok(());
     }
-    work.reply_with(count_under(&keys, &prefix.bytes), move |out| {
+    work.reply_with((count_under(&keys, &prefix.bytes), 0), move |out| {
         let under = beginning_with(&keys, &prefix.bytes, &prefix.bytes).map(|(key, _)| key);
         let found: Vec<&Blob> = under.filter(|key| glob::matches(&pattern, key)).collect();
         out.array(found.len());

@@ -46,8 +46,7 @@ fn exec(call: &mut Call<'_>) -> Answer {
         call.out.null_array();
         return Ok(());
     }
-    let requests = multi.into_requests();
-    call.server.exec(call.session, &requests, call.now, &mut call.out);
+    call.flow = call.server.exec(call.session, &multi, call.now, &mut call.out)?;
     Ok(())
 }
 
@@ -63,9 +62,10 @@ fn watch(call: &mut Call<'_>) -> Answer {
         return Err(Refusal::Says("WATCH inside MULTI is not allowed"));
     }
     let (client, database) = (Arc::clone(&call.session.client), call.session.database());
-    if call.server.watched.count(client.id) + call.args.len() > limits::WATCHED {
-        let limit = limits::WATCHED;
-        return Err(Refusal::Told(format!("ERR a client can watch {limit} keys at most: UNWATCH some")));
+    if !call.server.watched.has_room(client.id, &call.args[1..]) {
+        let (keys, bytes) = (limits::WATCHED, limits::WATCHED_BYTES);
+        let text = format!("ERR a client can watch {keys} keys of {bytes} bytes at most: UNWATCH some");
+        return Err(Refusal::Told(text));
     }
     for key in &call.args[1..] {
         let there = call.server.keyspace().keys(database).get(*key).is_some();

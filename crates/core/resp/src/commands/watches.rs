@@ -2,8 +2,8 @@
 //!
 //! `XREAD [COUNT n] [BLOCK ms] STREAMS adsum:watch:/config/ 1042-3` gives every event of a key under `/config/` after
 //! that one: fields `event`, `key`, `value` or `delta`, `expires` in Unix milliseconds, `revision`. The id `$` is now.
-//! When the history does not reach back that far the answer is `-COMPACTED` with the oldest revision that it knows what
-//! comes after.
+//! When the history does not reach back that far the answer is `-COMPACTED` with the oldest revision that can be read,
+//! which taken as an id begins there.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use adsum_model::Revision;
 
 use crate::command::{BLOCKS, Call, Command, KeysAt, READ, Run};
 use crate::number::{integer, parse_integer};
-use crate::readers::{Id, Reading, STREAM, Stream};
+use crate::readers::{Id, Reader, Reading, STREAM, Stream};
 use crate::refusal::{Answer, Refusal};
 use crate::{Flow, limits};
 
@@ -39,8 +39,7 @@ fn xread(call: &mut Call<'_>) -> Answer {
     if let Some(before) = &call.session.read {
         reading.go_on_from(before);
     }
-    let compacted = |compacted: adsum_keyspace::Compacted| Refusal::Compacted(compacted.oldest.0);
-    if reading.write(call.server.keyspace(), &mut call.out).map_err(compacted)? {
+    if reading.write(call.server.keyspace(), &mut call.out)? {
         return Ok(());
     }
     reading.scanned(call.server.revision());
@@ -48,7 +47,8 @@ fn xread(call: &mut Call<'_>) -> Answer {
     match options.block.filter(|_| !call.in_transaction) {
         None => call.out.null_array(),
         Some(millis) => {
-            call.server.readers.add(call.session.client.clone(), reading);
+            let (client, silent) = (call.session.client.clone(), call.session.is_silent());
+            call.server.readers.add(Reader { client, reading, silent });
             call.flow = Flow::Blocked { timeout: (millis > 0).then(|| Duration::from_millis(millis)) };
         }
     }
@@ -82,7 +82,7 @@ impl<'a> Options<'a> {
         }
         let (names, ids) = words.split_at(words.len() / 2);
         if names.len() > limits::STREAMS {
-            return Err(Refusal::Says("XREAD takes 1024 streams at most"));
+            return Err(Refusal::Says("XREAD takes 128 streams at most"));
         }
         Ok(Options { count, block, names, ids })
     }
@@ -95,6 +95,9 @@ impl<'a> Options<'a> {
                 return Err(Refusal::Says(
                     "XREAD reads adsum:watch:PREFIX only: there are no other streams yet",
                 ));
+            }
+            if name.len() > STREAM.len() + adsum_keyspace::limits::KEY {
+                return Err(Refusal::KeyTooLong(name.len() - STREAM.len()));
             }
             let (after, scanned) = (parse_id(id, last)?, Revision::ZERO);
             Ok(Stream { name: Blob::from(*name), database, after, scanned })

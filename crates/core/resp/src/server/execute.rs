@@ -157,7 +157,7 @@ impl Server {
             Timeout::After(timeout) => Some(timeout),
             Timeout::Never => None,
         };
-        self.waiters.add(session.client.clone(), session.database(), wait);
+        self.waiters.add(session.client.clone(), session.is_silent(), session.database(), wait);
         Ok(Flow::Blocked { timeout })
     }
 

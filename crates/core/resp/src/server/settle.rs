@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Now, Publish};
+use adsum_keyspace::{Blob, Change, Commit, Database, Kind, Notice, Now, Publish};
 use adsum_model::Revision;
 
 use super::transaction::fill_in;
@@ -12,7 +12,7 @@ use crate::Protocol;
 use crate::Wake;
 use crate::blocking::{Action, Ready};
 use crate::client::Client;
-use crate::readers::Reading;
+use crate::readers::{Reader, Reading};
 use crate::refusal::Refusal;
 
 impl Server {
@@ -34,7 +34,11 @@ impl Server {
     /// Gives those who watch what they wait for. Most read the same, which is then written once.
     fn serve_readers(&mut self) {
         let mut last: Option<(Reading, Protocol, Vec<u8>)> = None;
-        for (client, reading) in self.readers.take_ready() {
+        for Reader { client, reading, silent } in self.readers.take_ready() {
+            if silent {
+                client.outbox.push(self.revision(), &[], Wake::Unblocked);
+                continue;
+            }
             let protocol = client.protocol();
             let same = last.as_ref().is_some_and(|last| last.0.is_same(&reading) && last.1 == protocol);
             if !same {
@@ -53,7 +57,7 @@ impl Server {
         match reading.write(&self.keyspace, &mut out) {
             Ok(true) => {}
             Ok(false) => out.null_array(),
-            Err(compacted) => out.error(&Refusal::Compacted(compacted.oldest.0).to_string()),
+            Err(compacted) => out.error(&Refusal::from(compacted).to_string()),
         }
         bytes
     }
@@ -96,7 +100,10 @@ impl Server {
     /// Serves those who wait for a key, the longest waiting first, until there is nothing left for the next one.
     fn serve_waiters(&mut self, place: &(Ready, Database, Blob), now: Now) {
         while let Some(waiter) = self.waiters.first(place) {
-            let (client, action) = (waiter.client.clone(), waiter.action.clone());
+            if !self.is_ready(place) {
+                return;
+            }
+            let (client, action, silent) = (waiter.client.clone(), waiter.action.clone(), waiter.silent);
             if !client.outbox.is_open() {
                 self.waiters.remove(client.id);
                 continue;
@@ -106,7 +113,17 @@ impl Server {
                 return;
             }
             self.waiters.remove(client.id);
-            client.outbox.push(self.revision(), &bytes, Wake::Unblocked);
+            let reply = if silent { &[] } else { bytes.as_slice() };
+            client.outbox.push(self.revision(), reply, Wake::Unblocked);
+        }
+    }
+
+    /// Whether a key still is what is waited for: it may have become something else since, even in the same commit.
+    fn is_ready(&self, (ready, database, key): &(Ready, Database, Blob)) -> bool {
+        let entry = self.keyspace.keys(*database).get(key.as_slice());
+        match ready {
+            Ready::Given => entry.is_some_and(|entry| entry.value.kind() == Kind::List),
+            Ready::Free => entry.is_none(),
         }
     }
 

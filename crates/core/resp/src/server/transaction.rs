@@ -1,15 +1,16 @@
 //! MULTI to EXEC, and the parts of a transaction that one request is.
 
-use adsum_keyspace::{Blob, Database, Now, TooBig};
+use adsum_keyspace::{Database, Now, TooBig};
 use smallvec::SmallVec;
 
 use super::{Flow, Server};
-use crate::blocking::Action;
+use crate::blocking::{Action, Ready};
 use crate::client::ClientId;
 use crate::command::{Call, Command, Run, Wait, Work};
 use crate::deferred::Write;
+use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
-use crate::{Session, Writer};
+use crate::{Session, Writer, limits};
 
 /// Where in a reply the revision of the transaction belongs, which is known after the commit only.
 pub(crate) type Marks = SmallVec<[usize; 1]>;
@@ -20,43 +21,72 @@ impl Server {
         let multi = session.multi.as_mut().expect("it is asked for before");
         if !multi.is_refused() && !multi.push(args) {
             multi.refuse();
-            let bytes = adsum_keyspace::limits::TRANSACTION + 1;
-            return Err(Refusal::TransactionTooBig(TooBig { bytes }));
+            let (count, bytes) = (limits::QUEUED, limits::QUEUED_BYTES);
+            return Err(Refusal::Told(format!(
+                "TXNTOOBIG a transaction has {count} commands of {bytes} bytes at most: split it into smaller ones"
+            )));
         }
         out.simple("QUEUED");
         Ok(())
     }
 
-    /// Runs what was queued, as one transaction. A command that fails is answered as such, and the others stand.
+    /// Runs what was queued, as one transaction. A command that fails is answered as such, and the others stand; what
+    /// becomes too much is taken back as a whole.
     pub(crate) fn exec(
         &mut self,
         session: &mut Session,
-        requests: &[Vec<Blob>],
+        multi: &Multi,
         now: Now,
         out: &mut Writer<'_>,
-    ) {
-        out.array(requests.len());
-        for request in requests {
-            let args: Vec<&[u8]> = request.iter().map(Blob::as_slice).collect();
-            self.exec_one(session, &args, now, out);
+    ) -> Result<Flow, Refusal> {
+        let mut flow = Flow::Continue;
+        out.array(multi.len());
+        for args in multi.requests() {
+            let one = self.exec_one(session, &args, now, out);
+            if matches!(one, Flow::Close) {
+                flow = Flow::Close;
+            }
+            if let Err(refusal) = self.check_size(out.mark()) {
+                self.marks.clear();
+                self.grants.forget_fresh();
+                self.keyspace.roll_back();
+                return Err(refusal);
+            }
         }
+        Ok(flow)
     }
 
-    fn exec_one(&mut self, session: &mut Session, args: &[&[u8]], now: Now, out: &mut Writer<'_>) {
-        let mark = out.mark();
+    fn check_size(&self, reply: usize) -> Answer {
+        let bytes = self.keyspace.under_way();
+        if bytes > adsum_keyspace::limits::TRANSACTION {
+            return Err(TooBig { bytes }.into());
+        }
+        if reply > limits::EXEC_REPLY {
+            let limit = limits::EXEC_REPLY;
+            let text =
+                format!("TXNTOOBIG the replies of the transaction are over the limit of {limit} bytes");
+            return Err(Refusal::Told(text));
+        }
+        Ok(())
+    }
+
+    fn exec_one(&mut self, session: &mut Session, args: &[&[u8]], now: Now, out: &mut Writer<'_>) -> Flow {
+        let (mark, marks) = (out.mark(), self.marks.len());
         let done = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
             self.allow_growth(command)?;
             self.run_part(session, (command, args), now, out)
         });
-        if let Err(refusal) = done {
+        let flow = done.unwrap_or_else(|refusal| {
             self.stats.errors += 1;
-            self.marks.retain(|at| *at < mark);
+            self.marks.truncate(marks);
             out.truncate(mark);
             out.error(&refusal.to_string());
-        }
-        // It may have been HELLO or RESET.
+            Flow::Continue
+        });
+        // It may have been HELLO.
         out.set_protocol(session.protocol());
+        flow
     }
 
     fn run_part(
@@ -65,26 +95,25 @@ impl Server {
         (command, args): (&'static Command, &[&[u8]]),
         now: Now,
         out: &mut Writer<'_>,
-    ) -> Answer {
+    ) -> Result<Flow, Refusal> {
         match command.run {
-            Run::Keys(run) => self.step(session, args, now, (out, None), run),
+            Run::Keys(run) => self.step(session, args, now, (out, None), run)?,
             Run::Blocking(plan) => {
                 let wait = plan(args)?;
                 if !self.attempt(session, &wait, now, out)? {
                     wait.action.refuse_to_wait(out);
                 }
-                Ok(())
             }
             Run::Server(run) => {
                 let out = out.reborrow();
                 let flow = Flow::Continue;
-                run(&mut Call { server: self, session, args, now, out, flow, in_transaction: true })
+                let mut call = Call { server: self, session, args, now, out, flow, in_transaction: true };
+                run(&mut call)?;
+                return Ok(call.flow);
             }
-            Run::Container => {
-                super::execute::help(command, out);
-                Ok(())
-            }
+            Run::Container => super::execute::help(command, out),
         }
+        Ok(Flow::Continue)
     }
 
     /// Runs a command that concerns keys, as a part of the transaction.
@@ -113,6 +142,11 @@ impl Server {
         out: &mut Writer<'_>,
     ) -> Result<bool, Refusal> {
         for key in &wait.keys {
+            let place = (wait.ready, session.database(), key.clone());
+            if wait.ready == Ready::Free && self.waiters.first(&place).is_some() {
+                // A lock whose time is over, but not yet its round: it goes to who has waited longest.
+                continue;
+            }
             if self.act((session.database(), key), &wait.action, session.client.id, now, out)? {
                 return Ok(true);
             }
@@ -159,8 +193,17 @@ impl Server {
 
 /// Puts an integer reply at each of the marks, which are in order.
 pub(super) fn fill_in(reply: &mut Vec<u8>, marks: &[usize], revision: u64) {
-    for at in marks.iter().rev() {
-        let number = format!(":{revision}\r\n");
-        reply.splice(at..at, number.into_bytes());
+    if marks.is_empty() {
+        return;
     }
+    let number = format!(":{revision}\r\n").into_bytes();
+    let mut whole = Vec::with_capacity(reply.len() + marks.len() * number.len());
+    let mut from = 0;
+    for at in marks {
+        whole.extend_from_slice(&reply[from..*at]);
+        whole.extend_from_slice(&number);
+        from = *at;
+    }
+    whole.extend_from_slice(&reply[from..]);
+    *reply = whole;
 }

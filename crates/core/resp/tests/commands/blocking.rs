@@ -170,3 +170,31 @@ fn nothing_is_popped_for_a_client_that_is_gone() {
     assert_eq!(killed.received() + &closed.received(), "");
     assert_eq!(killed.outbox.sent.lock().unwrap().wakes, [Wake::Close("killed by CLIENT KILL")]);
 }
+
+#[test]
+fn a_waiter_is_not_woken_by_what_has_become_something_else() {
+    let mut world = World::new();
+    let (mut waiter, mut writer) = (world.connect(), world.connect());
+    block(&mut world, &mut waiter, "BLPOP k 0");
+    for line in ["MULTI", "RPUSH k a", "DEL k", "SET k v", "EXEC", "DEL k"] {
+        world.run(&mut writer, line);
+    }
+    assert_eq!(waiter.received(), "");
+    world.run(&mut writer, "RPUSH k b");
+    assert_eq!(waiter.received(), "*2 $1 k $1 b");
+}
+
+#[test]
+fn a_client_that_wants_no_reply_gets_none_when_it_is_served() {
+    for (off, expected) in [("CLIENT REPLY SKIP", "*2 $1 q $1 b"), ("CLIENT REPLY OFF", "")] {
+        let mut world = World::new();
+        let (mut waiter, mut writer) = (world.connect(), world.connect());
+        world.run(&mut waiter, off);
+        block(&mut world, &mut waiter, "BLPOP q 0");
+        world.run(&mut writer, "RPUSH q a");
+        assert_eq!(waiter.received(), "", "{off}");
+        block(&mut world, &mut waiter, "BLPOP q 0");
+        world.run(&mut writer, "RPUSH q b");
+        assert_eq!(waiter.received(), expected, "{off}");
+    }
+}

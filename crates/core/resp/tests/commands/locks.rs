@@ -22,7 +22,7 @@ fn a_lock_has_the_revision_of_its_grant_as_fence() {
         UNLOCK l 2 -> -FENCED 0
         FENCE l -> $-1
         LOCK l you PX 1000 -> :5
-        >1000 FENCE l -> $-1
+        >1001 FENCE l -> $-1
         RENEW l 5 PX 1000 -> -FENCED 0
         SET l them NX PX 1000 -> +OK
         FENCE l -> :7
@@ -38,7 +38,7 @@ fn a_write_is_taken_only_under_the_fence_that_holds() {
         SET a 1 FENCE l 1 -> +OK
         SET a 2 FENCE l 2 -> -FENCED 1
         SET a 2 FENCE other 1 -> -FENCED 0
-        >1000 SET a 2 FENCE l 1 -> -FENCED 0
+        >1001 SET a 2 FENCE l 1 -> -FENCED 0
         LOCK l you PX 1000 -> :4
         SET a 2 FENCE l 1 -> -FENCED 4
         SET a 2 PX 500 FENCE l 4 GET -> $1 1
@@ -75,7 +75,7 @@ fn the_oldest_waiter_gets_a_lock_that_is_released_or_expires() {
     assert_eq!(world.run(&mut second, "LOCK l c PX 1000 WAIT 0"), "");
     assert_eq!(world.run(&mut holder, "UNLOCK l 1"), "+OK");
     assert_eq!((first.received().as_str(), second.received().as_str()), (":3", ""));
-    world.pass(1000);
+    world.pass(1001);
     assert_eq!(second.received(), ":5");
     assert_eq!(world.run(&mut holder, "GET l"), "$1 c");
 }
@@ -177,7 +177,29 @@ fn fences_of_a_key_only_grow() {
         match n % 3 {
             0 => drop(world.run(&mut peer, &format!("UNLOCK l {fence}"))),
             1 => drop(world.run(&mut peer, "DEL l")),
-            _ => world.pass(10),
+            _ => world.pass(11),
         }
     }
+}
+
+#[test]
+fn the_name_of_a_semaphore_has_an_end() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let long = "s".repeat(1025);
+    let refused = world.run(&mut peer, &format!("LOCK {long} me PX 1 LIMIT 2"));
+    assert_eq!(refused, "-ERR the name of a semaphore has 1024 bytes at most");
+    assert_eq!(world.run(&mut peer, &format!("LOCK {long} me PX 1")), ":1");
+}
+
+#[test]
+fn what_is_renamed_onto_a_lock_ends_it() {
+    check(
+        "
+        LOCK l me PX 60000 -> :1
+        SET x y
+        RENAME x l
+        RENEW l 1 PX 1000 -> -FENCED 3
+        ",
+    );
 }

@@ -25,7 +25,7 @@ fn a_key_that_is_due_is_not_listed() {
         "
         SET a x PX 100
         SET b x
-        >100 KEYS * -> *1 $1 b
+        >101 KEYS * -> *1 $1 b
         DBSIZE -> :1
         ",
     );

@@ -23,7 +23,7 @@ fn a_dead_mans_switch_goes_off_unless_it_is_renewed() {
         >20000 EXPIRE /service/web/1 30 -> :1
         >20000 TTL /service/web/1 -> :10
         GET /service/web/1 -> $13 10.0.0.1:8080
-        >9999 EXISTS /service/web/1 -> :1
+        >10000 EXISTS /service/web/1 -> :1
         >1 EXISTS /service/web/1 -> :0
         GET /service/web/1 -> $-1
         EXPIRE /service/web/1 30 -> :0
@@ -40,7 +40,7 @@ fn a_lock_is_taken_once_and_freed_by_del_or_by_time() {
         DEL /etc/lock/u/.lock -> :1
         SET /etc/lock/u/.lock other NX PX 30000
         EXPIRE /etc/lock/u/.lock 30 -> :1
-        >30000 SET /etc/lock/u/.lock third NX PX 30000
+        >30001 SET /etc/lock/u/.lock third NX PX 30000
         DELEX /etc/lock/u/.lock IFEQ other -> :0
         DELEX /etc/lock/u/.lock IFEQ third -> :1
         ",
@@ -65,7 +65,7 @@ fn a_subscriber_hears_of_set_del_and_expired() {
     assert_eq!(watcher.received(), message("del"));
     world.run(&mut writer, "SET /path/to/disk/mydb.conf x PX 1000");
     assert_eq!(watcher.received(), [message("set"), message("expire")].join(" "));
-    world.pass(999);
+    world.pass(1000);
     assert_eq!(watcher.received(), "");
     world.pass(1);
     assert_eq!(watcher.received(), message("expired"));

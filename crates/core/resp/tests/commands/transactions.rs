@@ -155,7 +155,11 @@ fn a_queue_without_end_is_refused_in_time() {
     world.run(&mut peer, "MULTI");
     let line = format!("SET a {}", "x".repeat(4 * 1024 * 1024));
     let refused = (0..20).map(|_| world.run(&mut peer, &line)).find(|reply| reply != "+QUEUED");
-    assert!(refused.unwrap().starts_with("-TXNTOOBIG"), "the queue has no end");
+    let refused = refused.expect("the queue has an end");
+    assert!(
+        refused.starts_with("-TXNTOOBIG a transaction has 1000000 commands of 67108864 bytes at most"),
+        "{refused}"
+    );
     assert!(world.run(&mut peer, "EXEC").starts_with("-EXECABORT"));
     assert_eq!(world.run(&mut peer, "GET a"), "$-1");
 }
@@ -169,10 +173,64 @@ fn effects_over_the_limit_leave_nothing() {
     world.run(&mut peer, "MULTI");
     world.run(&mut peer, "SET a after");
     // Each leaves the bytes of the whole value in the commit: little is queued, much is done.
-    for n in 0..10 {
+    for n in 0..1000 {
         world.run(&mut peer, &format!("SETRANGE big {n} y"));
     }
     let refused = world.run(&mut peer, "EXEC");
     assert!(refused.starts_with("-TXNTOOBIG the transaction changes"), "{refused}");
     assert_eq!(world.run(&mut peer, "GET a"), "$6 before");
+}
+
+#[test]
+fn replies_over_the_limit_leave_nothing() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, &format!("SET big {}", "x".repeat(7 * 1024 * 1024)));
+    world.run(&mut peer, "MULTI");
+    world.run(&mut peer, "SET a 1");
+    for _ in 0..1000 {
+        world.run(&mut peer, "GET big");
+    }
+    assert!(world.run(&mut peer, "EXEC").starts_with("-TXNTOOBIG the replies"));
+    assert_eq!(world.run(&mut peer, "GET a"), "$-1");
+}
+
+#[test]
+fn a_command_that_fails_takes_no_other_ones_reply_with_it() {
+    check(
+        "
+        SET s x
+        MULTI
+        LOCK l me PX 1000 -> +QUEUED
+        LPUSH s y -> +QUEUED
+        SET a 1 FENCE l 99 -> +QUEUED
+        FENCE l -> +QUEUED
+        EXEC -> *4 :2 -WRONGTYPE Operation against a key holding the wrong kind of value -FENCED 2 :2
+        ",
+    );
+}
+
+#[test]
+fn many_grants_in_one_transaction_take_no_quadratic_time() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "MULTI");
+    for n in 0..50_000 {
+        world.run(&mut peer, &format!("LOCK k{n} me PX 60000"));
+    }
+    let begun = std::time::Instant::now();
+    let reply = world.run(&mut peer, "EXEC");
+    assert_eq!(reply.matches(":1").count(), 50_000);
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_client_that_kills_itself_in_a_transaction_is_closed_after_its_reply() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let id = world.run(&mut peer, "CLIENT ID")[1..].to_owned();
+    world.run(&mut peer, "MULTI");
+    world.run(&mut peer, &format!("CLIENT KILL ID {id} SKIPME no"));
+    assert!(matches!(world.execute(&mut peer, "EXEC"), adsum_resp::Flow::Close));
+    assert_eq!(peer.received(), "+OK +QUEUED *1 :1".trim_start_matches("+OK +QUEUED "));
 }

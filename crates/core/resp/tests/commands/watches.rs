@@ -90,8 +90,12 @@ fn who_has_fallen_behind_the_history_is_told_so() {
     let refused = world.run(&mut reader, ALL);
     let oldest: u64 = refused.strip_prefix("-COMPACTED ").unwrap().parse().unwrap();
     assert!((1..20).contains(&oldest), "{refused}");
-    let read = world.run(&mut reader, &format!("XREAD COUNT 1 STREAMS adsum:watch: {}", oldest + 1));
-    assert!(read.contains(&format!("{}-1", oldest + 1)), "the oldest that is kept can be read");
+    let read = world.run(&mut reader, &format!("XREAD COUNT 1 STREAMS adsum:watch: {oldest}"));
+    assert!(
+        read.contains(&format!("{oldest}-1")),
+        "what it names can be read: {}",
+        &read[..read.len().min(60)]
+    );
 }
 
 #[test]
@@ -100,8 +104,10 @@ fn who_comes_from_other_data_is_told_so() {
         "
         SET a 1
         XREAD STREAMS adsum:watch: 1-18446744073709551615 -> *-1
-        XREAD STREAMS adsum:watch: 2-0 -> -COMPACTED 1
-        XREAD BLOCK 0 STREAMS adsum:watch: 500-1 -> -COMPACTED 1
+        XREAD STREAMS adsum:watch: 2-0 -> *-1
+        XREAD STREAMS adsum:watch: 2-1 -> *-1
+        XREAD STREAMS adsum:watch: 3-0 -> -COMPACTED 2
+        XREAD BLOCK 0 STREAMS adsum:watch: 500-1 -> -COMPACTED 2
         ",
     );
 }
@@ -133,7 +139,7 @@ fn mistakes_are_told() {
         XREAD BLOCK x STREAMS adsum:watch:a 0 -> -ERR timeout is not an integer or out of range
         XREAD COUNT x STREAMS adsum:watch:a 0 -> -ERR value is not an integer or out of range
         XREAD WHAT 1 STREAMS adsum:watch:a 0 -> -ERR syntax error
-        ONEXPIRE k DANCE now -> -ERR 'DANCE now' is no action: write EVENT text, WEBHOOK http://..., or RESTART service
+        ONEXPIRE k DANCE now -> -ERR 'DANCE now' is no action: write EVENT text, WEBHOOK http://..., or RESTART service, in 4096 bytes at most
         ONEXPIRE k EVENT -> -ERR syntax error
         ",
     );
@@ -146,7 +152,7 @@ fn a_switch_fires_when_its_key_expires() {
     assert_eq!(world.run(&mut peer, "ONEXPIRE alive restart web"), "+OK");
     assert_eq!(world.run(&mut peer, "ONEXPIRE alive"), "$11 restart web");
     world.run(&mut peer, "SET alive 1 PX 100");
-    world.pass(100);
+    world.pass(101);
     let system = world.server.keyspace().keys(Database::System);
     assert_eq!(
         system.iter_from(switch::all_fired()).filter(|(key, _)| switch::fired_place(key).is_some()).count(),
@@ -154,4 +160,33 @@ fn a_switch_fires_when_its_key_expires() {
     );
     assert_eq!(world.run(&mut peer, "ONEXPIRE alive NONE"), "+OK");
     assert_eq!(world.run(&mut peer, "ONEXPIRE alive"), "$-1");
+}
+
+#[test]
+fn one_reading_is_bounded_over_all_its_streams() {
+    let mut world = World::new();
+    let (mut reader, mut writer) = (world.connect(), world.connect());
+    world.run(&mut writer, &format!("SET a {}", "x".repeat(1024 * 1024)));
+    for _ in 0..5 {
+        world.run(&mut writer, "COPY a b REPLACE");
+    }
+    let streams = "adsum:watch: ".repeat(128);
+    let read = world.run(&mut reader, &format!("XREAD STREAMS {streams}{}", "0 ".repeat(128)));
+    assert!(read.len() < 12 * 1024 * 1024, "{} bytes", read.len());
+    let refused =
+        world.run(&mut reader, &format!("XREAD STREAMS {streams}adsum:watch: {}", "0 ".repeat(129)));
+    assert_eq!(refused, "-ERR XREAD takes 128 streams at most");
+}
+
+#[test]
+fn an_event_of_a_large_copy_names_the_key_that_it_is_of() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, &format!("SET a {}", "x".repeat(1024 * 1024 + 1)));
+    world.run(&mut peer, "COPY a b");
+    let read = world.run(&mut peer, "XREAD STREAMS adsum:watch:b 0");
+    assert!(
+        read.contains("copy_to $3 key $1 b $7 copy_of $1 a $10 copy_of_db $1 0 $8 revision $1 2"),
+        "{read}"
+    );
 }

@@ -199,7 +199,7 @@ impl<E: Engine> Connection<E> {
     /// Whether nothing can happen any more once all has been sent. A blocked client that sends nothing more counts
     /// as gone: nobody can tell, and an element popped for it could be lost.
     fn is_over(&self) -> bool {
-        self.closing || (self.ended && self.deferred.is_none() && !self.can_run())
+        self.deferred.is_none() && (self.closing || (self.ended && !self.can_run()))
     }
 
     /// Runs the complete requests that are there, as many as a turn may.
@@ -252,7 +252,10 @@ impl<E: Engine> Connection<E> {
             Turn::Flow(Flow::Blocked { timeout }) => {
                 self.blocked = Some(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
             }
-            Turn::Flow(Flow::Deferred(deferred)) => self.deferred = Some(self.clerk.write(deferred)),
+            Turn::Flow(Flow::Deferred(deferred)) => {
+                self.mailbox.hold();
+                self.deferred = Some(self.clerk.write(deferred));
+            }
             Turn::Flow(Flow::Close) => self.closing = true,
             Turn::Garbage(ProtocolError::Http) => return Err(Ended::Cut("it speaks HTTP")),
             Turn::Garbage(error) => {
@@ -360,7 +363,7 @@ impl<E: Engine> Connection<E> {
         };
         self.may_have_request = true;
         let mut fresh = &desk[..count];
-        if self.input.is_empty() && self.can_run() {
+        if self.input.is_empty() && self.can_run() && self.mailbox.is_open() {
             let consumed = self.run_requests(fresh)?;
             fresh = &fresh[consumed..];
         }
@@ -377,12 +380,13 @@ impl<E: Engine> Connection<E> {
     fn take_deferred(&mut self, reply: Result<(Revision, Vec<u8>), JoinError>) -> Result<(), Ended> {
         self.deferred = None;
         let (revision, bytes) = reply.map_err(|_| Ended::Cut("its reply could not be written"))?;
-        let all_sent = self.sent == self.output.len() && self.mailbox.len() == 0;
+        let all_sent = self.sent == self.output.len() && self.mailbox.is_empty();
         if all_sent && self.client.engine.durable() >= revision {
             // It is large, so that copying it would take others' time.
             (self.output, self.sent) = (bytes, 0);
+            self.mailbox.release(revision, &[]);
         } else {
-            self.mailbox.push(revision, &bytes, Wake::No);
+            self.mailbox.release(revision, &bytes);
         }
         Ok(())
     }

@@ -28,6 +28,10 @@ pub(super) struct Mailbox {
 struct Pending {
     bytes: Vec<u8>,
     parts: VecDeque<Part>,
+    /// While a reply is being written elsewhere: what was pushed since, which comes behind it.
+    behind: Option<Vec<(Revision, Vec<u8>)>>,
+    /// Of what waits behind.
+    held: usize,
     /// Why nothing more is taken or sent.
     closed: Option<&'static str>,
 }
@@ -58,6 +62,26 @@ impl Mailbox {
     /// How many bytes wait.
     pub(super) fn len(&self) -> usize {
         self.pending.lock().bytes.len()
+    }
+
+    /// From now on what is pushed waits behind a reply that is not there yet.
+    pub(super) fn hold(&self) {
+        self.pending.lock().behind.get_or_insert_default();
+    }
+
+    /// The reply is there, and behind it what has waited for it.
+    pub(super) fn release(&self, revision: Revision, reply: &[u8]) {
+        let pending = &mut *self.pending.lock();
+        let behind = pending.behind.take().unwrap_or_default();
+        pending.held = 0;
+        pending.add(revision, reply);
+        behind.into_iter().for_each(|(revision, bytes)| pending.add(revision, &bytes));
+    }
+
+    /// Whether there is nothing, neither to be sent nor behind a reply.
+    pub(super) fn is_empty(&self) -> bool {
+        let pending = self.pending.lock();
+        pending.bytes.is_empty() && pending.held == 0
     }
 
     /// Whether anything of it may leave.
@@ -98,11 +122,11 @@ impl Outbox for Mailbox {
     fn push(&self, revision: Revision, bytes: &[u8], wake: Wake) {
         let pending = &mut *self.pending.lock();
         match wake {
-            Wake::No => pending.add(revision, bytes),
-            Wake::Push | Wake::Unblocked if pending.bytes.len() + bytes.len() > self.limit => {
+            Wake::No => pending.push(revision, bytes),
+            Wake::Push | Wake::Unblocked if pending.bytes.len() + pending.held + bytes.len() > self.limit => {
                 pending.close("it does not take its messages: over the limit of its output buffer");
             }
-            Wake::Push | Wake::Unblocked => pending.add(revision, bytes),
+            Wake::Push | Wake::Unblocked => pending.push(revision, bytes),
             Wake::Close(reason) => pending.close(reason),
         }
         if wake != Wake::No {
@@ -116,8 +140,18 @@ impl Outbox for Mailbox {
 }
 
 impl Pending {
+    fn push(&mut self, revision: Revision, bytes: &[u8]) {
+        match &mut self.behind {
+            Some(behind) if self.closed.is_none() => {
+                self.held += bytes.len();
+                behind.push((revision, bytes.to_vec()));
+            }
+            Some(_) | None => self.add(revision, bytes),
+        }
+    }
+
     fn add(&mut self, revision: Revision, bytes: &[u8]) {
-        if self.closed.is_some() {
+        if self.closed.is_some() || bytes.is_empty() {
             return;
         }
         self.bytes.extend_from_slice(bytes);
@@ -132,6 +166,8 @@ impl Pending {
         self.closed.get_or_insert(reason);
         self.bytes = Vec::new();
         self.parts = VecDeque::new();
+        self.behind = None;
+        self.held = 0;
     }
 }
 
@@ -159,6 +195,24 @@ mod tests {
         check(&mailbox, 7, Some(b"bc"));
         check(&mailbox, 9, Some(b"d"));
         check(&mailbox, 9, None);
+    }
+
+    #[test]
+    fn a_reply_that_is_late_comes_before_what_was_pushed_meanwhile() {
+        let mailbox = Mailbox::new(100);
+        mailbox.push(Revision(5), b"a", Wake::No);
+        mailbox.hold();
+        mailbox.push(Revision(6), b"c", Wake::Push);
+        check(&mailbox, 9, Some(b"a"));
+        check(&mailbox, 9, None);
+        assert!(!mailbox.is_empty());
+        mailbox.release(Revision(5), b"b");
+        check(&mailbox, 5, Some(b"b"));
+        check(&mailbox, 6, Some(b"c"));
+        assert!(mailbox.is_empty());
+        mailbox.hold();
+        mailbox.push(Revision(6), &[0; 101], Wake::Push);
+        assert!(!mailbox.is_open());
     }
 
     #[test]
