@@ -221,7 +221,7 @@ mod tests {
         mailbox.push(Revision(0), b"reply", Wake::No);
         assert!(mailbox.is_open());
         mailbox.push(Revision(0), b"push", Wake::Push);
-        assert!(!mailbox.is_open() && mailbox.len() == 0);
+        assert!(!mailbox.is_open() && mailbox.is_empty());
         mailbox.push(Revision(0), b"reply", Wake::No);
         check(&mailbox, 1, None);
     }
