@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use adsum_catalog::Catalog;
 use adsum_journal::{ClusterId, Durability, Journal, JournalError};
-use adsum_keyspace::{Now, Space, Transaction, encode_commit};
+use adsum_keyspace::{Now, Space, TooBig, Transaction, encode_commit};
 use adsum_model::Revision;
 use adsum_resp::Server;
 use parking_lot::{Condvar, Mutex};
@@ -61,6 +61,16 @@ pub(crate) struct State {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the journal has failed, nothing is acknowledged any more")]
 pub struct Failed(#[source] Option<JournalError>);
+
+/// Why a transaction has not been made durable.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotCommitted {
+    #[error(transparent)]
+    Failed(#[from] Failed),
+    /// Nothing of it is left.
+    #[error(transparent)]
+    TooBig(#[from] TooBig),
+}
 
 impl Failed {
     /// Seen from where the reason is not known.
@@ -155,17 +165,33 @@ impl Store {
     }
 
     /// A transaction of any face but RESP. Nothing of it may leave before its revision is durable.
+    ///
+    /// # Panics
+    /// When it changes more than a transaction may: for those whose size no client decides.
     pub fn transact<T>(&self, body: impl FnOnce(&mut Transaction<'_>) -> T) -> (T, Revision) {
-        self.enter(|server, now| {
-            let reply = server.transact(now, body);
-            let reply = reply.expect("our own transactions are far within the limit");
-            (reply, server.keyspace().revision())
-        })
+        self.try_transact(body).expect("our own transactions are far within the limit")
+    }
+
+    fn try_transact<T>(&self, body: impl FnOnce(&mut Transaction<'_>) -> T) -> Result<(T, Revision), TooBig> {
+        self.enter(|server, now| Ok((server.transact(now, body)?, server.keyspace().revision())))
     }
 
     /// A transaction, and the wait until it is durable.
+    ///
+    /// # Panics
+    /// As [`Store::transact`].
     pub async fn commit<T>(&self, body: impl FnOnce(&mut Transaction<'_>) -> T) -> Result<T, Failed> {
         let (reply, revision) = self.transact(body);
+        self.durable(revision).await?;
+        Ok(reply)
+    }
+
+    /// The same for a transaction whose size a client decides.
+    pub async fn try_commit<T>(
+        &self,
+        body: impl FnOnce(&mut Transaction<'_>) -> T,
+    ) -> Result<T, NotCommitted> {
+        let (reply, revision) = self.try_transact(body)?;
         self.durable(revision).await?;
         Ok(reply)
     }

@@ -1,7 +1,7 @@
 //! Answers in Consul's form.
 
 use adsum_model::Revision;
-use adsum_store::Failed;
+use adsum_store::{Failed, NotCommitted};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -36,6 +36,15 @@ impl Refusal {
 impl From<Failed> for Refusal {
     fn from(failed: Failed) -> Refusal {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, failed.to_string())
+    }
+}
+
+impl From<NotCommitted> for Refusal {
+    fn from(error: NotCommitted) -> Refusal {
+        match error {
+            NotCommitted::Failed(failed) => failed.into(),
+            NotCommitted::TooBig(too_big) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, too_big.to_string()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use adsum_model::Revision;
 use adsum_rollout::desire;
 use adsum_stack::Problem;
-use adsum_store::Failed;
+use adsum_store::{Failed, NotCommitted};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -56,6 +56,15 @@ impl From<desire::Refusal> for Refusal {
             desire::Refusal::BeingRemoved(_) => StatusCode::CONFLICT,
         };
         Refusal::new(status, refusal.to_string())
+    }
+}
+
+impl From<NotCommitted> for Refusal {
+    fn from(error: NotCommitted) -> Refusal {
+        match error {
+            NotCommitted::Failed(failed) => failed.into(),
+            NotCommitted::TooBig(too_big) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, too_big.to_string()),
+        }
     }
 }
 

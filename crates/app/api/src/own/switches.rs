@@ -23,13 +23,13 @@ const VERBS: [&str; 3] = ["event", "webhook", "restart"];
 /// All of them, or those of `?db=`.
 pub(crate) async fn list(State(state): State<ApiState>, query: Query) -> Result<Response, Refusal> {
     let only = if query.has("db") { Some(database(&query)?) } else { None };
-    let found = state.store.commit(|tx| all(tx, only)).await?;
+    let found = state.store.try_commit(|tx| all(tx, only)).await?;
     Ok(json(StatusCode::OK, &found))
 }
 
 pub(crate) async fn get(State(state): State<ApiState>, query: Query, uri: Uri) -> Result<Response, Refusal> {
     let at = At::of(&query, &uri)?;
-    let found = state.store.commit(|tx| at.read(tx)).await?;
+    let found = state.store.try_commit(|tx| at.read(tx)).await?;
     found.map(|shape| json(StatusCode::OK, &shape)).ok_or_else(|| at.missing())
 }
 

@@ -88,7 +88,7 @@ impl Write {
         if let Some(reason) = store.refuses_growth().filter(|_| self.grows) {
             return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, &*reason));
         }
-        let told = store.commit(|tx| self.once(tx, work)).await??;
+        let told = store.try_commit(|tx| self.once(tx, work)).await??;
         Ok(told.into_response())
     }
 

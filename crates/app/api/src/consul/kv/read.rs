@@ -91,7 +91,7 @@ async fn read_one(state: &ApiState, key: &[u8]) -> Result<Read<Option<Entry>>, R
         found: tx.get(DATABASE, key).cloned(),
         revision: tx.read_revision(),
     };
-    Ok(state.store.commit(read).await?)
+    Ok(state.store.try_commit(read).await?)
 }
 
 fn modified(entry: &Option<Entry>) -> Option<Revision> {
@@ -131,7 +131,7 @@ async fn read_all(state: &ApiState) -> Result<Read<Tree>, Refusal> {
         found: tx.keys(DATABASE).clone(),
         revision: tx.read_revision(),
     };
-    Ok(state.store.commit(read).await?)
+    Ok(state.store.try_commit(read).await?)
 }
 
 fn strings<'a>(tree: &'a Tree, prefix: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8], &'a Entry)> {

@@ -28,7 +28,7 @@ pub(crate) async fn put(
     }
     let done = state
         .store
-        .commit(|tx| {
+        .try_commit(|tx| {
             let fits = cas.is_none_or(|cas| modified(tx, &key).unwrap_or(0) == cas);
             if fits {
                 tx.put(DATABASE, key.as_slice(), Value::String(Blob::from(&value[..])), None, &[Notice::Set]);
@@ -54,7 +54,7 @@ pub(crate) async fn delete(
     check_datacenter(&query, &state.about.datacenter)?;
     let done = state
         .store
-        .commit(|tx| if recurse { delete_under(tx, &key) } else { delete_one(tx, &key, cas) })
+        .try_commit(|tx| if recurse { delete_under(tx, &key) } else { delete_one(tx, &key, cas) })
         .await?;
     Ok(json(query.asks("pretty"), &done))
 }
