@@ -27,6 +27,14 @@ pub fn require(program: &str) -> bool {
     false
 }
 
+/// Records that a test is skipped since this machine does not allow what it does. No failure in strict mode either:
+/// what is not allowed cannot be installed.
+#[track_caller]
+pub fn unable(reason: &str) {
+    let skip = format!("SKIPPED {}: {reason}", test(Location::caller()));
+    record(&crate::program::target().join("test-skips"), &skip);
+}
+
 fn present(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())

@@ -26,7 +26,7 @@ pub mod scratch;
 pub mod wait;
 
 pub use agent::Agent;
-pub use component::require;
+pub use component::{require, unable};
 pub use etcd::Etcd;
 pub use output::Output;
 pub use rounds::rounds;

@@ -10,7 +10,6 @@ use adsum_tests::lock::{Fenced, Wait};
 use adsum_tests::resp::Connection;
 use adsum_tests::{Agent, rounds};
 
-use super::RESOLUTION;
 use crate::client::SHORT;
 use crate::fault::{self, Clients, Fault};
 use crate::recorder::Recorder;
@@ -57,7 +56,7 @@ impl<'a> Locker<'a> {
         let count = u64::try_from(self.keys.len()).unwrap();
         let key = &self.keys[usize::try_from(self.chance.below(count)).unwrap()];
         let (action, wait) = self.choose(key);
-        self.recorder.call(self.id, key, &lasting(&action));
+        self.recorder.call(self.id, key, &action);
         if let Ok(answer) = carry_out(&mut self.connection, key, &action, wait, self.id) {
             if let (Action::Acquire { .. }, Answer::Fence(Some(fence))) = (&action, &answer) {
                 self.fences.insert(key.clone(), *fence);
@@ -89,15 +88,6 @@ impl<'a> Locker<'a> {
             _ => Wait::AtMost(Duration::from_millis(1 + self.chance.below(60))),
         };
         (action, wait)
-    }
-}
-
-/// As it is checked: for how long it certainly lives.
-fn lasting(action: &Action) -> Action {
-    match action {
-        Action::Acquire { ttl } => Action::Acquire { ttl: *ttl - RESOLUTION },
-        Action::Renew { fence, ttl } => Action::Renew { fence: *fence, ttl: *ttl - RESOLUTION },
-        other => other.clone(),
     }
 }
 

@@ -12,7 +12,6 @@ use adsum_tests::{Agent, Running, rounds, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::RESOLUTION;
 use crate::fault::is_stopped;
 use crate::sse::{self, After};
 use crate::stage::SOON;
@@ -150,7 +149,7 @@ impl Outcome {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(sorted.len(), fences.len(), "a fence was given out twice");
-        let ttl = u64::try_from((ttl - RESOLUTION).as_nanos()).unwrap();
+        let ttl = u64::try_from(ttl.as_nanos()).unwrap();
         let overlaps = overlaps(&held, |held| held.let_go);
         Outcome {
             grants: held.len(),

@@ -6,7 +6,6 @@ use adsum_tests::lock::{Fenced, Wait};
 use adsum_tests::resp::Connection;
 use adsum_tests::{Agent, rounds, until};
 
-use super::RESOLUTION;
 use crate::stage::SOON;
 
 const LOCKS: u64 = 100;
@@ -30,7 +29,7 @@ fn hold(connection: &mut Connection, number: u64) -> Held {
 fn end(connection: &mut Connection, held: &Held) -> Duration {
     let fence = connection.lock(&held.key, "next", SOON, Wait::ForEver).unwrap().unwrap();
     let lived = held.asked.elapsed();
-    assert!(lived >= held.ttl - RESOLUTION, "{} lived for {lived:?} of {:?}", held.key, held.ttl);
+    assert!(lived >= held.ttl, "{} lived for {lived:?} of {:?}", held.key, held.ttl);
     assert!(fence > held.fence, "{fence} after {}", held.fence);
     assert_eq!(connection.unlock(&held.key, held.fence).unwrap(), Fenced::By(fence));
     assert_eq!(connection.unlock(&held.key, fence).unwrap(), Fenced::Done);
@@ -54,7 +53,7 @@ fn a_lock_outlives_a_kill_of_the_agent_with_its_fence_and_all_of_its_time() {
         for held in &held {
             // Whether it is still held is asked before the clock is read, so that a lock at its end is no mistake.
             let fence = connection.fence(&held.key).unwrap();
-            let over = held.asked.elapsed() >= held.ttl - RESOLUTION;
+            let over = held.asked.elapsed() >= held.ttl;
             assert!(fence == Some(held.fence) || over, "{} is held under {fence:?}", held.key);
             still += u64::from(fence == Some(held.fence));
         }
