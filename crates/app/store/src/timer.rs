@@ -17,7 +17,9 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 /// By how much a crash may lengthen a TTL while nothing else is written. Milliseconds.
 const CLOCK_MARK: u64 = 30_000;
 /// Bytes of journal since the last snapshot from which on the next is written.
-const SNAPSHOT: u64 = 128 * 1024 * 1024;
+/// With more keys it is as much as the last snapshot has: so a start reads about as much again as the keys take, and what
+/// is written for snapshots is about as much as is written for records.
+const SNAPSHOT: u64 = 32 * 1024 * 1024;
 /// Between a snapshot that could not be written and the next attempt. Milliseconds.
 const SNAPSHOT_PAUSE: u64 = 60_000;
 
@@ -69,7 +71,7 @@ fn mark(shared: &Shared, state: &mut State, now: Now) {
 fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
     let journal = &shared.journal;
     let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
-    let enough = adsum_journal::points::size("ADSUM_SNAPSHOT_BYTES", SNAPSHOT).max(2 * last);
+    let enough = adsum_journal::points::size("ADSUM_SNAPSHOT_BYTES", SNAPSHOT).max(last);
     if now.tick < state.snapshot_from || journal.segment_bytes_since_snapshot() < enough {
         return;
     }

@@ -28,7 +28,7 @@ pub const BYTES_AT_ONCE: usize = 1024 * 1024;
 pub const WATCHED: usize = 10_000;
 pub const WATCHED_BYTES: usize = 16 * 1024 * 1024;
 /// Requests that one client can queue for EXEC, and the bytes of them.
-pub const QUEUED: usize = 1_000_000;
+pub const QUEUED: usize = 100_000;
 pub const QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of the reply to one EXEC.
 pub const EXEC_REPLY: usize = 64 * 1024 * 1024;

@@ -51,7 +51,7 @@ fn counts_and_ids_at_the_ends_of_their_ranges_are_just_numbers() {
     };
     let known = error.strip_prefix("COMPACTED ").expect("it names a revision");
     let answer = connection.ask(&["XREAD", "STREAMS", STREAM, known]).unwrap();
-    assert!(matches!(answer, Reply::List(_)), "{answer:?}");
+    assert_eq!(answer, Reply::Nil, "what it names is yet to come, and can be waited for");
     // Longer than any clock goes, which is for ever; the connection can be given up all the same.
     connection.send(&["XREAD", "BLOCK", "9223372036854775807", "STREAMS", STREAM, "$"]).unwrap();
     let mut other = Connection::open(agent.resp()).unwrap();
@@ -61,7 +61,7 @@ fn counts_and_ids_at_the_ends_of_their_ranges_are_just_numbers() {
 }
 
 #[test]
-fn a_thousand_streams_of_fifty_clients_are_watched_and_too_many_are_refused() {
+fn many_streams_of_fifty_clients_are_watched_and_too_many_are_refused() {
     let agent = Agent::start();
     let reading = |streams: usize| {
         let mut words: Vec<String> = ["XREAD", "BLOCK", "0", "STREAMS"].map(str::to_string).to_vec();
@@ -72,18 +72,18 @@ fn a_thousand_streams_of_fifty_clients_are_watched_and_too_many_are_refused() {
     unharmed(&agent, 96 * MIB, || {
         let mut readers: Vec<Connection> = (0..50).map(|_| Connection::open(agent.resp()).unwrap()).collect();
         for reader in &mut readers {
-            let words = reading(1000);
+            let words = reading(128);
             reader.send(&words.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         }
         let mut writer = Connection::open(agent.resp()).unwrap();
         until("all wait", SOON, || (blocked(&mut writer) == readers.len()).then_some(()));
-        writer.ask(&["SET", "/config/999/a", "1"]).unwrap();
+        writer.ask(&["SET", "/config/99/a", "1"]).unwrap();
         for reader in &mut readers {
             assert!(matches!(reader.read().unwrap(), Reply::List(_)));
         }
     });
     let mut connection = Connection::open(agent.resp()).unwrap();
-    connection.send(&reading(1025).iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    connection.send(&reading(129).iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     let Reply::Error(error) = connection.read().unwrap() else { panic!("it is too many") };
-    assert!(error.contains("1024 streams at most"), "{error}");
+    assert!(error.contains("128 streams at most"), "{error}");
 }

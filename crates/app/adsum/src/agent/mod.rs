@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use adsum_model::Name;
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 mod config;
 pub(crate) mod faces;
@@ -71,6 +72,7 @@ pub(crate) enum Durability {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
     let settings = Settings::resolve(args)?;
+    allow_many_clients();
     runtime()?.block_on(async {
         // Before anything is started that would be left behind.
         let told = ToldToEnd::listen()?;
@@ -78,6 +80,20 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         node.announce();
         node.until(told).await
     })
+}
+
+/// Raises the limit of open files as far as the agent's own limits of clients need it. Instances inherit it, so it is not
+/// raised to whatever is allowed.
+fn allow_many_clients() {
+    const FILES: u64 = 65_536;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let wanted = FILES.min(hard);
+    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_err() {
+        tracing::warn!(
+            limit = soft,
+            "the limit of open files cannot be raised: clients beyond it are turned away"
+        );
+    }
 }
 
 /// The control runtime: one thread for the controllers, HTTP and DNS. The RESP face has its own, one per core.

@@ -157,7 +157,7 @@ fn a_queue_without_end_is_refused_in_time() {
     let refused = (0..20).map(|_| world.run(&mut peer, &line)).find(|reply| reply != "+QUEUED");
     let refused = refused.expect("the queue has an end");
     assert!(
-        refused.starts_with("-TXNTOOBIG a transaction has 1000000 commands of 67108864 bytes at most"),
+        refused.starts_with("-TXNTOOBIG a transaction has 100000 commands of 67108864 bytes at most"),
         "{refused}"
     );
     assert!(world.run(&mut peer, "EXEC").starts_with("-EXECABORT"));
