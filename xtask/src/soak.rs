@@ -1,14 +1,18 @@
-//! `cargo xtask soak`: the end-to-end tests with higher counts, in release mode.
+//! `cargo xtask soak`: the end-to-end tests with higher counts, in release mode, with the journal's named points, which a
+//! release does not have.
 
 use crate::cargo;
 
+const POINTS: [&str; 2] = ["--features", "adsum-journal/failpoints"];
+
 /// `name` filters as `cargo test` does; `rounds` replaces each test's own soak count.
 pub(crate) fn run(name: Option<&str>, rounds: Option<u32>) -> anyhow::Result<bool> {
-    if !cargo::build_release(&["adsum", "chirp"])? {
+    let mut build = cargo::cargo(&["build", "--release", "--package", "adsum", "--package", "chirp"]);
+    if !cargo::succeeds(build.args(["--package", "adsum-journal"]).args(POINTS))? {
         return Ok(false);
     }
     let mut command = cargo::cargo(&["test", "--release", "--package", "adsum-tests"]);
-    command.args(name).env("ADSUM_SOAK", "1");
+    command.args(POINTS).args(name).env("ADSUM_SOAK", "1");
     if let Some(rounds) = rounds {
         command.env("ADSUM_SOAK_ROUNDS", rounds.to_string());
     }

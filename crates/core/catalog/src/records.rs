@@ -242,8 +242,8 @@ mod tests {
             .unwrap();
         assert!(taken(&mut keyspace, 1_000_000));
         keyspace.transact(Now { tick: 1_000_000, wall: 0 }, |tx| release_port(tx, &node, 20000)).unwrap();
-        assert!(taken(&mut keyspace, 1_059_999));
-        assert!(!taken(&mut keyspace, 1_060_000));
+        assert!(taken(&mut keyspace, 1_060_000));
+        assert!(!taken(&mut keyspace, 1_060_001));
     }
 
     #[test]
