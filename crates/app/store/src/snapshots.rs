@@ -92,13 +92,19 @@ impl Store {
 
     /// The same for somebody who wants to read it at once; one at a time.
     pub async fn export_snapshot(&self) -> Result<Export, SaveError> {
-        let _one_at_a_time = self.shared.exporting.try_lock().map_err(|_| SaveError::Busy)?;
+        let one_at_a_time = self.shared.exporting.clone().try_lock_owned().map_err(|_| SaveError::Busy)?;
         let path = self.shared.dir.join(EXPORT);
-        let saved = self.save_snapshot(path.clone()).await?;
-        let file = File::open(&path).map_err(SaveError::Open)?;
-        // Gone with the last who reads it. Should it stay, the next start clears it away.
-        let _ = std::fs::remove_file(&path);
-        Ok(Export { file, saved })
+        let store = self.clone();
+        // Goes on to its end when nobody waits for it any more, so that nothing of it stays.
+        let export = tokio::spawn(async move {
+            let _one_at_a_time = one_at_a_time;
+            let saved = store.save_snapshot(path.clone()).await;
+            let file = File::open(&path);
+            // Gone with the last who reads it. Should it stay, the next start clears it away.
+            let _ = std::fs::remove_file(&path);
+            Ok(Export { saved: saved?, file: file.map_err(SaveError::Open)? })
+        });
+        export.await.unwrap_or_else(|_| Err(Failed::unknown().into()))
     }
 }
 
@@ -122,13 +128,16 @@ impl Contents {
     }
 }
 
+/// No revision is above it: those of many years are far below.
+const LAST: u64 = i64::MAX as u64;
+
 /// Makes `dir` the data of a store that holds what `file` holds, [`RAISE`] above its revision, and above `above`, should
 /// that be higher. All of the file is checked before anything is written. Returns the revision.
 pub fn restore_snapshot(file: &Path, dir: &Path, above: Revision) -> Result<Revision, SnapshotError> {
     Contents::of(file)?;
     let mut chunks = open_snapshot_file(file)?;
     let cluster = chunks.cluster();
-    let raised = Revision(chunks.revision().max(above.0).saturating_add(RAISE));
+    let raised = Revision(chunks.revision().max(above.0).saturating_add(RAISE).min(LAST));
     let head = chunks.next().ok_or_else(|| SnapshotError::Empty { file: file.to_owned() })??;
     let head = decode_commit(&head);
     let head = head.map_err(|source| SnapshotError::Decode { file: file.to_owned(), chunk: 1, source })?;

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 
 use adsum_catalog::Catalog;
 use adsum_journal::{ClusterId, Durability, Journal, JournalError};
-use adsum_keyspace::{Now, Space, TooBig, Transaction, encode_commit};
+use adsum_keyspace::{Garbage, Now, Space, TooBig, Transaction, encode_commit};
 use adsum_model::Revision;
 use adsum_resp::Server;
 use parking_lot::{Condvar, Mutex};
@@ -36,12 +37,13 @@ pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
     room: Room,
     /// Held while a snapshot is written for somebody to read.
-    pub(crate) exporting: tokio::sync::Mutex<()>,
+    pub(crate) exporting: Arc<tokio::sync::Mutex<()>>,
     durability: Durability,
     visible: Arc<Visible>,
     failure: Arc<watch::Sender<Option<JournalError>>>,
     directory: Directory,
     pub(crate) closing: AtomicBool,
+    reaper: Sender<Vec<Garbage>>,
 }
 
 pub(crate) struct State {
@@ -91,7 +93,7 @@ impl Store {
         let room = Room::new(&options.dir);
         let (journal, recovered) = adsum_journal::open(adsum_journal::Options {
             durability: options.durability,
-            on_durable: on_durable(options.durability, &visible),
+            on_durable: on_durable(&visible),
             on_failure: on_failure(&visible, &failure),
             on_space: room.on_space(),
             ..adsum_journal::Options::new(&options.dir, new_cluster()?)
@@ -125,12 +127,13 @@ impl Store {
                 journal,
                 dir: options.dir,
                 room,
-                exporting: tokio::sync::Mutex::new(()),
+                exporting: Arc::default(),
                 durability: options.durability,
                 visible,
                 failure,
                 directory,
                 closing: AtomicBool::new(false),
+                reaper: start_reaper()?,
             }),
         };
         timer::start(&store).map_err(OpenError::Thread)?;
@@ -142,7 +145,8 @@ impl Store {
     /// with the journal when this returns, and visible once [`Store::durable`] says so.
     pub fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
         let shared = &*self.shared;
-        if shared.journal.pending_bytes() > JOURNAL_QUEUE {
+        // Of a full disk nobody waits for room here: what takes some is refused, the others' replies wait.
+        if shared.journal.pending_bytes() > JOURNAL_QUEUE && !shared.room.is_full() {
             shared.wait_for_the_disk();
         }
         let mut state = shared.state.lock();
@@ -343,7 +347,8 @@ impl Shared {
             self.journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
             state.marked = commit.now.tick;
         }
-        if self.durability == Durability::EverySecond {
+        // On a full disk a second may become any time: nothing is promised then that is not written.
+        if self.durability == Durability::EverySecond && !self.journal.is_full() {
             self.visible.raise(state.server.keyspace().revision());
         }
         let due = state.server.keyspace().next_deadline(now).map_or(u64::MAX, |rest| now.tick + rest);
@@ -353,19 +358,23 @@ impl Shared {
         }
         let garbage = state.server.take_garbage();
         if !garbage.is_empty() {
-            std::thread::spawn(move || drop(garbage));
+            // The reaper ends with the store; without it they are dropped here.
+            let _ = self.reaper.send(garbage);
         }
     }
 }
 
-fn on_durable(durability: Durability, visible: &Arc<Visible>) -> Box<dyn Fn(u64) + Send> {
-    match durability {
-        Durability::Always => {
-            let visible = visible.clone();
-            Box::new(move |revision| visible.raise(Revision(revision)))
-        }
-        Durability::EverySecond => Box::new(|_| {}),
-    }
+fn on_durable(visible: &Arc<Visible>) -> Box<dyn Fn(u64) + Send> {
+    let visible = visible.clone();
+    Box::new(move |revision| visible.raise(Revision(revision)))
+}
+
+/// Frees what is no longer needed, so that the writer need not.
+fn start_reaper() -> Result<Sender<Vec<Garbage>>, OpenError> {
+    let (sender, receiver) = channel::<Vec<Garbage>>();
+    let reap = move || receiver.into_iter().for_each(drop);
+    std::thread::Builder::new().name("adsum-reaper".to_string()).spawn(reap).map_err(OpenError::Thread)?;
+    Ok(sender)
 }
 
 /// Wakes whoever waits, so that they see the failure.

@@ -3,11 +3,12 @@
 //! It expires keys at their time, reads the clock often enough for a stall to be told from idleness, marks the clock
 //! in the journal while TTLs run, and starts a snapshot when the journal has grown.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use adsum_keyspace::Now;
+use adsum_keyspace::{Now, Snapshot};
 
 use crate::Store;
 use crate::store::{Shared, State};
@@ -20,6 +21,8 @@ const CLOCK_MARK: u64 = 30_000;
 /// With more keys it is as much as the last snapshot has: so a start reads about as much again as the keys take, and what
 /// is written for snapshots is about as much as is written for records.
 const SNAPSHOT: u64 = 32 * 1024 * 1024;
+/// The same while the disk is full.
+const SNAPSHOT_WHEN_FULL: u64 = 64 * 1024;
 /// Between a snapshot that could not be written and the next attempt. Milliseconds.
 const SNAPSHOT_PAUSE: u64 = 60_000;
 
@@ -67,30 +70,45 @@ fn mark(shared: &Shared, state: &mut State, now: Now) {
 }
 
 /// Writes a snapshot on a thread of its own when there is enough to make it worth while. The keyspace is taken as of
-/// now, which costs nothing; one snapshot at a time, and a pause after one that could not be written.
+/// now, which costs nothing; one snapshot at a time, and a pause after one that could not be written. On a full disk
+/// little is enough: with the snapshot go the records of what was deleted.
 fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
     let journal = &shared.journal;
-    let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
-    let enough = adsum_journal::points::size("ADSUM_SNAPSHOT_BYTES", SNAPSHOT).max(last);
+    let enough = if journal.is_full() {
+        SNAPSHOT_WHEN_FULL
+    } else {
+        let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
+        adsum_journal::points::size("ADSUM_SNAPSHOT_BYTES", SNAPSHOT).max(last)
+    };
     if now.tick < state.snapshot_from || journal.segment_bytes_since_snapshot() < enough {
         return;
     }
     state.snapshot_from = u64::MAX;
     let snapshot = state.server.keyspace().snapshot(now);
-    let shared = shared.clone();
-    std::thread::spawn(move || {
-        let revision = snapshot.revision;
-        let written = shared.journal.write_snapshot(revision.0, snapshot.into_chunks());
-        let pause = match written {
-            Ok(info) => {
-                tracing::info!(%revision, bytes = info.bytes, "snapshot written");
-                0
-            }
-            Err(error) => {
-                tracing::error!(%revision, %error, "no snapshot could be written, the next is tried in a minute");
-                SNAPSHOT_PAUSE
-            }
-        };
-        shared.state.lock().snapshot_from = now.tick + pause;
-    });
+    let writer = shared.clone();
+    let write = move || {
+        // Whatever becomes of it, there is to be a next one.
+        let pause = catch_unwind(AssertUnwindSafe(|| write(&writer, snapshot))).unwrap_or(SNAPSHOT_PAUSE);
+        let mut state = writer.state.lock();
+        state.snapshot_from = state.clocks.read().tick + pause;
+    };
+    if let Err(error) = std::thread::Builder::new().name("adsum-snapshot".to_string()).spawn(write) {
+        tracing::error!(%error, "no thread for a snapshot, the next is tried in a minute");
+        state.snapshot_from = now.tick + SNAPSHOT_PAUSE;
+    }
+}
+
+/// How long the next one has to wait, in milliseconds.
+fn write(shared: &Shared, snapshot: Snapshot) -> u64 {
+    let revision = snapshot.revision;
+    match shared.journal.write_snapshot(revision.0, snapshot.into_chunks()) {
+        Ok(info) => {
+            tracing::info!(%revision, bytes = info.bytes, "snapshot written");
+            if shared.journal.is_full() { SNAPSHOT_PAUSE } else { 0 }
+        }
+        Err(error) => {
+            tracing::error!(%revision, %error, "no snapshot could be written, the next is tried in a minute");
+            SNAPSHOT_PAUSE
+        }
+    }
 }

@@ -4,6 +4,8 @@
 pub const KEY: usize = 64 * 1024;
 /// Bytes of a string or of one element of an aggregate.
 pub const VALUE: usize = 8 * 1024 * 1024;
+/// Bytes of a list with all its elements: a snapshot has it in one piece.
+pub const AGGREGATE: usize = 1024 * 1024 * 1024;
 /// Bytes of effects of one transaction.
 pub const TRANSACTION: usize = 64 * 1024 * 1024;
 /// Bytes of commits kept for watches and history, per space.

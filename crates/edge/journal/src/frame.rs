@@ -18,7 +18,7 @@
 use crate::header::{u32_at, u64_at};
 
 /// The longest payload, in bytes.
-pub(crate) const MAX_PAYLOAD: usize = 256 << 20;
+pub(crate) const MAX_PAYLOAD: usize = 2 << 30;
 
 /// How long a head is, its crc included.
 pub(crate) const HEAD: usize = 24;

@@ -28,7 +28,8 @@ impl Lock {
         let file = Directory::options().create(true).truncate(false).open(dir.join(NAME)).map_err(refused)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut file) => {
-                write_pid(&mut file).map_err(refused)?;
+                // For the message of a second start only: a full disk is no reason to refuse the first.
+                let _ = write_pid(&mut file);
                 Ok(Lock { _file: file })
             }
             Err((file, Errno::EWOULDBLOCK)) => {

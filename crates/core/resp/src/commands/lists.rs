@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use adsum_keyspace::{Blob, Database, List, Notice, Transaction, Value};
+use adsum_keyspace::{Blob, Database, List, Notice, Transaction, Value, limits};
 use smallvec::{SmallVec, smallvec};
 
 use super::strings::check_length;
@@ -145,7 +145,9 @@ fn push(work: &mut Work<'_, '_>, end: End, made: Made) -> Answer {
     let key = work.args[1];
     let elements = &work.args[2..];
     elements.iter().try_for_each(|element| check_length(element.len()))?;
-    let length = read(work.tx, work.db, key)?.map(List::len);
+    let list = read(work.tx, work.db, key)?;
+    check_weight(list.map_or(0, List::weight), elements)?;
+    let length = list.map(List::len);
     if length.is_none() && made == Made::Never {
         work.out.integer(0);
         return Ok(());
@@ -159,6 +161,11 @@ fn push(work: &mut Work<'_, '_>, end: End, made: Made) -> Answer {
     work.tx.splice(work.db, key, rank, 0, insert, &[end.pushed()]);
     work.out.count(length + elements.len());
     Ok(())
+}
+
+fn check_weight(weight: usize, elements: &[&[u8]]) -> Answer {
+    let more: usize = elements.iter().map(|element| element.len() + 32).sum();
+    if weight + more > limits::AGGREGATE { Err(Refusal::ListTooLong(weight + more)) } else { Ok(()) }
 }
 
 fn pop_command(work: &mut Work<'_, '_>, end: End, name: &'static str) -> Answer {
