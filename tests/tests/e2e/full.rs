@@ -112,3 +112,22 @@ fn without_room_what_grows_is_refused_and_what_takes_away_goes_on() {
     }
     agent.terminate();
 }
+
+#[test]
+fn a_disk_that_the_agent_itself_has_filled_is_emptied_by_deleting() {
+    let Some(small) = Small::mount() else { return };
+    let agent = Agent::builder().data_dir(&small.at().join("data")).start();
+    let mut connection = Connection::open(agent.resp()).unwrap();
+    let mut ask = |words: &[&str]| connection.ask(words).unwrap();
+    let value = "x".repeat(100_000);
+    let mut written = 0;
+    until("a write is refused", SOON, || {
+        written += 1;
+        matches!(ask(&["SET", &format!("/w/{written}"), &value]), Reply::Error(_)).then_some(())
+    });
+    assert!(written > 100, "{written} writes of 100 KB have filled 64 MB");
+    assert_eq!(ask(&["FLUSHALL"]), Reply::Text("OK".into()));
+    until("there is room again", Duration::from_secs(90), || {
+        (ask(&["SET", "/a", &value]) == Reply::Text("OK".into())).then_some(())
+    });
+}

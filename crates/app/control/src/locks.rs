@@ -11,6 +11,9 @@ use adsum_store::{Failed, PastEvent, Store, Unreadable};
 /// Up to which revision it was told, on record.
 const TOLD: &[u8] = b"locks/told";
 
+/// Locks of one commit that are told one by one: who deletes very many is to push nothing else out of the event log.
+const TOLD_AT_ONCE: usize = 20;
+
 /// Waits for broken locks for ever.
 pub(crate) async fn run(store: Store) -> Result<Infallible, Failed> {
     let mut seen = store.commit(told).await?;
@@ -29,7 +32,7 @@ async fn tell(store: &Store, events: &[PastEvent]) -> Result<(), Failed> {
     let Some(commit) = events.first().map(|event| event.commit.clone()) else { return Ok(()) };
     let before = Revision(commit.revision.0.saturating_sub(1));
     let mut messages = Vec::new();
-    for change in events.iter().map(PastEvent::change) {
+    for change in events.iter().map(PastEvent::change).take(TOLD_AT_ONCE) {
         let place: Place = (change.database, change.key.clone());
         let held = match store.entry_at(&place, before).await {
             Ok(held) => held,
@@ -37,6 +40,9 @@ async fn tell(store: &Store, events: &[PastEvent]) -> Result<(), Failed> {
             Err(Unreadable::Compacted { .. } | Unreadable::Future { .. }) => None,
         };
         messages.push(message(&place, held.as_deref()));
+    }
+    if let Some(more) = events.len().checked_sub(TOLD_AT_ONCE).filter(|more| *more > 0) {
+        messages.push(format!("{more} more locks were deleted by the same transaction"));
     }
     store.commit(|tx| put_on_record(tx, &commit, messages)).await
 }

@@ -45,7 +45,7 @@ impl Action {
         let operand = operand.to_string();
         match verb.to_ascii_lowercase().as_str() {
             "event" => Ok(Action::Event(operand)),
-            "webhook" if operand.starts_with("http://") => Ok(Action::Webhook(operand)),
+            "webhook" if is_address(&operand) => Ok(Action::Webhook(operand)),
             "restart" if !operand.is_empty() => Ok(Action::Restart(operand)),
             _ => Err(UnknownAction(format!("{verb} {operand}"))),
         }
@@ -66,6 +66,15 @@ impl fmt::Display for Action {
             Action::Restart(service) => write!(f, "restart {service}"),
         }
     }
+}
+
+/// `http://HOST[:PORT][/...]`, without a user.
+fn is_address(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map(|(_, port)| port);
+    let has_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    !authority.is_empty() && !authority.starts_with(':') && !authority.contains('@') && has_port
 }
 
 /// Where the switch of a key stands in the system space. None for a key that is of the system itself.
@@ -124,6 +133,12 @@ mod tests {
             assert_eq!(Action::parse(action).unwrap().to_string(), action);
         }
         assert_eq!(Action::of("RESTART", "web"), Ok(Action::Restart("web".to_string())));
+        for right in ["http://h", "http://h:80/x", "http://[::1]/x", "http://[::1]:9"] {
+            assert!(Action::of("webhook", right).is_ok(), "{right}");
+        }
+        for wrong in ["http://h:90000/x", "http://u:p@h/", "http://:80/", "http://", "https://h/"] {
+            assert!(Action::of("webhook", wrong).is_err(), "{wrong}");
+        }
         for wrong in ["", "restart", "webhook ftp://x", "dance x"] {
             assert!(Action::parse(wrong).is_err(), "{wrong}");
         }

@@ -1,4 +1,6 @@
 //! Who was granted which lock, for as long as the lock lives: only to tell when somebody else deletes it.
+//!
+//! Those of LOCK alone. A lock made by SET NX is released by DEL, and who has a pool of connections sends it on any.
 
 use std::collections::BTreeMap;
 

@@ -139,6 +139,9 @@ impl Committer {
             return Ok(());
         }
         self.next_look = now + PROBE;
+        if waiting.is_empty() {
+            self.log.let_go_of_covered()?;
+        }
         // Whatever else refuses the reserve will refuse the log as well, and is told then.
         if waiting.is_empty() && self.reserve.take().unwrap_or(false) {
             if self.log.take_stride()? {

@@ -12,7 +12,7 @@ use crate::{
     disk::{Disk, failure},
     error::{FailureKind, IoError, JournalError, OpenError, WriteError},
     header,
-    kept::{Kept, SnapshotInfo},
+    kept::{self, Kept, SnapshotInfo},
     lock::Lock,
     log::Log,
     name::{self, Name},
@@ -194,24 +194,13 @@ impl Journal {
 
     /// Removes what the verified snapshot of `revision` makes superfluous, the oldest first.
     fn forget_covered(&self, revision: u64) -> Result<(), IoError> {
-        let covered = self.kept.lock().covered(revision);
-        for first in covered {
-            self.remove(&name::segment(first))?;
-            self.kept.lock().segments.retain(|kept| *kept != first);
-        }
+        kept::remove_covered(&*self.disk, &self.kept, revision)?;
         for name in self.disk.list().map_err(|error| failure(&*self.disk, "", "listing", error))? {
             if matches!(Name::parse(&name), Some(Name::Snapshot(old)) if old < revision) {
-                self.remove(&name)?;
+                kept::remove(&*self.disk, &name)?;
             }
         }
         self.disk.sync_dir().map_err(|error| failure(&*self.disk, "", "syncing the directory", error))
-    }
-
-    fn remove(&self, name: &str) -> Result<(), IoError> {
-        points::reach_with(name, "before-removal");
-        self.disk.remove(name).map_err(|error| failure(&*self.disk, name, "removing", error))?;
-        points::reach_with(name, "after-removal");
-        Ok(())
     }
 
     /// Brings everything appended to disk, leaves a mark that it is, and releases the directory. On a full disk, what

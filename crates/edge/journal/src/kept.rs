@@ -1,7 +1,15 @@
 //! What the directory holds: which segments, and the newest snapshot. Shared by the writer, who begins segments, and
 //! by the writing of snapshots, which lets segments go.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
+
+use parking_lot::Mutex;
+
+use crate::{
+    disk::{Disk, failure},
+    error::IoError,
+    name, points,
+};
 
 /// A snapshot on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +46,27 @@ impl Kept {
 pub(crate) fn covered(segments: &[u64], revision: u64) -> &[u64] {
     let needed_from = segments.partition_point(|first| *first <= revision.saturating_add(1));
     &segments[..needed_from.saturating_sub(1)]
+}
+
+/// Removes the segments that a verified snapshot of `revision` makes superfluous, the oldest first.
+pub(crate) fn remove_covered(disk: &dyn Disk, kept: &Mutex<Kept>, revision: u64) -> Result<(), IoError> {
+    let covered = kept.lock().covered(revision);
+    for first in covered {
+        remove(disk, &name::segment(first))?;
+        kept.lock().segments.retain(|kept| *kept != first);
+    }
+    Ok(())
+}
+
+/// A file that is not there has been removed by somebody else.
+pub(crate) fn remove(disk: &dyn Disk, name: &str) -> Result<(), IoError> {
+    points::reach_with(name, "before-removal");
+    match disk.remove(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed.map_err(|error| failure(disk, name, "removing", error))?,
+    }
+    points::reach_with(name, "after-removal");
+    Ok(())
 }
 
 #[cfg(test)]

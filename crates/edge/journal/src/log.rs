@@ -12,7 +12,7 @@ use crate::{
     error::{FailureKind, IoError, JournalError},
     frame, header,
     header::{Header, Kind},
-    kept::Kept,
+    kept::{self, Kept},
     name, points,
 };
 
@@ -222,6 +222,25 @@ impl Log {
             Err(error) => return Err(JournalError::io(FailureKind::Write, &error)),
         }
         Ok(true)
+    }
+
+    /// Lets go of what a snapshot has made superfluous, this segment too, when there is room for the header of the next:
+    /// on a full disk nothing else would begin one.
+    pub(crate) fn let_go_of_covered(&mut self) -> Result<(), JournalError> {
+        let snapshot = self.kept.lock().snapshot_revision();
+        let has_record = self.last >= self.header.first;
+        // Without a record its successor would have the same name.
+        if snapshot <= self.header.snapshot
+            || !(has_record || snapshot >= self.header.first)
+            || !self.roll()?
+        {
+            return Ok(());
+        }
+        kept::remove_covered(&*self.disk, &self.kept, snapshot)
+            .and_then(|()| {
+                self.disk.sync_dir().map_err(|error| failure(&*self.disk, "", "syncing the directory", error))
+            })
+            .map_err(|error| JournalError::io(FailureKind::Write, &error))
     }
 
     /// Leaves a mark that everything before it is on disk: from then on a flaw anywhere is damage. Returns whether there

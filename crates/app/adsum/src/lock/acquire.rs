@@ -69,8 +69,9 @@ impl Wanted {
                 Err(error) if error.is::<std::io::Error>() => error,
                 Err(error) => return Err(error),
             };
-            self.give_back().await;
             connection = self.again().await.map_err(|error| error.context(cut.to_string()))?;
+            // Granted, perhaps, and the answer lost: who waits would wait behind it.
+            self.give_back().await;
         }
     }
 

@@ -1,5 +1,8 @@
 //! A stream that follows the commits of a space: what the event log and the watch of keys have in common.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use adsum_keyspace::{Commit, Space};
 use adsum_model::Revision;
 use adsum_store::{Ended, Watch};
@@ -24,12 +27,24 @@ impl<F: FnMut(&Commit) -> String + Send + 'static> Follow<F> {
     pub(crate) fn response(self, state: &ApiState, closing: Closing) -> Response {
         let watch = state.store.watch(self.space, self.after);
         let Follow { first, messages, .. } = self;
-        sse::response(Following { first: Some(first), begun: false, watch, messages, closing })
+        sse::response(Following {
+            first: Some(first),
+            pending: VecDeque::new(),
+            begun: false,
+            watch,
+            messages,
+            closing,
+        })
     }
 }
 
+/// Bytes of messages that are made at once: the others wait until the client has taken these.
+const PIECE: usize = 64 * 1024;
+
 struct Following<F> {
     first: Option<String>,
+    /// Read, and not told yet.
+    pending: VecDeque<Arc<Commit>>,
     /// Whether any commit has been read.
     begun: bool,
     watch: Watch,
@@ -43,22 +58,40 @@ impl<F: FnMut(&Commit) -> String + Send + 'static> Source for Following<F> {
             return Some(first);
         }
         loop {
+            let text = self.tell();
+            if !text.is_empty() {
+                return Some(text);
+            }
             let commits = tokio::select! {
                 biased;
                 () = self.closing.closed() => return None,
                 commits = self.watch.next() => commits,
                 () = tokio::time::sleep(limits::HEARTBEAT) => return Some(place(self.watch.seen())),
             };
-            let text = match commits {
-                Ok(commits) => commits.iter().map(|commit| (self.messages)(commit)).collect::<String>(),
-                Err(Ended::Compacted(compacted)) => self.cut(compacted.oldest, &compacted.to_string()),
+            match commits {
+                Ok(commits) => {
+                    self.begun = true;
+                    self.pending.extend(commits);
+                }
+                Err(Ended::Compacted(compacted)) => {
+                    return Some(self.cut(compacted.oldest, &compacted.to_string()));
+                }
                 Err(Ended::Failed(_)) => return None,
-            };
-            self.begun = true;
-            if !text.is_empty() {
-                return Some(text);
             }
         }
+    }
+}
+
+impl<F: FnMut(&Commit) -> String> Following<F> {
+    /// The messages of the commits that come next, a piece of them.
+    fn tell(&mut self) -> String {
+        let mut text = String::new();
+        while text.len() < PIECE
+            && let Some(commit) = self.pending.pop_front()
+        {
+            text.push_str(&(self.messages)(&commit));
+        }
+        text
     }
 }
 

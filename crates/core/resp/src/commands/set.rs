@@ -100,9 +100,6 @@ fn store(work: &mut Work<'_, '_>, value: &[u8], options: &Options<'_>, command: 
         Ttl::Keep => work.tx.get(work.db, key).and_then(|entry| entry.deadline),
         Ttl::Clear | Ttl::Set(..) => new,
     };
-    if matches!(options.when, When::Missing) && deadline.is_some() {
-        work.grants.add((work.db, key.into()), work.client);
-    }
     put(work, value, deadline, new.is_some());
     if !options.get {
         work.out.ok();

@@ -141,8 +141,8 @@ fn a_fence_is_known_within_its_own_transaction() {
 fn a_lock_that_another_client_deletes_is_noted_and_ones_own_is_not() {
     let mut world = World::new();
     let (mut holder, mut other) = (world.connect(), world.connect());
-    let mut broken = |line: &str, own: bool| {
-        world.run(&mut holder, "SET l me NX PX 1000");
+    let mut broken = |make: &str, line: &str, own: bool| {
+        world.run(&mut holder, make);
         let before = world.server.keyspace().revision();
         world.run(if own { &mut holder } else { &mut other }, line);
         let commits = world.server.keyspace().after(Space::User, before).unwrap();
@@ -152,11 +152,13 @@ fn a_lock_that_another_client_deletes_is_noted_and_ones_own_is_not() {
         world.run(&mut holder, "FLUSHALL");
         broken
     };
-    assert!(broken("DEL l", false));
-    assert!(broken("UNLINK l", false));
-    assert!(!broken("DEL l", true));
-    assert!(!broken("DELEX l IFEQ me", false));
-    assert!(!broken("SET other 1", false));
+    let lock = "LOCK l me PX 1000";
+    assert!(broken(lock, "DEL l", false));
+    assert!(broken(lock, "UNLINK l", false));
+    assert!(!broken(lock, "DEL l", true));
+    assert!(!broken(lock, "DELEX l IFEQ me", false));
+    assert!(!broken(lock, "SET other 1", false));
+    assert!(!broken("SET l me NX PX 1000", "DEL l", false));
     let mut watcher = world.connect();
     world.run(&mut holder, "LOCK l me PX 1000");
     world.run(&mut watcher, "PSUBSCRIBE *");
