@@ -1,13 +1,13 @@
-//! Transactions, expiry, history, snapshot and replay against a plain model.
+//! Transactions, expiry, history, switches, case by case.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use proptest::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
 use super::*;
 use crate::{Deadline, Notice, Value, codec};
+
+mod properties;
 
 const DB: Database = Database::User(0);
 
@@ -319,153 +319,6 @@ fn each_space_has_its_own_history() {
     assert_eq!((revisions(Space::User), revisions(Space::System)), (vec![1], vec![2]));
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Put(u8, u8, Option<u64>),
-    Delete(u8),
-    Push(u8, Vec<u8>),
-    Splice(u8, u8, u8),
-    Append(u8, u8),
-    Persist(u8),
-    Copy(u8, u8),
-    Pass(u64),
-    Clear,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let key = 0..12u8;
-    let step = prop_oneof![
-        (key.clone(), any::<u8>(), prop::option::of(1..50u64)).prop_map(|(k, v, t)| Step::Put(k, v, t)),
-        key.clone().prop_map(Step::Delete),
-        (key.clone(), prop::collection::vec(any::<u8>(), 1..4)).prop_map(|(k, v)| Step::Push(k, v)),
-        (key.clone(), 0..4u8, 0..4u8).prop_map(|(k, r, n)| Step::Splice(k, r, n)),
-        (key.clone(), any::<u8>()).prop_map(|(k, v)| Step::Append(k, v)),
-        key.clone().prop_map(Step::Persist),
-        (key.clone(), key).prop_map(|(from, to)| Step::Copy(from, to)),
-        (1..30u64).prop_map(Step::Pass),
-        Just(Step::Clear),
-    ];
-    prop::collection::vec(step, 0..150)
-}
-
-fn run(keyspace: &mut Keyspace, step: Step, now: &mut Now) -> Option<Arc<Commit>> {
-    if let Step::Pass(millis) = step {
-        *now = at(now.tick + millis);
-        return keyspace.expire(*now);
-    }
-    transact(keyspace, *now, |tx| apply(tx, step)).commit
-}
-
-fn apply(tx: &mut Transaction<'_>, step: Step) {
-    let key = |k: u8| [b'k', k];
-    match step {
-        Step::Put(k, v, ttl) => {
-            let deadline = ttl.map(|ttl| Deadline::after(ttl, tx.now()));
-            tx.put(DB, &key(k), Value::String(Blob::from(&[v])), deadline, &[Notice::Set]);
-        }
-        Step::Delete(k) => {
-            tx.delete(DB, &key(k), Notice::Del);
-        }
-        Step::Push(k, v) => {
-            if !matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
-                let insert = v.iter().map(|byte| Blob::from(&[*byte])).collect();
-                tx.splice(DB, &key(k), usize::MAX, 0, insert, &[Notice::Rpush]);
-            }
-        }
-        Step::Splice(k, rank, remove) => {
-            if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::List(_), .. })) {
-                tx.splice(DB, &key(k), rank.into(), remove.into(), smallvec![], &[Notice::Lrem]);
-            }
-        }
-        Step::Append(k, v) => {
-            if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::String(_), .. })) {
-                tx.append(DB, &key(k), &[v]);
-            }
-        }
-        Step::Persist(k) => {
-            if tx.get(DB, &key(k)).is_some() {
-                tx.set_deadline(DB, &key(k), None, Notice::Persist);
-            }
-        }
-        Step::Copy(from, to) => {
-            if from % 2 == 0 {
-                tx.copy((DB, &key(from)), (DB, &key(to)), Notice::CopyTo);
-            } else {
-                tx.rename((DB, &key(from)), (DB, &key(to)), (Notice::RenameFrom, Notice::RenameTo));
-            }
-        }
-        Step::Pass(_) => {}
-        Step::Clear => tx.clear(DB),
-    }
-}
-
 fn contents(keyspace: &Keyspace) -> BTreeMap<Blob, Entry> {
     keyspace.keys(DB).iter().map(|(key, entry)| (key.clone(), (**entry).clone())).collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
-    #[test]
-    fn replay_of_the_encoded_commits_and_restore_of_a_snapshot_give_the_same_state(
-        steps in steps(),
-        split in 0..150usize,
-    ) {
-        let mut keyspace = Keyspace::default();
-        let mut now = at(0);
-        let mut journal: Vec<Vec<u8>> = Vec::new();
-        let mut snapshot = None;
-        for (n, step) in steps.into_iter().enumerate() {
-            if n == split {
-                snapshot = Some((journal.len(), keyspace.snapshot(now), contents(&keyspace)));
-            }
-            if let Some(commit) = run(&mut keyspace, step, &mut now) {
-                let mut bytes = Vec::new();
-                codec::encode_commit(&commit, &mut bytes);
-                journal.push(bytes);
-            }
-        }
-        let mut replayed = Keyspace::default();
-        journal.iter().for_each(|bytes| replayed.replay(codec::decode_commit(bytes).unwrap()));
-        prop_assert_eq!(contents(&replayed), contents(&keyspace));
-        prop_assert_eq!(replayed.revision(), keyspace.revision());
-        prop_assert!(replayed.due(at(u64::MAX / 2)).eq(keyspace.due(at(u64::MAX / 2))));
-
-        if let Some((position, snapshot, then)) = snapshot {
-            let chunks = snapshot.into_chunks().map(Ok::<_, Infallible>);
-            let (mut restored, _) = Keyspace::restore(chunks).unwrap();
-            prop_assert_eq!(contents(&restored), then);
-            journal[position..].iter().for_each(|bytes| restored.replay(codec::decode_commit(bytes).unwrap()));
-            prop_assert_eq!(contents(&restored), contents(&keyspace));
-            prop_assert!(restored.due(at(u64::MAX / 2)).eq(keyspace.due(at(u64::MAX / 2))));
-        }
-    }
-
-    #[test]
-    fn the_past_can_be_read_and_what_was_done_be_taken_back(steps in steps(), undone in steps()) {
-        let mut keyspace = Keyspace::default();
-        let mut now = at(0);
-        let mut pasts = vec![(Revision::ZERO, BTreeMap::new())];
-        for step in steps {
-            run(&mut keyspace, step, &mut now);
-            pasts.push((keyspace.revision(), contents(&keyspace)));
-        }
-        let last = contents(&keyspace);
-        let due = keyspace.due(at(u64::MAX / 2)).map(|(_, key)| key.clone()).collect::<Vec<_>>();
-        keyspace.attempt(now, |tx| undone.into_iter().for_each(|step| apply(tx, step)));
-        prop_assert_eq!(&contents(&keyspace), &last);
-        prop_assert!(keyspace.due(at(u64::MAX / 2)).map(|(_, key)| key).eq(&due));
-        for (revision, then) in pasts {
-            for key in (0..12u8).map(|k| Blob::from(&[b'k', k])) {
-                let place = (DB, key.clone());
-                let entry = keyspace.entry_at(&place, revision).unwrap();
-                prop_assert_eq!(entry.as_deref(), then.get(&key));
-                let mut step = keyspace.entry_now(&place);
-                while step.revision > revision {
-                    step = keyspace.step_back(&place, step, revision, 3).unwrap();
-                }
-                prop_assert_eq!(step.entry, entry);
-            }
-        }
-    }
 }
