@@ -1,5 +1,5 @@
-//! `bench scale recovery`: how soon an agent that was killed is back with a million keys, from its journal alone and
-//! from a snapshot; and how long a snapshot takes.
+//! `bench scale recovery`: how soon an agent that was killed is back with a million keys, from what it has on disk at that
+//! moment and right after a snapshot; and how long a snapshot takes. Redis has its log in place of the former.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) fn run() -> anyhow::Result<()> {
     let show = |rounds: &Rounds| rounds.best_is_least(duration);
     let met = |rounds: &Rounds| rounds.largest() < GOAL.as_secs_f64();
     let rows = vec![
-        row("start from the journal", [0, 1].map(|side| show(&sides[side].journal)))
+        row("start, as it was killed", [0, 1].map(|side| show(&sides[side].journal)))
             .goal("< 3 s", met(&sides[0].journal)),
         row("start from a snapshot", [0, 1].map(|side| show(&sides[side].snapshot)))
             .goal("< 3 s", met(&sides[0].snapshot)),
@@ -40,12 +40,11 @@ pub(super) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The journal of the keys is below what a snapshot is made for; after it, little is left to be read of the journal.
+/// As it is killed, there is the last snapshot that the agent has made by itself, and the journal since; after another
+/// one, little is left to be read of the journal.
 fn adsum() -> anyhow::Result<Figures> {
     let mut server = Peer::Adsum.start()?;
     fill(&mut Client::open(server.resp())?, KEYS, Order::Random)?;
-    let early = snapshot::files(&server);
-    anyhow::ensure!(early.is_empty(), "there is a snapshot already: {early:?}");
     let journal = restarts(&mut server)?;
     let running = snapshot::begin(&server, Peer::Adsum)?;
     let writing = running.finish(&server)?.as_secs_f64();
