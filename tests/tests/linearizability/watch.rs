@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use adsum_history::sample::Chance;
 use adsum_tests::resp::{Connection, Reply};
@@ -58,8 +58,44 @@ struct Replay {
     last: Option<(String, (u64, u64))>,
     values: BTreeSet<String>,
     events: u64,
-    /// Those over which anything was told.
-    connections: u64,
+    connections: Connections,
+}
+
+/// Over how many connections a watcher was told anything.
+#[derive(Clone, Default)]
+struct Connections(Arc<AtomicU64>);
+
+impl Connections {
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// The watchers' connections, and how many each had when the agent was killed last.
+struct Cut {
+    connections: Vec<Connections>,
+    before: Vec<u64>,
+}
+
+impl Cut {
+    fn new(replays: &[Replay]) -> Cut {
+        let connections: Vec<Connections> = replays.iter().map(|replay| replay.connections.clone()).collect();
+        Cut { before: vec![0; connections.len()], connections }
+    }
+
+    /// Waits until every watcher was told something since the last kill, so that the next one cuts its stream.
+    fn until_all_are_told(&mut self) {
+        let Cut { connections, before } = self;
+        until("every watcher is told something", SOON, || {
+            let told = connections.iter().zip(&*before).all(|(now, before)| now.count() > *before);
+            told.then_some(())
+        });
+        *before = connections.iter().map(Connections::count).collect();
+    }
 }
 
 impl Replay {
@@ -76,7 +112,7 @@ impl Replay {
         let (until, last) = (self.events + patience, self.last.as_ref().map(|(id, _)| id.clone()));
         let after = last.as_deref().map_or(After::Revision(0), After::Event);
         sse::follow(address, PREFIX, after, |id, data| {
-            self.connections += u64::from(!std::mem::replace(&mut told, true));
+            self.connections.add(u64::from(!std::mem::replace(&mut told, true)));
             self.apply(id.to_string(), data);
             let enough = self.events >= until || self.state.contains_key(END);
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -119,13 +155,14 @@ fn what_a_watch_tells_gives_the_final_state_over_kills_and_reconnects() {
     let (written, address) = (Written::default(), agent.http());
     let rounds = rounds(4, 100);
     let mut replays = [Replay::default(), Replay::default()];
+    let mut cut = Cut::new(&replays);
     let [steady, fickle] = &mut replays;
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| steady.follow(address, NEVER, &failed));
         scope.spawn(|| fickle.follow(address, 17, &failed));
         let _tell = Tell(&failed);
-        (0..rounds).for_each(|round| round_of_writes(&mut agent, &written, round));
+        (0..rounds).for_each(|round| round_of_writes(&mut agent, &written, &mut cut, round));
         finish(&agent);
     });
     let state = state_of(&agent);
@@ -134,13 +171,14 @@ fn what_a_watch_tells_gives_the_final_state_over_kills_and_reconnects() {
         let acknowledged = written.acknowledged.lock().unwrap();
         let missing: Vec<&String> = acknowledged.difference(&replay.values).collect();
         assert!(missing.is_empty(), "acknowledged, and never told: {missing:?}");
-        println!("{rounds} kills: {} events over {} connections", replay.events, replay.connections);
-        // Kills have cut the stream, most of them: a watcher that is slow to come back may be told nothing in between.
-        assert!(replay.connections > u64::from(rounds / 2), "{} connections", replay.connections);
+        let connections = replay.connections.count();
+        println!("{rounds} kills: {} events over {connections} connections", replay.events);
+        // Each kill has cut the stream.
+        assert!(connections > u64::from(rounds), "{connections} connections");
     }
 }
 
-fn round_of_writes(agent: &mut Agent, written: &Written, round: u32) {
+fn round_of_writes(agent: &mut Agent, written: &Written, cut: &mut Cut, round: u32) {
     let stage = Stage::new(agent);
     let client = |number: usize| -> Box<dyn FnOnce() + Send + '_> {
         let stage = &stage;
@@ -150,6 +188,7 @@ fn round_of_writes(agent: &mut Agent, written: &Written, round: u32) {
     let clients = (0..WRITERS).map(client).collect();
     stage.run(clients, || {
         stage.work(200);
+        cut.until_all_are_told();
         let clients = Clients { all: WRITERS, impatient: 0 };
         Fault::Kill.strike(agent, &stage, clients, |_| 0);
         stage.work(200);

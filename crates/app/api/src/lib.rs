@@ -17,7 +17,6 @@
 //! - No page of another site, and no name that somebody else points at this machine, reaches a handler.
 
 mod about;
-mod base64;
 mod blocking;
 mod body;
 mod changes;

@@ -1,31 +1,41 @@
 //! What a change did to the value of its key, as JSON: for faces that tell of it in text.
 //!
-//! Bytes that are no UTF-8 stand as base64 (RFC 4648 4) in an object `{"base64": "..."}`.
+//! Bytes that are no UTF-8 stand as base64 (RFC 4648 4): under `NAME_base64` where they have a name, in an object
+//! `{"base64": "..."}` as an element.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{Blob, Op};
 
 /// Elements in order.
 pub fn elements<'a>(elements: impl Iterator<Item = &'a Blob>) -> Json {
-    elements.map(|element| bytes(element)).collect()
+    let element = |bytes: &Blob| match str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => json!({"base64": base64(bytes)}),
+    };
+    elements.map(element).collect()
+}
+
+/// Bytes with a name.
+pub fn put_bytes(data: &mut Map<String, Json>, name: &str, bytes: &[u8]) {
+    match str::from_utf8(bytes) {
+        Ok(text) => data.insert(name.to_string(), text.into()),
+        Err(_) => data.insert(format!("{name}_base64"), base64(bytes).into()),
+    };
 }
 
 /// The delta that is no whole value: `{"append": ...}`, or `{"rank": r, "remove": n, "insert": [...]}` of a list.
 pub fn delta(op: &Op) -> Option<Json> {
     match op {
-        Op::Append(tail) => Some(json!({"append": bytes(tail)})),
+        Op::Append(tail) => {
+            let mut delta = Map::new();
+            put_bytes(&mut delta, "append", tail);
+            Some(delta.into())
+        }
         Op::Splice { rank, remove, insert } => {
             Some(json!({"rank": rank, "remove": remove, "insert": elements(insert.iter())}))
         }
         Op::Put { .. } | Op::Delete | Op::SetDeadline(_) | Op::Clear => None,
-    }
-}
-
-fn bytes(bytes: &[u8]) -> Json {
-    match str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => json!({"base64": base64(bytes)}),
     }
 }
 
@@ -56,14 +66,21 @@ mod tests {
             Some(json!({"rank": 0, "remove": 1, "insert": ["a", {"base64": "/w=="}]}))
         );
         assert_eq!(delta(&Op::Append("x".into())), Some(json!({"append": "x"})));
+        assert_eq!(delta(&Op::Append(b"\xff".into())), Some(json!({"append_base64": "/w=="})));
         assert_eq!(delta(&Op::Delete), None);
     }
 
     #[test]
     fn the_examples_of_the_rfc() {
-        for (plain, encoded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }
         assert_eq!(base64(&[0xff, 0xef, 0xfe]), "/+/+");

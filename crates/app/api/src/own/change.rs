@@ -1,10 +1,10 @@
 //! The JSON of a change of a key, and of what a key holds.
 
-use adsum_keyspace::{Blob, Change, Now, Op, Value};
-use serde_json::{Map, Value as Json, json};
+use adsum_keyspace::json::{self, put_bytes};
+use adsum_keyspace::{Change, Now, Op, Value};
+use serde_json::{Map, Value as Json};
 
 use super::event::Id;
-use crate::base64;
 
 pub(crate) type Object = Map<String, Json>;
 
@@ -37,14 +37,8 @@ fn put_op(data: &mut Object, op: &Op, now: Now) {
             let unix = deadline.map(|deadline| deadline.unix(now));
             data.insert("expires".to_string(), unix.into());
         }
-        Op::Append(tail) => {
-            let mut delta = Map::new();
-            put_bytes(&mut delta, "append", tail);
-            data.insert("delta".to_string(), delta.into());
-        }
-        Op::Splice { rank, remove, insert } => {
-            let delta = json!({"rank": rank, "remove": remove, "insert": elements(insert.iter())});
-            data.insert("delta".to_string(), delta);
+        Op::Append(_) | Op::Splice { .. } => {
+            data.extend(json::delta(op).map(|delta| ("delta".to_string(), delta)));
         }
     }
 }
@@ -52,30 +46,16 @@ fn put_op(data: &mut Object, op: &Op, now: Now) {
 pub(crate) fn put_value(data: &mut Object, value: &Value) {
     match value {
         Value::String(bytes) => put_bytes(data, "value", bytes),
-        Value::List(list) => drop(data.insert("value".to_string(), elements(list.iter()))),
+        Value::List(list) => drop(data.insert("value".to_string(), json::elements(list.iter()))),
     }
-}
-
-/// Bytes that are no UTF-8 stand as base64 under `NAME_base64`.
-pub(crate) fn put_bytes(data: &mut Object, name: &str, bytes: &[u8]) {
-    match str::from_utf8(bytes) {
-        Ok(text) => data.insert(name.to_string(), text.into()),
-        Err(_) => data.insert(format!("{name}_base64"), base64::encode(bytes).into()),
-    };
-}
-
-/// An element that is no UTF-8 is `{"base64": "..."}`.
-fn elements<'a>(elements: impl Iterator<Item = &'a Blob>) -> Json {
-    let element = |bytes: &Blob| match str::from_utf8(bytes) {
-        Ok(text) => Json::from(text),
-        Err(_) => json!({"base64": base64::encode(bytes)}),
-    };
-    elements.map(element).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use adsum_keyspace::{Database, Deadline, List, Notice};
+
+    use adsum_keyspace::Blob;
+    use serde_json::json;
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! What a key held, and what happened to it, as far as the history reaches.
 
+use adsum_keyspace::json::put_bytes;
 use adsum_keyspace::{Entry, Now, Place, Value, limits as keyspace};
 use adsum_model::Revision;
 use adsum_store::{HistoryOf, PastEvent, Unreadable};
@@ -64,7 +65,7 @@ fn revision(query: &Query) -> Result<Option<Revision>, Refusal> {
 
 fn told(place: &Place, history: &HistoryOf) -> Object {
     let mut data = Object::new();
-    change::put_bytes(&mut data, "key", &place.1);
+    put_bytes(&mut data, "key", &place.1);
     data.insert("events".to_string(), history.events.iter().map(event).collect());
     data.insert("oldest".to_string(), history.oldest.0.into());
     data.insert("revision".to_string(), history.upto.0.into());
@@ -84,7 +85,7 @@ fn event(event: &PastEvent) -> Json {
 /// When it ends is told as far as it can be told now.
 fn held(place: &Place, entry: &Entry, revision: Revision, now: Now) -> Object {
     let mut data = Object::new();
-    change::put_bytes(&mut data, "key", &place.1);
+    put_bytes(&mut data, "key", &place.1);
     data.insert("type".to_string(), entry.value.kind().as_str().into());
     change::put_value(&mut data, &entry.value);
     data.insert("created".to_string(), entry.created.0.into());

@@ -1,5 +1,6 @@
 //! `/api/switches`: dead man's switches, by key.
 
+use adsum_keyspace::json::put_bytes;
 use adsum_keyspace::switch::{self, Action};
 use adsum_keyspace::{Database, Entry, Notice, Transaction, Value, limits as keyspace};
 use adsum_model::Name;
@@ -11,7 +12,7 @@ use serde_json::{Value as Json, json as object};
 
 use super::Refusal;
 use super::answer::json;
-use super::change::{self, Object};
+use super::change::Object;
 use super::watch::database;
 use super::write::{Answer, Write};
 use crate::query::Query;
@@ -112,7 +113,7 @@ fn shape(switch: &[u8], entry: &Entry) -> Option<Object> {
     };
     let mut data = Object::new();
     data.insert("db".to_string(), number.into());
-    change::put_bytes(&mut data, "key", &key);
+    put_bytes(&mut data, "key", &key);
     let words = String::from_utf8_lossy(words);
     let (verb, operand) = words.split_once(' ').unwrap_or((&words, ""));
     data.insert(verb.to_string(), operand.into());

@@ -1,6 +1,7 @@
 //! `GET /v1/kv/KEY`: an entry (`?raw` its bytes alone), all under a prefix (`?recurse`), or their keys (`?keys`, and
 //! with `?separator=/` one level of them). Blocks by these keys alone: other writes wake nobody.
 
+use adsum_keyspace::json::base64;
 use adsum_keyspace::{Entry, Keys as Tree, Value};
 use adsum_model::Revision;
 use axum::extract::State;
@@ -10,11 +11,11 @@ use hyper::{StatusCode, Uri};
 use serde::Serialize;
 
 use super::{DATABASE, key_of};
+use crate::ApiState;
 use crate::changes::Keys;
 use crate::closing::Closing;
 use crate::consul::answer::{Refusal, at, json};
 use crate::consul::question::Question;
-use crate::{ApiState, base64};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -185,7 +186,7 @@ impl Shape {
             lock_index: 0,
             key: String::from_utf8_lossy(key).into_owned(),
             flags: 0,
-            value: (!value.is_empty()).then(|| base64::encode(value)),
+            value: (!value.is_empty()).then(|| base64(value)),
             create_index: entry.created.0,
             modify_index: entry.modified.0,
         }
