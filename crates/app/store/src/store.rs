@@ -277,12 +277,14 @@ impl Store {
         self.shared.visible.wake();
     }
 
-    /// Waits until all that was committed is on disk, with `everysec` too.
+    /// Waits until all that was committed is on disk, with `everysec` too, and visible.
     pub async fn flush(&self) -> Result<(), Failed> {
         let shared = self.shared.clone();
         let revision = shared.state.lock().server.keyspace().revision();
         let synced = tokio::task::spawn_blocking(move || shared.journal.wait_durable(revision.0)).await;
-        synced.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))
+        synced.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))?;
+        // The journal knows a moment before those who look at what is visible.
+        self.durable(revision).await
     }
 
     /// Brings everything to disk and closes the journal, so that the next start knows that this was the end. Whatever is
