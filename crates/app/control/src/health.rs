@@ -159,6 +159,7 @@ impl Watching {
 fn set_health(tx: &mut Transaction<'_>, record: &mut Instance, health: Health, reason: Option<String>) {
     let before = record.health;
     record.health = health;
+    record.proven |= health == Health::Passing;
     record.reason.clone_from(&reason);
     records::put_instance(tx, record);
     if before == health {

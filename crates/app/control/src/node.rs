@@ -209,6 +209,7 @@ fn record_process(tx: &mut Transaction<'_>, record: &mut Instance, process: Proc
     record.restarts += u32::from(record.phase == Phase::Backoff);
     record.phase = Phase::Running;
     record.process = Some(process);
+    record.proven = false;
     if record.health != Health::Draining {
         record.health = Health::Starting;
     }

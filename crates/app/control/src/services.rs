@@ -159,6 +159,7 @@ fn create(
         endpoint: SocketAddr::new(settings.address, port),
         phase: Phase::Planned,
         health: Health::Starting,
+        proven: false,
         process: None,
         restarts: 0,
         streak: 0,

@@ -19,6 +19,8 @@ pub struct Catalog {
     events: Tree<String, Arc<Event>>,
     /// Of the last change of the set of services or of their tags.
     services_index: Revision,
+    /// Of the last change of anything that decides where requests go.
+    routing: Revision,
     /// Of the last removal of anything that had an index of its own.
     removals: Revision,
 }
@@ -56,7 +58,8 @@ impl Catalog {
     /// Reads the whole system space. Every index is that of the whole: nobody knows any more what changed before, and no
     /// index may go back.
     pub fn load(keys: &Keys, revision: Revision) -> Catalog {
-        let mut catalog = Catalog { removals: revision, services_index: revision, ..Catalog::default() };
+        let mut catalog =
+            Catalog { removals: revision, services_index: revision, routing: revision, ..Catalog::default() };
         for (key, entry) in keys.iter() {
             catalog.put(Subject::of(key), entry, revision);
         }
@@ -137,6 +140,12 @@ impl Catalog {
         self.services_index.max(Revision(1))
     }
 
+    /// The routing revision: that of the last commit that changed where requests go. Whoever routes says up to which
+    /// routing revision it has done so, and all other commits (events, restarts, reasons) leave it in peace.
+    pub fn routing_revision(&self) -> Revision {
+        self.routing.max(Revision(1))
+    }
+
     fn apply_change(&mut self, change: &Change, revision: Revision) {
         let subject = Subject::of(&change.key);
         match &change.op {
@@ -155,7 +164,12 @@ impl Catalog {
             | Op::Append(_)
             | Op::Splice { .. } => {}
             Op::Clear => {
-                *self = Catalog { removals: revision, services_index: revision, ..Catalog::default() }
+                *self = Catalog {
+                    removals: revision,
+                    services_index: revision,
+                    routing: revision,
+                    ..Catalog::default()
+                }
             }
         }
     }
@@ -184,6 +198,7 @@ impl Catalog {
             }
             Subject::Service(name) => {
                 self.services_index = revision;
+                self.routing = revision;
                 self.change(&name, revision, |state| state.service = None);
             }
             Subject::Version(service, number) => {
@@ -191,6 +206,7 @@ impl Catalog {
             }
             Subject::Instance(id) => {
                 if let Some(owner) = self.owners.remove(&id) {
+                    self.routing = revision;
                     self.change(&owner, revision, |state| state.instances.retain(|i| i.id != id));
                 }
             }
@@ -206,10 +222,16 @@ impl Catalog {
         if before.is_none_or(|before| before.spec.tags != service.spec.tags) {
             self.services_index = self.services_index.max(revision);
         }
+        if before.is_none_or(|before| !routes_alike(before, &service)) {
+            self.routing = self.routing.max(revision);
+        }
         self.change(&name, revision, |state| state.service = Some(service));
     }
 
     fn put_instance(&mut self, id: InstanceId, instance: Instance, revision: Revision) {
+        if self.instance(&id).is_none_or(|before| before.routing() != instance.routing()) {
+            self.routing = self.routing.max(revision);
+        }
         self.owners.insert(id, instance.service.clone());
         let owner = instance.service.clone();
         self.change(&owner, revision, |state| {
@@ -234,6 +256,17 @@ impl Catalog {
             self.removals = self.removals.max(revision);
         }
     }
+}
+
+/// Whether two records of a service send its requests to the same places in the same way.
+fn routes_alike(one: &Service, other: &Service) -> bool {
+    let what =
+        |service: &Service| (service.version, service.removed, service.created, service.spec.exclusive);
+    what(one) == what(other)
+        && one.spec.replicas == other.spec.replicas
+        && one.weights == other.weights
+        && one.spec.routing == other.spec.routing
+        && one.spec.update.drain_timeout == other.spec.update.drain_timeout
 }
 
 #[cfg(test)]

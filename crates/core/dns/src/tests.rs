@@ -36,7 +36,10 @@ fn catalog_of(body: impl Fn(&mut Transaction<'_>)) -> Catalog {
 fn put_service(tx: &mut Transaction<'_>, service: &str, tags: &[&str]) {
     let mut spec = Spec::new(name(service), vec!["true".into()]);
     spec.tags = tags.iter().map(|tag| tag.to_string()).collect();
-    records::put_service(tx, &Service { spec, version: 1, removed: false, created: 0 });
+    records::put_service(
+        tx,
+        &Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 },
+    );
 }
 
 fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &str, health: Health) {
@@ -49,6 +52,7 @@ fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &s
         endpoint: endpoint.parse().unwrap(),
         phase: Phase::Running,
         health,
+        proven: health == Health::Passing,
         process: None,
         restarts: 0,
         streak: 0,

@@ -10,6 +10,8 @@ mod id;
 mod name;
 mod record;
 mod revision;
+mod routing;
+mod rule;
 mod spec;
 
 pub use duration::{ParseDurationError, parse_duration, print_duration};
@@ -18,4 +20,9 @@ pub use id::{InstanceId, ParseIdError};
 pub use name::{Name, NameError};
 pub use record::{Event, Instance, Node, Phase, Process, Service, Version};
 pub use revision::Revision;
+pub use routing::{
+    Balance, HashKey, Idempotency, Policy, Protocol, ProxyProtocol, Publish, Rewrite, Route, Routing, Target,
+    Upstream, UpstreamTls,
+};
+pub use rule::{DEEPEST_RULE, LONGEST_RULE, Rule, RuleError};
 pub use spec::{Check, CheckKind, Order, Restart, RestartCondition, Spec, Stop, Task, Update};

@@ -1,5 +1,6 @@
 //! The records that the system space keeps: nodes, services, versions, instances, events.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct Service {
     pub spec: Spec,
     /// The version that `spec` stands for. Versions count from 1.
     pub version: u32,
+    /// The share of each version in its requests, in 0.01 %; without any, each instance has the same share.
+    #[serde(default)]
+    pub weights: BTreeMap<u32, u32>,
     /// Being removed: no instance is wanted any more, the record goes when the last one has gone.
     pub removed: bool,
     /// Unix milliseconds.
@@ -50,6 +54,9 @@ pub struct Instance {
     pub phase: Phase,
     /// Meaningful while the process runs; says whether it gets traffic.
     pub health: Health,
+    /// Whether the check has passed since the process was started.
+    #[serde(default)]
+    pub proven: bool,
     pub process: Option<Process>,
     /// How often it was started again.
     pub restarts: u32,
@@ -136,6 +143,11 @@ impl Instance {
     /// As people call it: `chirp-worker.2`.
     pub fn title(&self) -> String {
         format!("{}.{}", self.service, self.slot)
+    }
+
+    /// What of it decides where requests go.
+    pub fn routing(&self) -> (&Name, u32, SocketAddr, Phase, Health, bool) {
+        (&self.service, self.version, self.endpoint, self.phase, self.health, self.proven)
     }
 
     /// Whether it gets traffic and is found by name.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Name;
+use crate::{Name, Routing};
 
 /// The whole wish for one service. Changing `task` or `check` makes a new version; the rest applies to the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,11 @@ pub struct Spec {
     pub exclusive: bool,
     /// Found in the catalog and as DNS tags.
     pub tags: Vec<String>,
+    /// As they were written. Those that begin with `adsum.` have become a part of `routing`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub routing: Routing,
 }
 
 /// What the driver runs.
@@ -114,6 +119,8 @@ impl Spec {
             update: Update::default(),
             exclusive: false,
             tags: Vec::new(),
+            labels: BTreeMap::new(),
+            routing: Routing::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The verbs that change what is wanted.
 
+use std::collections::BTreeMap;
+
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
 use adsum_model::{Event, Name, Service, Spec, Version};
@@ -39,7 +41,8 @@ pub fn create(tx: &mut Transaction<'_>, spec: Spec) -> Result<Taken, Refusal> {
         Some(_) => return Err(Refusal::Exists(spec.name)),
         None => {}
     }
-    let service = Service { spec, version: 1, removed: false, created: tx.now().wall };
+    let weights = BTreeMap::new();
+    let service = Service { spec, version: 1, weights, removed: false, created: tx.now().wall };
     put(tx, &service, true);
     log(tx, "service-created", &service, format!("created with {}", replicas(&service)));
     Ok(Taken { service, what: Novelty::Created })

@@ -25,6 +25,8 @@ pub fn spec(name: &str, draft: &Draft) -> Result<Spec, Vec<Problem>> {
         update: lifecycle::update(&draft.update, &mut problems),
         exclusive: draft.exclusive.unwrap_or(false),
         tags: tag::tags(draft.tags.as_deref(), &mut problems),
+        labels: std::collections::BTreeMap::new(),
+        routing: adsum_model::Routing::default(),
     };
     if problems.0.is_empty() { Ok(spec) } else { Err(problems.0) }
 }

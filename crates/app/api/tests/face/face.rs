@@ -137,6 +137,7 @@ pub(crate) fn instance(seed: u64, service: &str, slot: u32) -> Instance {
         endpoint: SocketAddr::from(([127, 0, 0, 1], 20_000 + slot as u16)),
         phase: Phase::Running,
         health: Health::Passing,
+        proven: true,
         process: Some(Process { pid: 4711, start_time: 1, boot_id: "b".into() }),
         restarts: 0,
         streak: 0,

@@ -12,7 +12,7 @@ fn name(text: &str) -> Name {
 
 fn service(text: &str) -> Service {
     let spec = Spec::new(name(text), vec!["true".into()]);
-    Service { spec, version: 1, removed: false, created: 0 }
+    Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 }
 }
 
 fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
@@ -25,6 +25,7 @@ fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
         endpoint: "127.0.0.1:20000".parse().unwrap(),
         phase: Phase::Running,
         health,
+        proven: health == Health::Passing,
         process: None,
         restarts: 0,
         streak: 0,
@@ -100,4 +101,34 @@ fn services_under_a_prefix_are_found_by_any_prefix() {
     assert_eq!(under("chirp-user-"), ["chirp-user-a", "chirp-user-b"]);
     assert_eq!(under("").len(), 5);
     assert_eq!(under("x"), Vec::<String>::new());
+}
+
+#[test]
+fn the_routing_revision_moves_only_with_what_decides_where_requests_go() {
+    let mut kept = Kept::new();
+    let at = |kept: &Kept| kept.catalog.routing_revision().0;
+    let service_put = kept.run(|tx| records::put_service(tx, &service("web")));
+    assert_eq!(at(&kept), service_put);
+    let planned = kept.run(|tx| records::put_instance(tx, &mut instance(1, "web", 1, Health::Starting)));
+    assert_eq!(at(&kept), planned);
+    kept.run(|tx| {
+        let mut same = Instance { reason: Some("slow".into()), ..instance(1, "web", 1, Health::Starting) };
+        records::put_instance(tx, &mut same);
+    });
+    kept.run(|tx| records::take_port(tx, &name("n1"), 20001, &InstanceId::from_seed(1)));
+    kept.run(|tx| {
+        let mut tagged = service("web");
+        tagged.spec.tags = vec!["v1".into()];
+        records::put_service(tx, &tagged);
+    });
+    assert_eq!(at(&kept), planned);
+    let passing = kept.run(|tx| records::put_instance(tx, &mut instance(1, "web", 1, Health::Passing)));
+    assert_eq!(at(&kept), passing);
+    let weighed = kept.run(|tx| {
+        let weights = [(1, 10_000)].into();
+        records::put_service(tx, &Service { weights, ..service("web") });
+    });
+    assert_eq!(at(&kept), weighed);
+    let gone = kept.run(|tx| records::delete_instance(tx, &InstanceId::from_seed(1)));
+    assert_eq!(at(&kept), gone);
 }

@@ -16,6 +16,7 @@ pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health:
         endpoint: "127.0.0.1:20000".parse().unwrap(),
         phase,
         health,
+        proven: health == Health::Passing,
         process: None,
         restarts: 0,
         streak: 0,
@@ -29,7 +30,7 @@ pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health:
 fn service(version: u32, replicas: u32) -> Service {
     let mut spec = Spec::new("web".parse().unwrap(), vec!["serve".into()]);
     spec.replicas = replicas;
-    Service { spec, version, removed: false, created: 0 }
+    Service { spec, version, weights: Default::default(), removed: false, created: 0 }
 }
 
 fn state(service: Service, instances: Vec<Instance>) -> ServiceState {

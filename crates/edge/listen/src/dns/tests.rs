@@ -41,7 +41,10 @@ fn catalog() -> Catalog {
 
 fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]) {
     let spec = Spec::new(name(service), vec!["true".into()]);
-    records::put_service(tx, &Service { spec, version: 1, removed: false, created: 0 });
+    records::put_service(
+        tx,
+        &Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 },
+    );
     for (slot, endpoint) in (1..).zip(endpoints) {
         let mut instance = Instance {
             id: InstanceId::from_seed(u64::from(service.as_bytes()[0]) * 1000 + u64::from(slot)),
@@ -52,6 +55,7 @@ fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]
             endpoint: *endpoint,
             phase: Phase::Running,
             health: Health::Passing,
+            proven: true,
             process: None,
             restarts: 0,
             streak: 0,

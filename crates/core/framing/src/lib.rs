@@ -1,0 +1,1 @@
+//! HTTP/1 request framing: what may reach the parser.
