@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use adsum_model::{CheckKind, RestartCondition, Spec, print_duration};
 
+use crate::{publish, route};
+
 /// A wish as it was written. What is left out has its default (see [`adsum_model::Spec`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
@@ -19,6 +21,12 @@ pub struct Draft {
     pub update: UpdateDraft,
     pub exclusive: Option<bool>,
     pub tags: Option<Vec<String>>,
+    /// `RULE`, or `RULE; priority=10; weight=50; strip-prefix=/api`.
+    pub routes: Option<Vec<String>>,
+    /// `8080`, `8080:80`, `8080/tcp`, or `published=8080,target=80,protocol=tcp`.
+    pub publish: Option<Vec<String>>,
+    /// Those that begin with `adsum.` are settings of the gateway.
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// Durations are written like `500ms`, `30s`, `5m`, `1h30m`.
@@ -83,6 +91,9 @@ impl Draft {
             },
             exclusive: Some(spec.exclusive),
             tags: Some(spec.tags.clone()),
+            routes: Some(route::written(&spec.routing.routes)),
+            publish: Some(spec.routing.publish.iter().map(publish::print).collect()),
+            labels: Some(spec.labels.clone()),
         }
     }
 }

@@ -74,6 +74,29 @@ impl Problems {
         default
     }
 
+    /// A number within its range, written as text.
+    pub(crate) fn figure(
+        &mut self,
+        field: &str,
+        text: Option<&str>,
+        default: u32,
+        range: &RangeInclusive<i64>,
+    ) -> u32 {
+        match text.map(str::parse) {
+            None => default,
+            Some(Ok(number)) => self.count(field, Some(number), default, range),
+            Some(Err(_)) => {
+                let (least, most) = (range.start(), range.end());
+                self.add(
+                    field,
+                    text.unwrap_or_default(),
+                    format!("is no whole number: give {least} to {most}"),
+                );
+                default
+            }
+        }
+    }
+
     /// One of some words.
     pub(crate) fn word<T: Copy>(
         &mut self,

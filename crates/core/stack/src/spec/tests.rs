@@ -175,6 +175,51 @@ fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = Option<String
         .prop_map(|text| text.map(str::to_string))
 }
 
+const ROUTES: &[&str] = &[
+    "Host(a, b) && !Path(/x;y)",
+    "PathPrefix(/api); strip-prefix=/api/; weight=3",
+    "PathPrefix(/`);priority=-1",
+    "PathPrefix(/a) || Header(x, `;`); replace-prefix=/a:/ ; redirect-to-instance",
+    "PathPrefix(/user); redirect-to-instance = chirp-user-{1}; priority=7",
+];
+
+const PORTS: &[&str] = &["8080", "8080:80/tcp", "published=81,target=8", "5432/tcp", "0"];
+
+const LABELS: &[(&str, &str)] = &[
+    ("adsum.route.a.rule", "Host(`a`)"),
+    ("adsum.route.a.priority", "3"),
+    ("adsum.route.a.redirect-to-instance", ""),
+    ("adsum.route.b.rule", "Path(/a;b)"),
+    ("adsum.route.b.strip-prefix", "/a;b"),
+    ("adsum.gateway.balance", "hash:header=X-Cart"),
+    ("adsum.gateway.hold", "1500ms"),
+    ("adsum.gateway.upstream", "https"),
+    ("adsum.gateway.upstream.ca", "/ca.pem"),
+    ("owner", "somebody = me"),
+];
+
+fn owned(texts: Vec<&str>) -> Vec<String> {
+    texts.into_iter().map(str::to_string).collect()
+}
+
+#[test]
+fn routes_of_flags_and_of_labels_are_the_service_s_and_are_few() {
+    let many = |count| Some((0..count).map(|at| format!("Path(/{at})")).collect());
+    let labels = [("adsum.route.a.rule".to_string(), "Host(a)".to_string())];
+    let labels = Some(labels.into());
+    let read = spec("web", &Draft { routes: many(49), labels: labels.clone(), ..draft() }).unwrap();
+    assert_eq!(read.routing.routes.len(), 50);
+    let draft = Draft { routes: many(50), labels, publish: strings(&["80/udp"]), ..draft() };
+    check(
+        "web",
+        draft,
+        &[
+            "publish[0]: '80/udp' has the protocol 'udp': give http or tcp",
+            "routes: '51' is too many routes, those of labels included: give at most 50",
+        ],
+    );
+}
+
 proptest! {
     #[test]
     fn a_spec_that_was_read_is_written_down_and_read_back(
@@ -185,6 +230,9 @@ proptest! {
         order in one_of(&["start-first", "stop-first"]),
         numbers in proptest::array::uniform4(proptest::option::of(0i64..50)),
         command in proptest::collection::vec("[a-z]{1,2}", 0..4),
+        routes in proptest::option::of(proptest::collection::vec(proptest::sample::select(ROUTES), 0..4)),
+        publish in proptest::option::of(proptest::collection::vec(proptest::sample::select(PORTS), 0..3)),
+        labels in proptest::option::of(proptest::collection::vec(proptest::sample::select(LABELS), 0..9)),
     ) {
         let [interval, delay, grace, drain_timeout] = durations;
         let [replicas, retries, max_attempts, parallelism] = numbers;
@@ -195,6 +243,9 @@ proptest! {
             restart: RestartDraft { condition, delay, max_attempts, ..RestartDraft::default() },
             stop: StopDraft { signal, grace },
             update: UpdateDraft { parallelism, order, drain_timeout },
+            routes: routes.map(owned),
+            publish: publish.map(owned),
+            labels: labels.map(|labels| labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()),
             ..Draft::default()
         };
         if let Ok(read) = spec("web", &draft) {
