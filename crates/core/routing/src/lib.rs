@@ -1,5 +1,23 @@
 //! Where requests go: the route table, made whole from the catalog, and the barrier that all who route pass.
+//!
+//! Not here: which member of a pool gets a request (balance), and what a request looks like on its other side (forward).
+//! A table is a value: made whole from a catalog, swapped whole, never changed. Nothing here knows a clock; the barrier
+//! gets `now` passed in, and whoever asks the table brings a lot where chance decides.
 
+mod asked;
+mod barrier;
+mod found;
+pub mod path;
+mod pool;
+mod route;
 mod table;
 
-pub use table::{Member, Pool, Standing, Table};
+pub use asked::{Asked, Entrance, host_of};
+pub use barrier::{
+    Barrier, Face, Holdup, InFlight, LEASE, MemberId, MemberState, Question, REMEMBERED, Reason, Verdict,
+};
+pub use found::{Action, Found, Redirect};
+pub use path::PathError;
+pub use pool::{Member, Pool, Standing};
+pub use route::RouteEntry;
+pub use table::Table;

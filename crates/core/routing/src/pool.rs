@@ -1,0 +1,123 @@
+//! The instances of one service that a request may go to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use adsum_catalog::ServiceState;
+use adsum_model::{Health, Instance, InstanceId, Name, Order, Phase, Policy, Service, Update};
+use serde::{Deserialize, Serialize};
+
+/// The instances of one service that a request may go to, and how they are treated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    pub service: Name,
+    pub policy: Policy,
+    /// In the order of their ids.
+    pub members: Vec<Member>,
+    /// The shares of the versions that have routable members, relative to their sum; without any, each member has the
+    /// same share. A version that has no share while others do has no routable members either.
+    pub weights: BTreeMap<u32, u32>,
+    /// Too few pass, so that members stand for those that once did.
+    pub panic: bool,
+    /// The service's only instance is being replaced: a request waits for the next one instead of being refused.
+    pub replacing: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub instance: InstanceId,
+    pub version: u32,
+    pub endpoint: SocketAddr,
+    pub standing: Standing,
+}
+
+/// What a member gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// New requests.
+    Routable,
+    /// No new request; what it has in flight may go on for this long from the moment this table is first seen.
+    Draining(Duration),
+}
+
+impl Pool {
+    /// Made from what is on record of the service. A service whose record has gone keeps what its instances have in
+    /// flight; nothing is known any more of how they are to be treated.
+    pub(crate) fn of(name: &Name, state: &ServiceState) -> Pool {
+        let service = state.service.as_ref();
+        let shares = service.map(|service| service.weights.clone()).unwrap_or_default();
+        let policy = service.map(|service| service.spec.routing.policy.clone()).unwrap_or_default();
+        let has_share = |instance: &&Instance| {
+            shares.is_empty() || shares.get(&instance.version).is_some_and(|share| *share > 0)
+        };
+        let instances = || state.instances.iter().map(|instance| &**instance);
+        let passing: Vec<&Instance> = instances().filter(|i| i.is_routable()).filter(has_share).collect();
+        let fallen: Vec<&Instance> = instances().filter(has_fallen).filter(has_share).collect();
+        let panic = panics(passing.len(), fallen.len(), policy.panic_threshold);
+        let routable = passing.into_iter().chain(fallen.into_iter().filter(|_| panic));
+        let mut members: Vec<Member> = routable.map(|i| Member::of(i, Standing::Routable)).collect();
+        let weights = shares
+            .into_iter()
+            .filter(|(version, share)| *share > 0 && members.iter().any(|m| m.version == *version))
+            .collect();
+        let replacing = members.is_empty() && service.is_some_and(|service| is_replaced(service, state));
+        let drain =
+            service.map_or(Update::default().drain_timeout, |service| service.spec.update.drain_timeout);
+        members.extend(instances().filter(is_draining).map(|i| Member::of(i, Standing::Draining(drain))));
+        members.sort_by(|one, other| one.instance.cmp(&other.instance));
+        Pool { service: name.clone(), policy, members, weights, panic, replacing }
+    }
+
+    /// Those that get new requests.
+    pub fn routable(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.standing == Standing::Routable)
+    }
+}
+
+impl Member {
+    fn of(instance: &Instance, standing: Standing) -> Member {
+        let Instance { id, version, endpoint, .. } = instance;
+        Member { instance: id.clone(), version: *version, endpoint: *endpoint, standing }
+    }
+}
+
+/// Whether the instance has passed since its process was started, still runs, and does not pass now.
+fn has_fallen(instance: &&Instance) -> bool {
+    let fallen = matches!(instance.health, Health::Warning | Health::Critical);
+    instance.phase == Phase::Running && instance.proven && fallen
+}
+
+fn is_draining(instance: &&Instance) -> bool {
+    instance.phase == Phase::Running && instance.health == Health::Draining
+}
+
+/// Whether so few pass, of those that pass or have fallen, that the fallen ones get requests too.
+fn panics(passing: usize, fallen: usize, threshold: u8) -> bool {
+    let below = passing * 100 < usize::from(threshold) * (passing + fallen);
+    fallen > 0 && (passing == 0 || below)
+}
+
+/// Whether the service has no instance only because one takes the place of another.
+fn is_replaced(service: &Service, state: &ServiceState) -> bool {
+    let spec = &service.spec;
+    let one_at_a_time = spec.exclusive || (spec.update.order == Order::StopFirst && spec.replicas == 1);
+    one_at_a_time && !service.removed && spec.replicas > 0 && is_coming(service, state)
+}
+
+/// Whether an instance is on its way in or out, or the next step is to create one: between two commits nobody may be
+/// there at all.
+fn is_coming(service: &Service, state: &ServiceState) -> bool {
+    let mut live = state.live().peekable();
+    if live.peek().is_some() {
+        return live.any(|instance| match instance.phase {
+            Phase::Planned | Phase::Backoff | Phase::Stopping => true,
+            Phase::Running => matches!(instance.health, Health::Starting | Health::Draining),
+            Phase::Stopped | Phase::Complete | Phase::Failed => false,
+        });
+    }
+    let ended_by_itself =
+        |instance: &Instance| instance.phase != Phase::Stopped && instance.version == service.version;
+    !state.instances.iter().any(|instance| ended_by_itself(instance))
+}
