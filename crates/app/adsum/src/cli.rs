@@ -102,6 +102,8 @@ mod tests {
         refused("adsum service create --name web --env =x -- x", "names no variable");
         refused("adsum service create --name web --update-order sideways -- x", "start-first");
         refused("adsum service scale web", "write it like web=3");
+        refused("adsum service create --name web --label =x -- x", "names no label");
+        refused("adsum service create --name web --route-rm x -- x", "--route-rm");
         refused("adsum service ls --format yaml", "[possible values: table, json]");
         refused("adsum kv watch /a --from x", "'x' is no place in the history");
         refused("adsum kv switch --event x", "KEY");
@@ -142,6 +144,8 @@ mod tests {
     fn flags_of_a_command_are_the_commands_own() {
         parsed("adsum service create --name web --exclusive -- ./web --name other -- more");
         parsed("adsum service update web --exclusive=false --env-add A=1 --env B=2 --env-rm C -- ./web -v");
+        parsed("adsum service update web --route-add Host(a) --publish-add 80 --label-add k --publish-rm 81");
+        parsed("adsum service create --name web -p 80 -l k=v --route Host(a) --route Host(b) -- ./web");
         parsed("adsum kv put /a -5");
         parsed("adsum kv put /a");
         parsed("adsum lock /l --wait 0 -- sh -c exit");

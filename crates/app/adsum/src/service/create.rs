@@ -5,7 +5,7 @@ use hyper::{Method, StatusCode};
 
 use super::draft::Draft;
 use super::environment::Variable;
-use super::flags::{SpecFlags, WaitFlags};
+use super::flags::{RouteFlags, SpecFlags, WaitFlags};
 use super::wait;
 use crate::client::{Call, Client, Error, Outcome};
 use crate::screen::print_line;
@@ -14,7 +14,11 @@ const EXAMPLES: &str = "Examples:
   adsum service create --name web -- sh -c 'exec python3 -m http.server $PORT'
   adsum service create --name web --replicas 3 --health-http /healthz -- ./web --verbose
   adsum service create --name worker --no-healthcheck --env QUEUE=jobs -- ./worker
-  adsum service create --name db --exclusive --if-absent -- ./db
+  adsum service create --name shop --route 'Host(shop.local)' --publish 9000 --replicas 3 -- ./shop
+  adsum service create --name db --exclusive --if-absent --publish 5432/tcp -- ./db
+
+A route is a rule of Host, Path, PathPrefix, Method and Header with &&, || and !, and behind ';' its options: priority,
+weight, strip-prefix, replace-prefix, redirect-to-instance. 'adsum gateway routes' shows where requests go.
 
 An instance finds the port that it is to listen on in PORT, and more in HOST and ADSUM_*. Unless the flags say
 otherwise, there is one instance, it is healthy when its port accepts a connection, it is started again whenever it
@@ -32,6 +36,8 @@ pub(super) struct Args {
     env: Vec<Variable>,
     #[command(flatten)]
     spec: SpecFlags,
+    #[command(flatten)]
+    routing: RouteFlags,
     /// Leave the service as it is when there is one already
     #[arg(long)]
     if_absent: bool,
@@ -46,6 +52,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let here = std::env::current_dir()?;
     let mut draft = Draft::of(&args.spec, &here)?;
     draft.add_variables(&args.env);
+    draft.add_routing(&args.routing);
     draft.command(&args.command, &here);
     let call = Call::new(Method::PUT, super::path(&args.name)).header("if-none-match", "*");
     match client.send(call.json(&draft.into_json())).await {

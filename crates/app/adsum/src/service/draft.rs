@@ -7,7 +7,7 @@ use adsum_model::print_duration;
 use serde_json::{Map, Value, json};
 
 use super::environment::{self, Variable};
-use super::flags::{CheckFlags, SpecFlags};
+use super::flags::{CheckFlags, RemoveFlags, RouteFlags, SpecFlags};
 
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Draft(Map<String, Value>);
@@ -44,6 +44,33 @@ impl Draft {
     pub(super) fn remove_variables(&mut self, keys: &[String]) {
         for key in keys {
             self.set(&["env", key], Some(Value::Null));
+        }
+    }
+
+    /// Routes, ports and labels of a service that is to be.
+    pub(super) fn add_routing(&mut self, flags: &RouteFlags) {
+        self.set(&["routes"], (!flags.routes.is_empty()).then(|| json!(flags.routes)));
+        self.set(&["publish"], (!flags.publish.is_empty()).then(|| json!(flags.publish)));
+        self.add_labels(&flags.labels);
+    }
+
+    /// The same of a service that is there: what it has besides stays.
+    pub(super) fn change_routing(&mut self, add: &RouteFlags, remove: &RemoveFlags) {
+        for key in &remove.label_rm {
+            self.set(&["labels", key], Some(Value::Null));
+        }
+        self.add_labels(&add.labels);
+        for (name, add, remove) in
+            [("routes", &add.routes, &remove.route_rm), ("publish", &add.publish, &remove.publish_rm)]
+        {
+            self.set(&[name, "add"], (!add.is_empty()).then(|| json!(add)));
+            self.set(&[name, "remove"], (!remove.is_empty()).then(|| json!(remove)));
+        }
+    }
+
+    fn add_labels(&mut self, labels: &[(String, String)]) {
+        for (key, value) in labels {
+            self.set(&["labels", key], Some(value.clone()));
         }
     }
 
@@ -210,6 +237,33 @@ mod tests {
         draft.add_variables(&["A=flag".parse().unwrap()]);
         draft.remove_variables(&["C".to_string()]);
         assert_eq!(draft.into_json(), json!({"env": {"A": "flag", "B": "file", "C": null}}));
+    }
+
+    #[test]
+    fn what_a_service_gets_of_the_gateway_is_said_whole_or_in_part() {
+        let add = RouteFlags {
+            routes: vec!["Host(a)".into()],
+            publish: vec!["8080".into()],
+            labels: vec![("k".into(), "v=1".into())],
+        };
+        let mut whole = Draft::default();
+        whole.add_routing(&add);
+        assert_eq!(
+            whole.into_json(),
+            json!({"routes": ["Host(a)"], "publish": ["8080"], "labels": {"k": "v=1"}})
+        );
+        let remove = RemoveFlags {
+            route_rm: vec!["Host(b)".into()],
+            label_rm: vec!["x".into()],
+            ..Default::default()
+        };
+        let mut change = Draft::default();
+        change.change_routing(&add, &remove);
+        let expect = json!({
+            "routes": {"add": ["Host(a)"], "remove": ["Host(b)"]}, "publish": {"add": ["8080"]},
+            "labels": {"k": "v=1", "x": null},
+        });
+        assert_eq!(change.into_patch(), expect);
     }
 
     #[test]

@@ -89,9 +89,46 @@ pub(super) struct UpdateFlags {
     /// Which comes first when an instance is replaced
     #[arg(long, value_enum)]
     pub(super) update_order: Option<Order>,
-    /// How long a draining instance may keep what it has in flight; without effect before there is a gateway
+    /// How long a draining instance may keep what it has in flight
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) drain_timeout: Option<Duration>,
+}
+
+/// What of the gateway a service gets, or gets in addition.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct RouteFlags {
+    /// Requests that come to the service, such as 'Host(shop.local) && PathPrefix(/api); strip-prefix=/api'
+    #[arg(long = "route", visible_alias = "route-add", value_name = "RULE")]
+    pub(super) routes: Vec<String>,
+    /// A port that the gateway opens for the service: 8080, 8080:80 or 5432/tcp
+    #[arg(short, long, visible_alias = "publish-add", value_name = "PORT")]
+    pub(super) publish: Vec<String>,
+    /// A label; adsum.route.* and adsum.gateway.* are settings of the gateway
+    #[arg(short, long = "label", visible_alias = "label-add", value_name = "KEY=VALUE", value_parser = label)]
+    pub(super) labels: Vec<(String, String)>,
+}
+
+/// What of the gateway a service has no longer.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct RemoveFlags {
+    /// Remove a route, named by its rule or by all of it
+    #[arg(long, value_name = "RULE")]
+    pub(super) route_rm: Vec<String>,
+    /// Close a published port
+    #[arg(long, value_name = "PORT")]
+    pub(super) publish_rm: Vec<String>,
+    /// Remove a label
+    #[arg(long, value_name = "KEY")]
+    pub(super) label_rm: Vec<String>,
+}
+
+/// Reads `KEY=VALUE`, or `KEY` for nothing.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if key.is_empty() {
+        return Err("it names no label: write KEY=VALUE".to_string());
+    }
+    Ok((key.to_string(), value.to_string()))
 }
 
 /// Of the commands that change services.

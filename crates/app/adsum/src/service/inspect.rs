@@ -63,6 +63,11 @@ fn section(text: &mut String, name: &str, value: &Value) {
     match value {
         Value::Null => {}
         Value::Object(parts) if parts.is_empty() => {}
+        Value::Array(items) if items.is_empty() => {}
+        Value::Array(items) => {
+            text.push_str(&format!("{title}:\n"));
+            items.iter().for_each(|item| text.push_str(&format!("  {}\n", plain(item))));
+        }
         Value::Object(parts) => {
             text.push_str(&format!("{title}:\n"));
             for (name, value) in parts.iter().filter(|(_, value)| !value.is_null()) {
@@ -93,6 +98,8 @@ mod tests {
         let mut service = service(vec![instance(1, 2, "running", "passing")]);
         service.spec.rest.insert("restart".into(), json!({"condition": "any", "max_attempts": null}));
         service.spec.rest.insert("workdir".into(), Value::Null);
+        service.spec.rest.insert("routes".into(), json!(["Host(a)", "Host(b); priority=1"]));
+        service.spec.rest.insert("publish".into(), json!([]));
         service.waiting_on.push("slot 2: its process to be started".into());
         let expect = "\
 Name:              web
@@ -104,6 +111,9 @@ Exclusive:         no
 Tags:
 Restart:
   condition:       any
+Routes:
+  Host(a)
+  Host(b); priority=1
 web.1:             id-1-2 version 2 127.0.0.1:20001 running passing
 Waiting on:        slot 2: its process to be started
 ";

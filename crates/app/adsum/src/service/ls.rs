@@ -14,6 +14,8 @@ const EXAMPLES: &str = "Examples:
 
 /// As much of a command as fits beside the other columns
 const COMMAND_LETTERS: usize = 60;
+/// The same of ports
+const PORT_LETTERS: usize = 30;
 
 /// List the services
 #[derive(Debug, clap::Args)]
@@ -42,7 +44,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
 }
 
 fn listing(services: &[Summary]) -> Listing {
-    let mut listing = Listing::new(&["NAME", "REPLICAS", "VERSION", "CHECK", "COMMAND"]);
+    let mut listing = Listing::new(&["NAME", "REPLICAS", "VERSION", "CHECK", "PORTS", "COMMAND"]);
     for service in services {
         let tone = (service.removed || !service.converged).then_some(Tone::Busy);
         let removed = if service.removed { " (being removed)" } else { "" };
@@ -51,6 +53,7 @@ fn listing(services: &[Summary]) -> Listing {
             format!("{}/{}{removed}", service.passing, service.replicas),
             service.version.to_string(),
             check(&service.check),
+            shorten(&service.ports.join(","), PORT_LETTERS),
             shorten(&service.command.join(" "), COMMAND_LETTERS),
         ];
         listing.toned(tone, cells);

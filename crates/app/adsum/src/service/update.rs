@@ -5,7 +5,7 @@ use hyper::Method;
 
 use super::draft::Draft;
 use super::environment::Variable;
-use super::flags::{SpecFlags, WaitFlags};
+use super::flags::{RemoveFlags, RouteFlags, SpecFlags, WaitFlags};
 use super::wait;
 use crate::client::{Call, Client, Outcome};
 use crate::screen::print_line;
@@ -14,6 +14,8 @@ use crate::usage::Usage;
 const EXAMPLES: &str = "Examples:
   adsum service update web --env-add COLOR=blue --env-rm DEBUG
   adsum service update web --health-http /healthz --health-interval 2s
+  adsum service update web --route 'Host(www.shop.local)' --route-rm 'Host(shop.local)' --publish-rm 9000
+  adsum service update web --label adsum.gateway.retries=1
   adsum service update web -- ./web-2 --verbose
 
 What is not named stays as it is. A changed environment, directory, check or command makes a new version: its
@@ -33,6 +35,10 @@ pub(super) struct Args {
     #[command(flatten)]
     spec: SpecFlags,
     #[command(flatten)]
+    routing: RouteFlags,
+    #[command(flatten)]
+    removed: RemoveFlags,
+    #[command(flatten)]
     wait: WaitFlags,
     /// What an instance runs from now on; a relative path is one of the current directory
     #[arg(last = true, value_name = "COMMAND")]
@@ -44,6 +50,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let mut draft = Draft::of(&args.spec, &here)?;
     draft.remove_variables(&args.env_rm);
     draft.add_variables(&args.env);
+    draft.change_routing(&args.routing, &args.removed);
     draft.command(&args.command, &here);
     if draft.is_empty() {
         let words =

@@ -16,6 +16,8 @@ pub(super) struct Summary {
     #[serde(default)]
     pub(super) check: Value,
     #[serde(default)]
+    pub(super) ports: Vec<String>,
+    #[serde(default)]
     pub(super) removed: bool,
     #[serde(default = "yes")]
     pub(super) converged: bool,

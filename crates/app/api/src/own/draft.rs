@@ -5,7 +5,9 @@
 //!  "check": {"kind": "http", "path": "/healthz", "interval": "10s", "timeout": "5s", "retries": 3, "start_period": "30s"},
 //!  "restart": {"condition": "any", "delay": "200ms", "max_delay": "30s", "max_attempts": 5},
 //!  "stop": {"signal": "SIGTERM", "grace": "10s"},
-//!  "update": {"parallelism": 1, "order": "start-first", "drain_timeout": "30s"}}
+//!  "update": {"parallelism": 1, "order": "start-first", "drain_timeout": "30s"},
+//!  "routes": ["Host(shop.local) && PathPrefix(/api); strip-prefix=/api"], "publish": ["8080", "5432/tcp"],
+//!  "labels": {"adsum.gateway.retries": "1"}}
 //! ```
 //!
 //! `null` is as good as nothing. Reading goes on after a mistake, so that all of them are found.
@@ -33,6 +35,9 @@ pub(crate) fn read(name: &str, value: &Value) -> (Draft, Vec<Problem>) {
         update: update(&mut fields),
         exclusive: fields.flag("exclusive"),
         tags: fields.list("tags"),
+        routes: fields.list("routes"),
+        publish: fields.list("publish"),
+        labels: fields.map("labels"),
     };
     fields.finish();
     (draft, problems)
@@ -60,6 +65,9 @@ pub(crate) fn write(draft: &Draft) -> Value {
         },
         "exclusive": draft.exclusive,
         "tags": draft.tags,
+        "routes": draft.routes,
+        "publish": draft.publish,
+        "labels": draft.labels,
     });
     drop_nulls(&mut value);
     value
@@ -208,8 +216,11 @@ mod tests {
 
     #[test]
     fn a_draft_that_was_written_reads_back() {
-        let spec = Spec::new("web".parse().unwrap(), vec!["serve".into(), "-v".into()]);
-        let draft = Draft::of(&spec);
+        let mut spec = Spec::new("web".parse().unwrap(), vec!["serve".into(), "-v".into()]);
+        spec.labels.insert("owner".to_string(), "me".to_string());
+        let mut draft = Draft::of(&spec);
+        draft.routes = Some(vec!["Path(/); priority=1".to_string()]);
+        draft.publish = Some(vec!["80/tcp".to_string()]);
         assert_eq!(read("web", &write(&draft)), (draft, vec![]));
         assert_eq!(write(&Draft::of(&spec)).pointer("/check/path"), None);
     }

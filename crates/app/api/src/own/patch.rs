@@ -1,6 +1,17 @@
-//! Changing a draft by a JSON merge patch (RFC 7396), with one convenience on top.
+//! Changing a draft by a JSON merge patch (RFC 7396), with two conveniences on top: a check of another kind leaves nothing
+//! of the old one behind, and a list of routes, ports or tags may be changed in part:
+//!
+//! ```text
+//! {"routes": {"remove": ["Host(old.local)"], "add": ["Host(new.local); priority=1"]}}
+//! ```
 
+use adsum_stack::{Problem, names_port, names_route};
 use serde_json::{Map, Value};
+
+/// A list that may be changed in part, and how what is to be taken away names what is there.
+type List = (&'static str, fn(&str, &str) -> bool);
+
+const LISTS: [List; 3] = [("routes", names_route), ("publish", names_port), ("tags", str::eq)];
 
 /// What `patch` makes of `target`: `null` takes a field away, an object goes into its counterpart, all else replaces.
 pub(crate) fn merge(target: &mut Value, patch: &Value) {
@@ -21,16 +32,58 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The draft of a service, changed. A check of another kind does not keep the path or the command of the old one.
-pub(crate) fn change(draft: &Value, patch: &Value) -> Value {
+/// The draft of a service, changed, and what of the patch means nothing.
+pub(crate) fn change(draft: &Value, patch: &Value) -> (Value, Vec<Problem>) {
     let mut draft = draft.clone();
     let kind = patch.pointer("/check/kind").filter(|kind| Some(*kind) != draft.pointer("/check/kind"));
     if let (Some(_), Some(Value::Object(check))) = (kind, draft.pointer_mut("/check")) {
         check.remove("path");
         check.remove("command");
     }
-    merge(&mut draft, patch);
-    draft
+    let mut patch = patch.clone();
+    let mut problems = Vec::new();
+    for (name, names) in LISTS {
+        if let Some(Value::Object(partial)) = patch.get(name) {
+            let changed = change_list(name, draft.get(name), partial, names, &mut problems);
+            patch[name] = changed;
+        }
+    }
+    merge(&mut draft, &patch);
+    (draft, problems)
+}
+
+/// A list without what is to be removed and with what is to be added.
+fn change_list(
+    name: &str,
+    list: Option<&Value>,
+    change: &Map<String, Value>,
+    names: fn(&str, &str) -> bool,
+    problems: &mut Vec<Problem>,
+) -> Value {
+    let mut list = list.and_then(Value::as_array).cloned().unwrap_or_default();
+    let part = |part: &str| change.get(part).and_then(Value::as_array).cloned().unwrap_or_default();
+    for (key, value) in change.iter().filter(|(key, value)| !is_part(key, value)) {
+        let advice = "is no change of a list: write it like {\"add\": [\"a\"], \"remove\": [\"b\"]}";
+        problems.push(Problem::new(format!("{name}.{key}"), value, advice));
+    }
+    for gone in part("remove") {
+        let text = gone.as_str().unwrap_or_default();
+        let before = list.len();
+        list.retain(|there| !there.as_str().is_some_and(|there| names(text, there)));
+        if list.len() == before {
+            let there: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            let there = if there.is_empty() { "nothing".to_string() } else { there.join(", ") };
+            let advice = format!("is not there to be removed: there is {there}");
+            problems.push(Problem::new(format!("{name}.remove"), text, advice));
+        }
+    }
+    list.extend(part("add"));
+    Value::Array(list)
+}
+
+fn is_part(key: &str, value: &Value) -> bool {
+    let texts = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+    matches!(key, "add" | "remove") && texts
 }
 
 #[cfg(test)]
@@ -64,9 +117,31 @@ mod tests {
     #[test]
     fn a_check_of_another_kind_leaves_its_path_behind() {
         let draft = json!({"check": {"kind": "http", "path": "/a", "retries": 3}});
-        let tcp = change(&draft, &json!({"check": {"kind": "tcp"}}));
+        let (tcp, _) = change(&draft, &json!({"check": {"kind": "tcp"}}));
         assert_eq!(tcp, json!({"check": {"kind": "tcp", "retries": 3}}));
-        let same = change(&draft, &json!({"check": {"kind": "http"}}));
+        let (same, _) = change(&draft, &json!({"check": {"kind": "http"}}));
         assert_eq!(same, draft);
+    }
+
+    #[test]
+    fn a_list_is_changed_in_part() {
+        let draft = json!({"routes": ["Host(a)", "Host(b); priority=1"], "publish": ["80/tcp"], "labels": {"a": "1"}});
+        let patch = json!({
+            "routes": {"remove": ["Host(`b`)"], "add": ["Host(c)"]}, "publish": {"remove": ["80"], "add": ["80"]},
+            "labels": {"a": null, "b": "2"},
+        });
+        let expect = json!({"routes": ["Host(a)", "Host(c)"], "publish": ["80"], "labels": {"b": "2"}});
+        assert_eq!(change(&draft, &patch), (expect, vec![]));
+        let whole = json!({"routes": ["Host(d)"]});
+        assert_eq!(change(&draft, &whole).0["routes"], json!(["Host(d)"]));
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_removed() {
+        let draft = json!({"publish": ["80"]});
+        let (_, problems) = change(&draft, &json!({"publish": {"remove": ["81"], "ad": ["1"], "add": "x"}}));
+        let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[2].contains("'81' is not there to be removed: there is 80"), "{found:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The JSON of a service: as it stands in a list, as a whole, and as the subject of a write.
 
 use adsum_catalog::ServiceState;
-use adsum_model::{Name, Revision, Service};
+use adsum_model::{Name, Revision, Service, Spec};
 use adsum_rollout::desire::{Novelty, Taken};
 use adsum_rollout::service::{Plan, Situation, Step, plan};
 use adsum_stack::Draft;
@@ -27,6 +27,10 @@ pub(crate) struct Summary<'a> {
     command: &'a [String],
     check: &'static str,
     tags: &'a [String],
+    /// The rules of all routes, those of labels too.
+    routes: Vec<String>,
+    /// Published on the gateway.
+    ports: Vec<String>,
     removed: bool,
     converged: bool,
 }
@@ -80,6 +84,7 @@ fn is_converged(plan: &Plan) -> bool {
 impl<'a> Summary<'a> {
     pub(crate) fn of(name: &'a Name, state: &'a ServiceState, plan: &Plan) -> Summary<'a> {
         let service = state.service.as_ref();
+        let draft = service.map(|service| Draft::of(&service.spec)).unwrap_or_default();
         Summary {
             name: name.as_str(),
             version: service.map_or(0, |service| service.version),
@@ -90,10 +95,17 @@ impl<'a> Summary<'a> {
             command: service.map_or(&[], |service| &service.spec.task.command),
             check: service.map_or("", |service| service.spec.check.kind.as_str()),
             tags: service.map_or(&[], |service| &service.spec.tags),
+            routes: service.map_or_else(Vec::new, |service| rules(&service.spec)),
+            ports: draft.publish.unwrap_or_default(),
             removed: service.is_none_or(|service| service.removed),
             converged: is_converged(plan),
         }
     }
+}
+
+/// Of all routes of a service, those of labels too.
+fn rules(spec: &Spec) -> Vec<String> {
+    spec.routing.routes.iter().map(|route| route.rule.to_string()).collect()
 }
 
 impl<'a> Whole<'a> {

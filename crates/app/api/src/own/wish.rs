@@ -63,7 +63,11 @@ pub(crate) async fn patch(
         .carry_out(&state.store, |tx| {
             let service = records::service(tx, &known).ok_or_else(|| Refusal::unknown_service(&name))?;
             let current = draft::write(&Draft::of(&service.spec));
-            let spec = read(&name, &patch::change(&current, &change))?;
+            let (wanted, problems) = patch::change(&current, &change);
+            if !problems.is_empty() {
+                return Err(Refusal::of_problems(&problems));
+            }
+            let spec = read(&name, &wanted)?;
             let taken = desire::update(tx, spec);
             written(tx, taken)
         })
