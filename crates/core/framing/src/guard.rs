@@ -1,5 +1,8 @@
 //! The guard of one connection.
 
+use crate::chunk::{self, Trailers};
+use crate::head::{Body, Head, Message};
+use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
 /// What a client may ask for at most.
@@ -80,18 +83,67 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
+    state: State,
+    /// Bytes were held after what was looked at last.
+    holds: bool,
     requests: u64,
+    answered: u64,
+    /// The request that is being read asked for another protocol.
+    leaves_http: bool,
+    /// Bytes of chunk extensions in this body.
+    extensions: usize,
+}
+
+/// What the next byte belongs to.
+#[derive(Debug)]
+enum State {
+    /// A request that may be preceded by an empty line.
+    Begin,
+    Head(Head),
+    /// The data of a body of known length.
+    Length(u64),
+    ChunkSize(Lines),
+    Chunk(u64),
+    ChunkEnd,
+    Trailers(Trailers),
+    Waiting,
+    Tunnel,
+    Refused(Rejection),
+}
+
+/// What one step came to.
+enum Step {
+    /// So many bytes are done with.
+    Released(usize),
+    /// The rest is not complete.
+    Held,
+    Waiting,
 }
 
 impl Guard {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, requests: 0 }
+        let (requests, answered, extensions) = (0, 0, 0);
+        Self { limits, state: State::Begin, holds: false, requests, answered, leaves_http: false, extensions }
     }
 
     /// Looks at `bytes`: all that has come and has not been released, so what was held the last time comes first.
     pub fn inspect(&mut self, bytes: &[u8]) -> Verdict {
-        let _ = self.limits;
-        Verdict { released: bytes.len(), next: Next::More }
+        let mut released = 0;
+        let next = loop {
+            let rest = &bytes[released..];
+            if let State::Refused(rejection) = self.state {
+                break Next::Refused(rejection);
+            }
+            match self.step(rest) {
+                Ok(Step::Waiting) => break Next::Waiting,
+                _ if rest.is_empty() => break Next::More,
+                Ok(Step::Released(bytes)) => released += bytes,
+                Ok(Step::Held) => break Next::Held(self.part()),
+                Err(offence) => self.state = State::Refused(Rejection { offence, place: self.part() }),
+            }
+        };
+        self.holds = released < bytes.len();
+        Verdict { released, next }
     }
 
     /// How many requests were released: their heads are known to the parser.
@@ -101,12 +153,112 @@ impl Guard {
 
     /// Where the connection is, after what was looked at last.
     pub fn place(&self) -> Place {
-        Place::Idle
+        match self.state {
+            State::Begin | State::Head(_) if !self.holds => Place::Idle,
+            State::Waiting => Place::Upgrade,
+            State::Tunnel => Place::Tunnel,
+            _ => self.part(),
+        }
     }
 
     /// To be called once for each released request that was answered with anything but an accepted upgrade.
-    pub fn answered(&mut self) {}
+    pub fn answered(&mut self) {
+        self.answered += 1;
+        if matches!(self.state, State::Waiting) && self.answered >= self.requests {
+            self.state = State::Begin;
+        }
+    }
 
     /// To be called when an upgrade was accepted (101, or 2xx to CONNECT): from now on everything is let through.
-    pub fn upgraded(&mut self) {}
+    pub fn upgraded(&mut self) {
+        self.state = State::Tunnel;
+    }
+
+    /// Whether the next byte belongs to a head or to a body.
+    fn part(&self) -> Place {
+        match &self.state {
+            State::Begin | State::Head(_) => Place::Head,
+            State::Refused(rejection) => rejection.place,
+            _ => Place::Body,
+        }
+    }
+
+    /// Does what can be done next with `bytes`, which are empty only when all were released.
+    fn step(&mut self, bytes: &[u8]) -> Result<Step, Offence> {
+        match &mut self.state {
+            State::Begin => Ok(self.begin(bytes)),
+            State::Head(head) => match head.read(bytes, &self.limits)? {
+                Some(message) => Ok(self.message(message)),
+                None => Ok(Step::Held),
+            },
+            State::Length(left) => Ok(match taken(left, bytes) {
+                released if *left == 0 => self.end(released),
+                released => Step::Released(released),
+            }),
+            State::Chunk(left) => Ok(match taken(left, bytes) {
+                released if *left == 0 => self.go(State::ChunkEnd, released),
+                released => Step::Released(released),
+            }),
+            State::ChunkSize(lines) => match lines.next(bytes, chunk::LINE)? {
+                Line::Whole(line) => {
+                    let (released, size) = (line.len() + 2, chunk::size(line, &mut self.extensions)?);
+                    self.state =
+                        if size > 0 { State::Chunk(size) } else { State::Trailers(Trailers::default()) };
+                    Ok(Step::Released(released))
+                }
+                Line::Partial => Ok(Step::Held),
+                Line::TooLong => Err(Offence::ChunkLineTooLong),
+            },
+            State::ChunkEnd => Ok(match chunk::end(bytes)? {
+                Some(released) => self.go(State::ChunkSize(Lines::default()), released),
+                None => Step::Held,
+            }),
+            State::Trailers(trailers) => Ok(match trailers.read(bytes, &self.limits)? {
+                Some(released) => self.end(released),
+                None => Step::Held,
+            }),
+            State::Waiting => Ok(Step::Waiting),
+            State::Tunnel => Ok(Step::Released(bytes.len())),
+            State::Refused(rejection) => Err(rejection.offence),
+        }
+    }
+
+    fn go(&mut self, state: State, released: usize) -> Step {
+        self.state = state;
+        Step::Released(released)
+    }
+
+    /// One empty line may stand before a request: some clients send one after a body (RFC 9112, 2.2).
+    fn begin(&mut self, bytes: &[u8]) -> Step {
+        match bytes {
+            [] | b"\r" => Step::Held,
+            [b'\r', b'\n', ..] => self.go(State::Head(Head::default()), 2),
+            _ => self.go(State::Head(Head::default()), 0),
+        }
+    }
+
+    /// A head is complete.
+    fn message(&mut self, message: Message) -> Step {
+        self.requests += 1;
+        self.leaves_http = message.leaves_http;
+        self.extensions = 0;
+        match message.body {
+            Body::Length(0) => self.end(message.head),
+            Body::Length(length) => self.go(State::Length(length), message.head),
+            Body::Chunked => self.go(State::ChunkSize(Lines::default()), message.head),
+        }
+    }
+
+    /// A request is complete. What comes after one that asked for another protocol depends on the answer.
+    fn end(&mut self, released: usize) -> Step {
+        let waits = std::mem::take(&mut self.leaves_http) && self.answered < self.requests;
+        self.go(if waits { State::Waiting } else { State::Begin }, released)
+    }
+}
+
+/// How many of these bytes are data, of which so many are left.
+fn taken(left: &mut u64, bytes: &[u8]) -> usize {
+    let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+    *left -= taken as u64;
+    taken
 }

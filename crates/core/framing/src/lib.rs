@@ -29,9 +29,15 @@
 //! - What is held is bounded by the limits, and no call looks again at what has been looked at.
 //! - Nothing is allocated.
 
+mod chunk;
+mod field;
 mod guard;
+mod head;
+mod letters;
+mod lines;
 mod offence;
 mod preface;
+mod target;
 
 pub use guard::{Guard, Limits, Next, Place, Rejection, Verdict};
 pub use offence::Offence;

@@ -1,0 +1,89 @@
+//! What lies between the data of a chunked body: sizes, extensions, trailers.
+
+use crate::field::Field;
+use crate::guard::Limits;
+use crate::letters::{all_value, is_token, trimmed};
+use crate::lines::{Line, Lines};
+use crate::offence::Offence;
+
+/// Bytes of a line with a chunk's size and extensions. Signed uploads use about 90.
+pub(crate) const LINE: usize = 1024;
+/// Bytes of the extensions of one body; the parser behind us would end the body at this too.
+const EXTENSIONS: usize = 16 * 1024 - 1;
+/// Bytes of the trailers of one body, likewise.
+const TRAILERS: usize = 8 * 1024;
+
+/// Reads the size of a chunk, and counts the bytes of its extensions.
+pub(crate) fn size(line: &[u8], extensions: &mut usize) -> Result<u64, Offence> {
+    let digits = line.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(line.len());
+    let (size, rest) = line.split_at(digits);
+    if !(1..=16).contains(&digits) {
+        return Err(Offence::InvalidChunkSize);
+    }
+    *extensions += extension(rest)?;
+    if *extensions > EXTENSIONS {
+        return Err(Offence::ChunkLineTooLong);
+    }
+    Ok(size.iter().fold(0, |size, digit| size << 4 | u64::from(value_of(*digit))))
+}
+
+fn value_of(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+/// Checks what follows a size: nothing, or `; NAME` and whatever else. We make no use of extensions, nor do we pass
+/// them on.
+fn extension(rest: &[u8]) -> Result<usize, Offence> {
+    if rest.is_empty() {
+        return Ok(0);
+    }
+    match trimmed(rest) {
+        [b';', extension @ ..] => match trimmed(extension) {
+            [first, ..] if is_token(*first) && all_value(rest) => Ok(rest.len()),
+            _ => Err(Offence::InvalidChunkExtension),
+        },
+        _ => Err(Offence::InvalidChunkSize),
+    }
+}
+
+/// The trailers of a body, line by line as they arrive.
+#[derive(Debug, Default)]
+pub(crate) struct Trailers {
+    lines: Lines,
+    fields: usize,
+}
+
+impl Trailers {
+    /// Reads on in `bytes`, which begin with the trailers' first one. Returns their length when they are complete.
+    pub(crate) fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Offence> {
+        loop {
+            match self.lines.next(bytes, limits.head.min(TRAILERS))? {
+                Line::Whole([]) => return Ok(Some(self.lines.line)),
+                Line::Whole(line) => self.field(Field::read(line)?, limits)?,
+                Line::Partial => return Ok(None),
+                Line::TooLong => return Err(Offence::HeadTooLarge),
+            }
+        }
+    }
+
+    fn field(&mut self, field: Field<'_>, limits: &Limits) -> Result<(), Offence> {
+        self.fields += 1;
+        match field.is_forbidden_trailer() {
+            true => Err(Offence::ForbiddenTrailer),
+            false if self.fields > limits.fields => Err(Offence::TooManyFields),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What stands after a chunk's data. `None`: it has not arrived whole.
+pub(crate) fn end(bytes: &[u8]) -> Result<Option<usize>, Offence> {
+    match bytes {
+        [b'\r', b'\n', ..] => Ok(Some(2)),
+        [] | [b'\r'] => Ok(None),
+        _ => Err(Offence::ChunkWithoutEnd),
+    }
+}

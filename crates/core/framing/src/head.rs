@@ -1,0 +1,201 @@
+//! A request's head, line by line as it arrives.
+
+use std::ops::Range;
+
+use crate::field::{Field, Kind, content_length, transfer_encoding, with_return};
+use crate::guard::Limits;
+use crate::letters::{all_token, is_token};
+use crate::lines::{Line, Lines};
+use crate::offence::Offence;
+use crate::target;
+
+/// Bytes of a method: the longest registered one has 18.
+const METHOD: usize = 32;
+
+/// What a head has told so far. Offsets count from its first byte.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    lines: Lines,
+    request_line: Option<RequestLine>,
+    fields: usize,
+    has_host: bool,
+    length: Option<u64>,
+    chunked: bool,
+    upgrade: bool,
+}
+
+#[derive(Debug)]
+struct RequestLine {
+    is_http_11: bool,
+    connect: bool,
+    authority: Option<Range<usize>>,
+}
+
+/// What follows a head.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    Length(u64),
+    Chunked,
+}
+
+/// A head that has arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// Bytes of the head, with the empty line.
+    pub(crate) head: usize,
+    pub(crate) body: Body,
+    /// What comes after this request may be of another protocol.
+    pub(crate) leaves_http: bool,
+}
+
+impl Head {
+    /// Reads on in `bytes`, which begin with the head's first one. Returns the message when the head is complete.
+    pub(crate) fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<Message>, Offence> {
+        if self.request_line.is_none() {
+            begins_with_a_method(bytes)?;
+            let limit = limits.head.min(limits.target + METHOD + b"  HTTP/1.1\r\n".len());
+            match self.lines.next(bytes, limit)? {
+                Line::Whole(line) => self.request_line = Some(RequestLine::read(line, limits.target)?),
+                Line::Partial => return Ok(None),
+                Line::TooLong => return Err(Offence::TargetTooLong),
+            }
+        }
+        loop {
+            match self.lines.next(bytes, limits.head)? {
+                Line::Whole([]) => return self.message().map(Some),
+                Line::Whole(line) => self.field(Field::read(line)?, bytes, limits)?,
+                Line::Partial => return Ok(None),
+                Line::TooLong => return Err(Offence::HeadTooLarge),
+            }
+        }
+    }
+
+    fn field(&mut self, field: Field<'_>, bytes: &[u8], limits: &Limits) -> Result<(), Offence> {
+        self.fields += 1;
+        if self.fields > limits.fields {
+            return Err(Offence::TooManyFields);
+        }
+        match field.kind()? {
+            Kind::Other => Ok(()),
+            Kind::Host => self.host(field.value, bytes),
+            Kind::ContentLength => self.length(field.value),
+            Kind::TransferEncoding => self.encoding(field.value),
+            Kind::Expect => match field.value.eq_ignore_ascii_case(b"100-continue") {
+                true => Ok(()),
+                false => Err(Offence::UnknownExpectation),
+            },
+            Kind::Upgrade => {
+                self.upgrade = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn host(&mut self, host: &[u8], bytes: &[u8]) -> Result<(), Offence> {
+        if std::mem::replace(&mut self.has_host, true) {
+            return Err(Offence::SeveralHosts);
+        }
+        target::host(host)?;
+        let authority = self.request_line.as_ref().and_then(|line| line.authority.clone());
+        match authority.is_none_or(|range| target::same_host(&bytes[range], host)) {
+            true => Ok(()),
+            false => Err(Offence::HostContradictsTarget),
+        }
+    }
+
+    fn length(&mut self, value: &[u8]) -> Result<(), Offence> {
+        if self.chunked {
+            return Err(Offence::LengthAndEncoding);
+        }
+        match self.length.replace(content_length(value)?) {
+            Some(_) => Err(Offence::SeveralLengths),
+            None => Ok(()),
+        }
+    }
+
+    fn encoding(&mut self, value: &[u8]) -> Result<(), Offence> {
+        if !self.is_http_11() {
+            return Err(Offence::EncodingInHttp10);
+        }
+        if self.length.is_some() {
+            return Err(Offence::LengthAndEncoding);
+        }
+        if std::mem::replace(&mut self.chunked, true) {
+            return Err(Offence::SeveralEncodings);
+        }
+        transfer_encoding(value)
+    }
+
+    fn is_http_11(&self) -> bool {
+        self.request_line.as_ref().is_some_and(|line| line.is_http_11)
+    }
+
+    /// What the whole head says.
+    fn message(&self) -> Result<Message, Offence> {
+        let connect = self.request_line.as_ref().is_some_and(|line| line.connect);
+        if self.is_http_11() && !self.has_host {
+            return Err(Offence::MissingHost);
+        }
+        if connect && (self.chunked || self.length.is_some_and(|length| length > 0)) {
+            return Err(Offence::ContentInConnect);
+        }
+        Ok(Message {
+            head: self.lines.line,
+            body: if self.chunked { Body::Chunked } else { Body::Length(self.length.unwrap_or(0)) },
+            leaves_http: connect || (self.upgrade && self.is_http_11()),
+        })
+    }
+}
+
+/// Refuses at the first byte what will never be a request, instead of waiting for the end of its line.
+fn begins_with_a_method(bytes: &[u8]) -> Result<(), Offence> {
+    match bytes.first() {
+        None => Ok(()),
+        Some(byte) if is_token(*byte) => Ok(()),
+        Some(0x16) => Err(Offence::TlsOnPlainPort),
+        Some(b' ' | b'\t' | b'\r') => Err(Offence::LeadingWhitespace),
+        Some(b'\n') => Err(Offence::BareLineFeed),
+        Some(_) => Err(Offence::NotHttp),
+    }
+}
+
+impl RequestLine {
+    /// Reads `METHOD SP TARGET SP VERSION`, with nothing else between.
+    fn read(line: &[u8], longest: usize) -> Result<Self, Offence> {
+        if let Some(offence) = with_return(line) {
+            return Err(offence);
+        }
+        let blank = memchr::memchr(b' ', line).ok_or(Offence::NotHttp)?;
+        let (method, rest) = (&line[..blank], &line[blank + 1..]);
+        if method.len() > METHOD || !all_token(method) {
+            return Err(Offence::InvalidMethod);
+        }
+        let end = memchr::memrchr(b' ', rest).ok_or(Offence::InvalidVersion)?;
+        let is_http_11 = is_http_11(&rest[end + 1..])?;
+        if end > longest {
+            return Err(Offence::TargetTooLong);
+        }
+        let authority = target::target(method, &rest[..end])?;
+        let authority = authority.map(|authority| place_of(authority, line));
+        Ok(Self { is_http_11, connect: method == b"CONNECT", authority })
+    }
+}
+
+/// Where a part of a line lies in it. The request line is the first one, so that it is the place in the head too.
+fn place_of(part: &[u8], line: &[u8]) -> Range<usize> {
+    let begin = part.as_ptr().addr() - line.as_ptr().addr();
+    begin..begin + part.len()
+}
+
+fn is_http_11(version: &[u8]) -> Result<bool, Offence> {
+    match version {
+        b"HTTP/1.1" => Ok(true),
+        b"HTTP/1.0" => Ok(false),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Err(Offence::UnsupportedVersion)
+        }
+        _ => Err(Offence::InvalidVersion),
+    }
+}

@@ -1,0 +1,17 @@
+//! What the guard lets through and what it refuses, each case by name: `docs/framing.md` lists them.
+//!
+//! Every case is tried alone, behind and before a good request, in two pieces cut at every place, and byte by byte.
+
+#![allow(clippy::unwrap_used)]
+
+mod accepted;
+mod bodies;
+mod heads;
+mod lengths;
+mod limits;
+mod listed;
+mod parser;
+mod properties;
+mod speed;
+mod try_out;
+mod upgrades;
