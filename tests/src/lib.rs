@@ -9,10 +9,12 @@
 //! ```                                                  // dropped: agent, keeper, instances all end
 
 pub mod agent;
+pub mod backend;
 pub mod clients;
 pub mod component;
 pub mod etcd;
 pub mod http;
+pub mod load;
 pub mod lock;
 pub mod output;
 pub mod port;
@@ -26,8 +28,10 @@ pub mod scratch;
 pub mod wait;
 
 pub use agent::Agent;
+pub use backend::Backend;
 pub use component::{require, unable};
 pub use etcd::Etcd;
+pub use load::Load;
 pub use output::Output;
 pub use rounds::rounds;
 pub use running::Running;

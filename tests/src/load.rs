@@ -1,0 +1,124 @@
+//! Load that does not wait: requests begin at a constant rate whether or not earlier ones are answered, each is accounted
+//! for, and its latency counts from when it was to begin. A server that stands still for a second cannot hide it by
+//! being asked less.
+//!
+//! ```text
+//! let load = Load::start(Plan::new(agent.gateway(), "web.local", 500).mix([get("/"), post("/order", 200)]));
+//! agent.adsum(&["service", "scale", "web=4"]).ok();
+//! let report = load.stop();                       // waits for what is still in flight
+//! assert_eq!(report.failures(), [], "{report}");
+//! ```
+//!
+//! A request of which not a byte was sent, since a kept connection had been closed, goes over a fresh one, as every
+//! client does; nothing else is ever repeated. What is late by less than a millisecond is the generator's own timer.
+
+mod client;
+mod plan;
+mod report;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+pub use plan::{Plan, Protocol, Shot, get, post};
+pub use report::{Latencies, Outcome, Record, Report};
+
+/// Load that runs beside the test.
+pub struct Load {
+    shared: Arc<Shared>,
+    thread: JoinHandle<Report>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    begun: AtomicU64,
+    answered: AtomicU64,
+}
+
+impl Load {
+    pub fn start(plan: Plan) -> Load {
+        let shared = Arc::new(Shared::default());
+        let inside = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime can be made").block_on(generate(plan, &inside))
+        });
+        Load { shared, thread }
+    }
+
+    /// How many requests have begun.
+    pub fn begun(&self) -> u64 {
+        self.shared.begun.load(Ordering::Relaxed)
+    }
+
+    /// How many have come to an end, whatever that was.
+    pub fn ended(&self) -> u64 {
+        self.shared.answered.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more have come to an end: that much load has surely met what the test does.
+    #[track_caller]
+    pub fn go_on_for(&self, requests: u64) {
+        let goal = self.ended() + requests;
+        crate::until("the load has gone on", Duration::from_secs(60), || {
+            (self.ended() >= goal).then_some(())
+        });
+    }
+
+    /// Waits until so many have come to an end; see [`Plan::requests`].
+    #[track_caller]
+    pub fn stop_after(self, requests: u64) -> Report {
+        crate::until_ok("the load is through", Duration::from_secs(600), || {
+            let ended = self.ended();
+            if ended >= requests { Ok(()) } else { Err(format!("{ended} of {requests}")) }
+        });
+        self.stop()
+    }
+
+    /// Begins no more, and waits for the end of those that are in flight.
+    pub fn stop(self) -> Report {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the load generator does not panic")
+    }
+}
+
+async fn generate(plan: Plan, shared: &Arc<Shared>) -> Report {
+    let (ended, mut records) = mpsc::unbounded_channel();
+    let client = client::Client::new(&plan);
+    let plan = Arc::new(plan);
+    let begin = Instant::now();
+    let mut number = 0;
+    while !shared.stop.load(Ordering::Relaxed) && plan.requests.is_none_or(|most| number < most) {
+        let due =
+            begin + plan.interval() * u32::try_from(number).expect("a load has fewer than 2^32 requests");
+        if due > Instant::now() {
+            tokio::time::sleep_until(due.into()).await;
+            continue;
+        }
+        let (client, plan, ended) = (client.clone(), Arc::clone(&plan), ended.clone());
+        let shared = Arc::clone(shared);
+        shared.begun.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let record = client.request(&plan, number, begin, due).await;
+            shared.answered.fetch_add(1, Ordering::Relaxed);
+            // The receiver lives until all senders are gone.
+            let _ = ended.send(record);
+        });
+        number += 1;
+        // Otherwise a generator that is behind would begin everything before it reads anything.
+        tokio::task::yield_now().await;
+    }
+    drop(ended);
+    let mut all = Vec::new();
+    while let Some(record) = records.recv().await {
+        all.push(record);
+    }
+    Report::new(all, begin.elapsed())
+}
+
+#[cfg(test)]
+mod tests;
