@@ -12,6 +12,7 @@ pub mod agent;
 pub mod backend;
 pub mod clients;
 pub mod component;
+pub mod crowd;
 pub mod etcd;
 pub mod http;
 pub mod load;
@@ -26,6 +27,7 @@ pub mod rounds;
 pub mod running;
 pub mod scratch;
 pub mod wait;
+pub mod wire;
 
 pub use agent::Agent;
 pub use backend::Backend;
