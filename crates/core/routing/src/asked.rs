@@ -13,6 +13,13 @@ pub struct Asked<'a> {
     pub headers: &'a http::HeaderMap,
 }
 
+impl<'a> Asked<'a> {
+    /// Without one trailing dot: `shop.local.` is the same name (RFC 1034 3.1).
+    pub(crate) fn host(&self) -> &'a str {
+        self.host.strip_suffix('.').unwrap_or(self.host)
+    }
+}
+
 /// Through which door a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrance {

@@ -39,5 +39,14 @@ pub struct Redirect<'t> {
     /// Whether the instance speaks TLS.
     pub tls: bool,
     /// What was left of the path behind the segment that named the service; begins with `/`.
-    pub path: &'t str,
+    pub path: String,
+}
+
+impl Redirect<'_> {
+    /// The value of `Location`; the query goes along.
+    pub fn location(&self, query: Option<&str>) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{scheme}://{}{}{query}", self.member.endpoint, self.path)
+    }
 }

@@ -38,6 +38,11 @@ pub fn normalise(raw: &str) -> Result<Cow<'_, str>, PathError> {
     Ok(Cow::Owned(resolve(&decoded)))
 }
 
+/// Whether some request has this path once it is normalised.
+pub(crate) fn is_normal(path: &str) -> bool {
+    normalise(path).is_ok_and(|normal| normal == path)
+}
+
 /// With percent-encoding only where it is needed, and in one way.
 fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
     if let Some((at, byte)) = raw.bytes().enumerate().find(|(_, byte)| !is_allowed(*byte)) {

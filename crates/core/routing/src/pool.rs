@@ -8,6 +8,8 @@ use adsum_catalog::ServiceState;
 use adsum_model::{Health, Instance, InstanceId, Name, Order, Phase, Policy, Service, Update};
 use serde::{Deserialize, Serialize};
 
+use crate::table::drawn;
+
 /// The instances of one service that a request may go to, and how they are treated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
@@ -73,6 +75,22 @@ impl Pool {
     /// Those that get new requests.
     pub fn routable(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| member.standing == Standing::Routable)
+    }
+
+    /// Whether a request would get an answer, be it after a moment.
+    pub(crate) fn answers(&self) -> bool {
+        self.replacing || self.routable().next().is_some()
+    }
+
+    /// A member by chance, each version by its share.
+    pub(crate) fn drawn(&self, lot: u64) -> Option<&Member> {
+        let total: u64 = self.weights.values().map(|share| u64::from(*share)).sum();
+        let shares = self.weights.iter().map(|(version, share)| (*version, u64::from(*share)));
+        let version = if total == 0 { None } else { drawn(shares, lot % total) };
+        let eligible =
+            || self.routable().filter(|member| version.is_none_or(|version| member.version == version));
+        let count = eligible().count() as u64;
+        if count == 0 { None } else { eligible().nth((lot.rotate_left(32) % count) as usize) }
     }
 }
 

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adsum_catalog::{Catalog, ServiceState};
-use adsum_model::{Name, Protocol, Revision, Rule, Target};
+use adsum_catalog::Catalog;
+use adsum_model::{Name, Protocol, Revision, Target, Upstream};
 
 use crate::asked::{Asked, Entrance};
-use crate::found::{Action, Found};
-use crate::path;
+use crate::found::{Action, Found, Redirect};
 use crate::pool::Pool;
+use crate::problem::Problem;
+use crate::redirect;
 use crate::route::RouteEntry;
+use crate::routes::{Choice, Routes};
+use crate::wish;
 
 /// Made whole, swapped whole, never changed.
 #[derive(Clone, Debug, Default)]
@@ -19,94 +22,141 @@ pub struct Table {
     pub revision: Revision,
     /// By service, of all that have a record or an instance.
     pub pools: BTreeMap<Name, Arc<Pool>>,
-    routes: Vec<RouteEntry>,
-    ports: BTreeMap<u16, (Protocol, RouteEntry)>,
+    /// What is wrong with routes and ports, and what became of it. Sorted.
+    pub problems: Vec<Problem>,
+    pub(crate) routes: Arc<Routes>,
 }
 
 impl Table {
     /// Made from the catalog alone. Pools that are as they were in `previous` are taken over from it, so that
     /// `Arc::ptr_eq` says that nothing has changed.
     pub fn build(catalog: &Catalog, previous: Option<&Table>) -> Table {
-        let pools =
-            catalog.services().map(|(name, state)| (name.clone(), pool(name, state, previous))).collect();
-        let mut table = Table { revision: catalog.routing_revision(), pools, ..Table::default() };
-        for (name, state) in catalog.services() {
-            table.add_routes(name, state);
-        }
-        table.routes.sort_by_key(|route| std::cmp::Reverse(route.priority));
+        let pools = catalog.services().map(|(name, state)| {
+            let made = Pool::of(name, state);
+            let before = previous.and_then(|previous| previous.pools.get(name));
+            let same = before.filter(|before| ***before == made).cloned();
+            (name.clone(), same.unwrap_or_else(|| Arc::new(made)))
+        });
+        Table::of(catalog.routing_revision(), pools.collect(), routes(catalog, previous))
+    }
+
+    pub(crate) fn of(revision: Revision, pools: BTreeMap<Name, Arc<Pool>>, routes: Arc<Routes>) -> Table {
+        let mut table = Table { revision, pools, problems: Vec::new(), routes };
+        table.problems = [table.routes.problems.clone(), table.ports_of_instances()].concat();
+        table.problems.sort();
         table
     }
 
     /// The route that has the request. `lot` decides where chance does: between routes that share their requests, and
     /// between instances that a client may be sent to.
-    pub fn find(&self, entrance: Entrance, request: &Asked<'_>, _lot: u64) -> Option<Found<'_>> {
+    pub fn find(&self, entrance: Entrance, request: &Asked<'_>, lot: u64) -> Option<Found<'_>> {
         let route = match entrance {
-            Entrance::Gateway => self.routes.iter().find(|route| matches(&route.rule, request))?,
-            Entrance::Port(port) => &self.ports.get(&port)?.1,
+            Entrance::Gateway => self.chosen(self.routes.find(request)?, lot),
+            Entrance::Port(port) => {
+                &self.routes.ports.get(&port).filter(|port| port.publish.protocol == Protocol::Http)?.entry
+            }
         };
-        let pool = self.pools.get(&route.service);
-        let action = Action::Forward;
-        Some(Found { route, service: &route.service, pool, action, rewrite: &route.rewrite })
+        let service = (&route.service, self.pools.get(&route.service));
+        let (action, (service, pool)) = match &route.target {
+            Target::Service => (Action::Forward, service),
+            Target::RedirectToInstance { service: pattern } => {
+                let (action, named) = self.redirected(pattern, route, request, lot.rotate_left(32));
+                (action, named.map_or((service.0, None), |(name, pool)| (name, Some(pool))))
+            }
+        };
+        Some(Found { route, service, pool, action, rewrite: &route.rewrite })
     }
 
     /// The published ports, to be listened on.
     pub fn ports(&self) -> impl Iterator<Item = (u16, Protocol)> {
-        self.ports.iter().map(|(port, (protocol, _))| (*port, *protocol))
+        self.routes.ports.values().map(|port| (port.publish.port, port.publish.protocol))
+    }
+
+    /// Whose a published port is.
+    pub fn publisher(&self, port: u16) -> Option<&Name> {
+        self.routes.ports.get(&port).map(|port| &port.entry.service)
     }
 
     /// Where the connections of a port go that is not HTTP.
     pub fn tcp(&self, port: u16) -> Option<&Arc<Pool>> {
-        let (protocol, route) = self.ports.get(&port)?;
-        if *protocol == Protocol::Tcp { self.pools.get(&route.service) } else { None }
+        let port = self.routes.ports.get(&port).filter(|port| port.publish.protocol == Protocol::Tcp)?;
+        self.pools.get(&port.entry.service)
     }
 
-    fn add_routes(&mut self, name: &Name, state: &ServiceState) {
-        let Some(service) = state.service.as_ref().filter(|service| !service.removed) else { return };
-        let routing = &service.spec.routing;
-        for (at, route) in routing.routes.iter().enumerate() {
-            let own = route.name.as_ref().map_or_else(|| (at + 1).to_string(), Name::to_string);
-            self.routes.push(RouteEntry {
-                service: name.clone(),
-                label: format!("{name}/{own}"),
-                rule: route.rule.clone(),
-                priority: route.priority,
-                weight: route.weight,
-                rewrite: route.rewrite.clone(),
-                target: route.target.clone(),
-            });
+    /// All routes on the gateway's own addresses, by service.
+    pub fn routes(&self) -> impl Iterator<Item = &RouteEntry> {
+        self.routes.entries.iter()
+    }
+
+    /// Of routes that share their requests, the one that the lot falls on. One that could not answer leaves its share
+    /// to those that can.
+    fn chosen(&self, choice: &Choice, lot: u64) -> &RouteEntry {
+        let entries = choice.taking().iter().map(|entry| &self.routes.entries[*entry]);
+        let answering = || entries.clone().filter(|entry| self.answers(entry));
+        let weighted = |entry: &&RouteEntry| u64::from(entry.weight.unwrap_or(1));
+        let total: u64 = answering().map(|entry| weighted(&entry)).sum();
+        let drawn = match total {
+            0 => None,
+            _ => drawn(answering().map(|entry| (entry, weighted(&entry))), lot % total),
+        };
+        drawn.unwrap_or(&self.routes.entries[choice.entries[0]])
+    }
+
+    fn answers(&self, entry: &RouteEntry) -> bool {
+        match &entry.target {
+            Target::Service => self.pools.get(&entry.service).is_some_and(|pool| pool.answers()),
+            Target::RedirectToInstance { .. } => true,
         }
-        for publish in &routing.publish {
-            let route = RouteEntry {
-                service: name.clone(),
-                label: format!("{name}/:{}", publish.port),
-                rule: Rule::PathPrefix("/".to_string()),
-                priority: 0,
-                weight: None,
-                rewrite: Default::default(),
-                target: Target::Service,
-            };
-            self.ports.entry(publish.port).or_insert((publish.protocol, route));
+    }
+
+    fn redirected<'t>(
+        &'t self,
+        pattern: &str,
+        route: &RouteEntry,
+        request: &Asked<'_>,
+        lot: u64,
+    ) -> (Action<'t>, Option<(&'t Name, &'t Arc<Pool>)>) {
+        let resolved = redirect::resolve(pattern, &route.rule, request.path);
+        let known = resolved.and_then(|(name, rest)| Some((self.pools.get_key_value(name.as_str())?, rest)));
+        let Some((named, rest)) = known else { return (Action::UnknownService, None) };
+        let pool = named.1;
+        let action = pool.drawn(lot).map_or(Action::NoInstance, |member| {
+            let tls = matches!(pool.policy.upstream, Upstream::Https(_));
+            Action::Redirect(Redirect { member, tls, path: rest.to_string() })
+        });
+        (action, Some(named))
+    }
+
+    /// Published ports that an instance has for itself.
+    fn ports_of_instances(&self) -> Vec<Problem> {
+        if self.routes.ports.is_empty() {
+            return Vec::new();
         }
+        let members =
+            self.pools.values().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
+        let problem = members.filter_map(|(pool, member)| {
+            let port = member.endpoint.port();
+            let service = self.publisher(port)?.clone();
+            let (instance, owner) = (member.instance.clone(), pool.service.clone());
+            Some(Problem::PortOfInstance { port, service, instance, owner })
+        });
+        problem.collect()
     }
 }
 
-fn pool(name: &Name, state: &ServiceState, previous: Option<&Table>) -> Arc<Pool> {
-    let made = Pool::of(name, state);
-    match previous.and_then(|previous| previous.pools.get(name)) {
-        Some(before) if **before == made => before.clone(),
-        _ => Arc::new(made),
-    }
+/// The item on whose share the number falls; none when it is not below the sum of all.
+pub(crate) fn drawn<T>(mut shares: impl Iterator<Item = (T, u64)>, mut number: u64) -> Option<T> {
+    shares.find_map(|(item, share)| {
+        let rest = number.checked_sub(share);
+        number = rest.unwrap_or(number);
+        rest.is_none().then_some(item)
+    })
 }
 
-fn matches(rule: &Rule, request: &Asked<'_>) -> bool {
-    match rule {
-        Rule::All(rules) => rules.iter().all(|rule| matches(rule, request)),
-        Rule::Any(rules) => rules.iter().any(|rule| matches(rule, request)),
-        Rule::Not(rule) => !matches(rule, request),
-        Rule::Host(host) => host == request.host,
-        Rule::Path(path) => path == request.path,
-        Rule::PathPrefix(prefix) => path::is_under(prefix, request.path),
-        Rule::Header { name, value } => request.headers.get_all(name).iter().any(|found| found == value),
-        Rule::Method(method) => request.method == method.as_str(),
+/// Ranking and reviewing routes costs more than all else here, and hardly ever anything changes.
+fn routes(catalog: &Catalog, previous: Option<&Table>) -> Arc<Routes> {
+    match previous {
+        Some(previous) if wish::seen(catalog).eq(previous.routes.wishes.iter()) => previous.routes.clone(),
+        _ => Arc::new(Routes::of(wish::seen(catalog).map(|seen| seen.to_wish()).collect())),
     }
 }
