@@ -23,7 +23,7 @@
 
 use std::time::{Duration, Instant};
 
-use adsum_forward::GatewayError;
+use adsum_forward::{GatewayError, X_ATTEMPTS};
 use adsum_model::{Idempotency, Policy};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
@@ -31,8 +31,6 @@ use crate::balancer::{NoPick, Seat};
 use crate::lot::Lots;
 use crate::{Budget, Class, Deadline, Moment};
 
-/// How many tries it took, in answers; on a request it marks a retry, which nobody sends again.
-pub const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-attempts");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const PAUSE: Duration = Duration::from_millis(25);

@@ -43,5 +43,5 @@ pub use balancer::{Ask, Balancer, Candidate, InFlight, NoPick, Picked, Seat};
 pub use budget::Budget;
 pub use class::Class;
 pub use deadline::{Deadline, GRPC_TIMEOUT, Moment, X_REQUEST_DEADLINE, write_grpc_timeout};
-pub use exchange::{ConnectFailure, Event, Exchange, Next, NotSent, Scene, Sent, Try, TryLimits, X_ATTEMPTS};
+pub use exchange::{ConnectFailure, Event, Exchange, Next, NotSent, Scene, Sent, Try, TryLimits};
 pub use pending::{Pending, Ticket};

@@ -1,0 +1,296 @@
+//! A request's headers on their way to the service: what is for this hop goes, what the service should know of the hop
+//! comes in.
+//!
+//! | header | from a trusted peer | from anybody else |
+//! |---|---|---|
+//! | `X-Forwarded-For`, `Forwarded` | the peer is added at the end | made anew |
+//! | `X-Forwarded-Host`, `-Proto`, `-Port` | kept; made when missing | made anew |
+//! | other `X-Forwarded-...`, `X-Real-Ip` | kept | taken out |
+//! | `Via` | added to | added to |
+//! | `X-Request-Id`, `X-Correlation-Id` | kept when valid | kept when valid |
+//! | `traceparent` | trace kept, parent renewed | as from a trusted one |
+//! | `tracestate`, B3 | kept | kept |
+//!
+//! Without a valid `traceparent` and without B3 a trace begins here; its id is the request id's when that is made here
+//! too.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+
+use crate::examine::{Found, Known, examine};
+use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
+use crate::{GatewayError, Host, Network, id, trace};
+
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Kept from the caller; the request id when it has none.
+pub const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const PROXY: HeaderName = HeaderName::from_static("proxy");
+
+/// The gateway's name in `Via`.
+const PSEUDONYM: &str = "adsum";
+/// So often may a request have been here before.
+const MOST_VISITS: usize = 10;
+
+/// A listener as its callers' requests tell of it.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    tls: bool,
+    port: HeaderValue,
+    trusted: Vec<Network>,
+}
+
+/// The other end of a connection, with all that is the same for each of its requests.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    trusted: bool,
+    address: HeaderValue,
+    /// An element of `Forwarded` but for the host.
+    forwarded: Box<str>,
+    proto: HeaderValue,
+    port: HeaderValue,
+}
+
+/// What comes with a request beside its headers.
+#[derive(Clone, Copy, Debug)]
+pub struct Inbound<'a> {
+    pub version: Version,
+    pub host: &'a Host,
+    pub seed: Seed,
+}
+
+/// Chance, for ids. Different for each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed {
+    pub request: u128,
+    pub span: u64,
+}
+
+/// What was learned on the way.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    pub request_id: HeaderValue,
+    /// The connection is to become one of this protocol; the headers that ask for it have been kept.
+    pub upgrade: Option<HeaderValue>,
+}
+
+impl Gate {
+    pub fn new(port: u16, tls: bool, trusted: Vec<Network>) -> Gate {
+        Gate { tls, port: HeaderValue::from(port), trusted }
+    }
+
+    pub fn caller(&self, peer: IpAddr) -> Caller {
+        let peer = peer.to_canonical();
+        let proto = if self.tls { "https" } else { "http" };
+        let forwarded = match peer {
+            IpAddr::V4(peer) => format!("for={peer};proto={proto}"),
+            IpAddr::V6(peer) => format!("for=\"[{peer}]\";proto={proto}"),
+        };
+        Caller {
+            trusted: self.trusted.iter().any(|network| network.contains(peer)),
+            address: HeaderValue::from_str(&peer.to_string()).expect("an address is ASCII"),
+            forwarded: forwarded.into(),
+            proto: HeaderValue::from_static(proto),
+            port: self.port.clone(),
+        }
+    }
+}
+
+impl Caller {
+    /// Makes of the headers that came in those that go on.
+    pub fn pass_on(&self, headers: &mut HeaderMap, inbound: &Inbound<'_>) -> Result<Passed, GatewayError> {
+        let found = examine(headers);
+        if found.has(Known::Via) && visits(headers) >= MOST_VISITS {
+            return Err(GatewayError::Loop);
+        }
+        let upgrade = remove_hops(headers, &found, inbound.version);
+        if !self.trusted {
+            remove_claims(headers, &found);
+        }
+        remove_lookalikes(headers, &found);
+        headers.reserve(10);
+        self.tell_forwarded(headers, &found, inbound.host);
+        headers.append(header::VIA, via(inbound.version));
+        let request_id = identify(headers, &found, inbound.seed);
+        follow_trace(headers, &found, inbound.seed);
+        headers.insert(header::HOST, inbound.host.value().clone());
+        Ok(Passed { request_id, upgrade })
+    }
+
+    fn tell_forwarded(&self, headers: &mut HeaderMap, found: &Found, host: &Host) {
+        let known = |known| self.trusted && found.has(known);
+        let address = if known(Known::ForwardedFor) {
+            joined(headers, &X_FORWARDED_FOR, self.address.as_bytes())
+        } else {
+            self.address.clone()
+        };
+        headers.insert(X_FORWARDED_FOR, address);
+        if !known(Known::ForwardedHost) && !host.as_str().is_empty() {
+            headers.insert(X_FORWARDED_HOST, host.value().clone());
+        }
+        if !known(Known::ForwardedProto) {
+            headers.insert(X_FORWARDED_PROTO, self.proto.clone());
+        }
+        if !known(Known::ForwardedPort) {
+            headers.insert(X_FORWARDED_PORT, self.port.clone());
+        }
+        let element = self.forwarded_element(host);
+        let forwarded = if known(Known::Forwarded) {
+            joined(headers, &header::FORWARDED, element.as_bytes())
+        } else {
+            HeaderValue::try_from(element).expect("addresses and checked hosts are ASCII")
+        };
+        headers.insert(header::FORWARDED, forwarded);
+    }
+
+    /// RFC 7239. A host with a port or brackets is no token, and is quoted.
+    fn forwarded_element(&self, host: &Host) -> String {
+        let host = host.as_str();
+        let mut element = String::with_capacity(self.forwarded.len() + host.len() + 8);
+        element.push_str(&self.forwarded);
+        if host.contains([':', '[']) {
+            write!(element, ";host=\"{host}\"").expect("a string takes all");
+        } else if !host.is_empty() {
+            write!(element, ";host={host}").expect("a string takes all");
+        }
+        element
+    }
+}
+
+fn remove_hops(headers: &mut HeaderMap, found: &Found, version: Version) -> Option<HeaderValue> {
+    let trailers = found.has(Known::Te) && hop::takes_trailers(headers);
+    let mut upgrade = None;
+    if found.has(Known::Connection) {
+        let options = hop::remove_connection(headers);
+        let allowed = options.upgrade && version == Version::HTTP_11 && found.has(Known::Upgrade);
+        upgrade = allowed.then(|| hop::protocol(headers)).flatten();
+    }
+    let gone = [
+        (Known::KeepAlive, KEEP_ALIVE),
+        (Known::ProxyConnection, PROXY_CONNECTION),
+        (Known::Te, header::TE),
+        (Known::TransferEncoding, header::TRANSFER_ENCODING),
+        (Known::Upgrade, header::UPGRADE),
+        (Known::Http2Settings, HTTP2_SETTINGS),
+        (Known::Proxy, PROXY),
+        (Known::ProxyAuthorization, header::PROXY_AUTHORIZATION),
+    ];
+    remove(headers, found, gone);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(protocol) = &upgrade {
+        headers.insert(header::UPGRADE, protocol.clone());
+    }
+    match (&upgrade, trailers) {
+        (Some(_), true) => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade, te"))),
+        (Some(_), false) => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"))),
+        (None, true) => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("te"))),
+        (None, false) => {}
+    }
+    upgrade
+}
+
+/// What a peer that is not trusted says about who it is. What is made anew is replaced later.
+fn remove_claims(headers: &mut HeaderMap, found: &Found) {
+    remove(headers, found, [(Known::RealIp, X_REAL_IP)]);
+    for name in found.odd.iter().filter(|name| !name.as_str().contains('_')) {
+        headers.remove(name);
+    }
+}
+
+/// `X_Forwarded_For` and the like: whoever sends them, some services would take them for the gateway's own.
+fn remove_lookalikes(headers: &mut HeaderMap, found: &Found) {
+    for name in found.odd.iter().filter(|name| name.as_str().contains('_')) {
+        headers.remove(name);
+    }
+}
+
+fn remove<const N: usize>(headers: &mut HeaderMap, found: &Found, names: [(Known, HeaderName); N]) {
+    for (known, name) in names {
+        if found.has(known) {
+            headers.remove(name);
+        }
+    }
+}
+
+/// How often our own name is in `Via`.
+fn visits(headers: &HeaderMap) -> usize {
+    let values = headers.get_all(header::VIA);
+    let hops = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    hops.filter(|hop| {
+        let mut words = hop.trim_ascii().split(|byte| *byte == b' ');
+        words.nth(1) == Some(PSEUDONYM.as_bytes())
+    })
+    .count()
+}
+
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_09 | Version::HTTP_10 => "1.0 adsum",
+        Version::HTTP_2 => "2.0 adsum",
+        Version::HTTP_3 => "3.0 adsum",
+        _ => "1.1 adsum",
+    })
+}
+
+/// All values of a header as one list, with one more element.
+fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
+    let mut list = Vec::new();
+    for value in headers.get_all(name) {
+        list.extend_from_slice(value.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(last);
+    HeaderValue::try_from(list).expect("header values and ASCII make a header value")
+}
+
+fn identify(headers: &mut HeaderMap, found: &Found, seed: Seed) -> HeaderValue {
+    let request = valid_id(headers, found.has(Known::RequestId), &X_REQUEST_ID).unwrap_or_else(|| {
+        let made = id::make(seed.request);
+        headers.insert(X_REQUEST_ID, made.clone());
+        made
+    });
+    if valid_id(headers, found.has(Known::CorrelationId), &X_CORRELATION_ID).is_none() {
+        headers.insert(X_CORRELATION_ID, request.clone());
+    }
+    request
+}
+
+fn valid_id(headers: &HeaderMap, there: bool, name: &HeaderName) -> Option<HeaderValue> {
+    if !there {
+        return None;
+    }
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|value| id::is_valid(value))?;
+    values.next().is_none().then(|| value.clone())
+}
+
+fn follow_trace(headers: &mut HeaderMap, found: &Found, seed: Seed) {
+    let renewed = found.has(Known::TraceParent).then(|| {
+        let mut values = headers.get_all(&TRACEPARENT).iter();
+        let only = values.next().filter(|_| values.next().is_none());
+        only.and_then(|value| trace::renew(value, seed.span))
+    });
+    if let Some(renewed) = renewed.flatten() {
+        headers.insert(TRACEPARENT, renewed);
+        return;
+    }
+    if found.has(Known::TraceState) {
+        headers.remove(TRACESTATE);
+    }
+    if found.has(Known::B3) {
+        headers.remove(TRACEPARENT);
+    } else {
+        headers.insert(TRACEPARENT, trace::make(seed.request, seed.span));
+    }
+}

@@ -1,0 +1,122 @@
+//! Which host a request is for, and that there is no doubt about it.
+//!
+//! HTTP/1.1 wants exactly one `Host` (RFC 9112 section 3.2); the authority of an absolute-form target goes before it
+//! (3.2.2). HTTP/2 has `:authority`, and a `Host` beside it must say the same (RFC 9113 section 8.3.1).
+
+use std::ops::Range;
+
+use http::{HeaderMap, HeaderValue, Uri, Version, header};
+
+/// The longest name of DNS, and a port.
+const LONGEST: usize = 253 + 6;
+
+/// The host, checked.
+#[derive(Clone, Debug)]
+pub struct Host {
+    value: HeaderValue,
+    /// Where the name is in `value`, unless it had to be lower-cased.
+    name: Range<usize>,
+    lower: Option<Box<str>>,
+}
+
+/// Why a request's host is not accepted: 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    #[error("the request has no Host")]
+    Missing,
+    #[error("the request has more than one Host")]
+    Several,
+    #[error("Host and :authority differ")]
+    Different,
+    #[error("the Host is no host name with an optional port")]
+    Invalid,
+}
+
+impl Host {
+    pub fn of(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Host, HostError> {
+        let mut given = headers.get_all(header::HOST).iter();
+        let header = given.next();
+        if given.next().is_some() {
+            return Err(HostError::Several);
+        }
+        let Some(authority) = uri.authority() else {
+            return match header {
+                Some(value) => Host::check(value.clone()),
+                None if version == Version::HTTP_10 => Ok(Host::none()),
+                None => Err(HostError::Missing),
+            };
+        };
+        match header {
+            None if version == Version::HTTP_11 => return Err(HostError::Missing),
+            Some(value) if version >= Version::HTTP_2 && !same(value, authority.as_str()) => {
+                return Err(HostError::Different);
+            }
+            Some(_) | None => {}
+        }
+        let value = HeaderValue::from_str(authority.as_str()).map_err(|_| HostError::Invalid)?;
+        Host::check(value)
+    }
+
+    /// In lower case, without port; an IPv6 address in its brackets. Empty for HTTP/1.0 without `Host`.
+    pub fn name(&self) -> &str {
+        self.lower.as_deref().unwrap_or(&self.as_str()[self.name.clone()])
+    }
+
+    /// What `Host` is on the other side: as the client wrote it.
+    pub fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.value.to_str().expect("only ASCII letters pass the check")
+    }
+
+    fn none() -> Host {
+        Host { value: HeaderValue::from_static(""), name: 0..0, lower: None }
+    }
+
+    fn check(value: HeaderValue) -> Result<Host, HostError> {
+        let bytes = value.as_bytes();
+        if bytes.is_empty() || bytes.len() > LONGEST {
+            return Err(HostError::Invalid);
+        }
+        let end =
+            if bytes[0] == b'[' { literal_end(bytes) } else { name_end(bytes) }.ok_or(HostError::Invalid)?;
+        if !is_port(&bytes[end..]) {
+            return Err(HostError::Invalid);
+        }
+        let name = &bytes[..end];
+        let lower = name.iter().any(u8::is_ascii_uppercase).then(|| {
+            name.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>().into_boxed_str()
+        });
+        Ok(Host { name: 0..end, lower, value })
+    }
+}
+
+/// After the last letter of a name or IPv4 address.
+fn name_end(bytes: &[u8]) -> Option<usize> {
+    let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    (end > 0 && bytes[..end].iter().all(letter)).then_some(end)
+}
+
+/// After the bracket that closes an IPv6 address.
+fn literal_end(bytes: &[u8]) -> Option<usize> {
+    let end = bytes.iter().position(|byte| *byte == b']')?;
+    let address = std::str::from_utf8(&bytes[1..end]).ok()?;
+    address.parse::<std::net::Ipv6Addr>().ok()?;
+    Some(end + 1)
+}
+
+/// Nothing, or `:` and up to five digits; RFC 3986 allows none after the `:`.
+fn is_port(rest: &[u8]) -> bool {
+    match rest {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+fn same(value: &HeaderValue, authority: &str) -> bool {
+    value.as_bytes().eq_ignore_ascii_case(authority.as_bytes())
+}

@@ -1,0 +1,67 @@
+//! An answer's headers on their way back to the caller, and what a retry says to the service.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::caller::X_REQUEST_ID;
+use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
+
+/// How many tries it took, in answers; on a request it marks a retry, which no gateway sends again.
+pub const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-attempts");
+/// The id of the instance that answered.
+pub const X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
+
+/// What the caller is told; what is none is switched off, and is then what the service has said of it itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks<'a> {
+    pub request_id: Option<&'a HeaderValue>,
+    pub served_by: Option<&'a HeaderValue>,
+    pub attempts: Option<u32>,
+}
+
+/// Makes of the headers that an instance answered with those that the caller gets. The headers of 101 that make the
+/// upgrade are kept.
+pub fn pass_back(status: StatusCode, headers: &mut HeaderMap, marks: &Marks<'_>) {
+    let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+    if headers.contains_key(header::CONNECTION) {
+        hop::remove_connection(headers);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(header::TRANSFER_ENCODING);
+    if switches {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    } else {
+        headers.remove(header::UPGRADE);
+    }
+    marks.put(headers);
+}
+
+impl Marks<'_> {
+    /// Also for the answers that the gateway gives by itself.
+    pub fn put(&self, headers: &mut HeaderMap) {
+        if let Some(id) = self.request_id {
+            headers.insert(X_REQUEST_ID, id.clone());
+        }
+        if let Some(instance) = self.served_by {
+            headers.insert(X_SERVED_BY, instance.clone());
+        }
+        if let Some(attempts) = self.attempts {
+            headers.insert(X_ATTEMPTS, number(attempts));
+        }
+    }
+}
+
+/// From the second try on.
+pub fn mark_retry(headers: &mut HeaderMap, attempt: u32) {
+    headers.insert(X_ATTEMPTS, number(attempt));
+}
+
+/// Most answers take one try.
+fn number(count: u32) -> HeaderValue {
+    match count {
+        1 => HeaderValue::from_static("1"),
+        2 => HeaderValue::from_static("2"),
+        3 => HeaderValue::from_static("3"),
+        count => HeaderValue::from(count),
+    }
+}
