@@ -10,6 +10,7 @@
 //! `core/rollout`, and carries it out without choices of its own; what it does is a commit, which is what the others
 //! look at. So each can be stopped at any point, and goes on from what is on record.
 
+mod acknowledgements;
 mod firings;
 mod health;
 mod locks;
@@ -24,16 +25,22 @@ use adsum_model::{Event, Instance, Node};
 use adsum_runtime::Keeper;
 use adsum_store::{Failed, Store};
 
+pub use acknowledgements::{Acknowledged, Acknowledgements};
 pub use settings::Settings;
 
 /// Registers the node and runs all controllers until the store fails.
-pub async fn run(store: Store, keeper: Keeper, settings: Settings) -> Failed {
+pub async fn run(
+    store: Store,
+    keeper: Keeper,
+    settings: Settings,
+    acknowledgements: Acknowledgements,
+) -> Failed {
     let this = Node { name: settings.node.clone(), address: settings.address };
     if let Err(failed) = store.commit(|tx| records::put_node(tx, &this)).await {
         return failed;
     }
     let failed = tokio::try_join!(
-        services::run(store.clone(), settings.clone()),
+        services::run(store.clone(), settings.clone(), acknowledgements),
         node::run(store.clone(), keeper.clone(), settings.clone()),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),

@@ -12,7 +12,7 @@ use adsum_rollout::service::{Cause, Plan, Situation, Step, plan};
 use adsum_store::{Failed, Store};
 
 use crate::ports::Ports;
-use crate::{Settings, event, ports};
+use crate::{Acknowledgements, Settings, event, ports};
 
 /// When a plan could not be carried out, for want of a port or the like.
 const RETRY: Duration = Duration::from_secs(1);
@@ -21,36 +21,47 @@ struct Controller {
     store: Store,
     settings: Settings,
     ports: Ports,
+    acknowledgements: Acknowledgements,
     /// At which index of a service there was nothing to do.
     settled: HashMap<Name, Revision>,
 }
 
-/// Follows the catalog for ever.
-pub(crate) async fn run(store: Store, settings: Settings) -> Result<Infallible, Failed> {
+/// Follows the catalog, and those who route, for ever.
+pub(crate) async fn run(
+    store: Store,
+    settings: Settings,
+    acknowledgements: Acknowledgements,
+) -> Result<Infallible, Failed> {
     let ports = Ports::new(settings.ports.clone());
-    let mut controller = Controller { store, settings, ports, settled: HashMap::new() };
+    let mut reports = acknowledgements.subscribe();
+    let mut controller = Controller { store, settings, ports, acknowledgements, settled: HashMap::new() };
     loop {
+        reports.borrow_and_update();
         let view = controller.store.catalog().await?;
-        let next_look = controller.activate(&view).await?;
-        let changed = controller.store.directory().changed(view.revision());
-        match next_look {
-            Some(rest) => {
-                if let Ok(failed) = tokio::time::timeout(rest, changed).await {
-                    failed?;
-                }
-            }
-            None => {
-                changed.await?;
-            }
+        let look = controller.activate(&view).await?;
+        let rest = tokio::time::sleep(look.within.unwrap_or(Duration::MAX));
+        tokio::select! {
+            changed = controller.store.directory().changed(view.revision()) => drop(changed?),
+            // The sender lives in the controller itself.
+            _ = reports.changed(), if look.at_reports => {}
+            () = rest => {}
         }
     }
 }
 
+/// When to plan again although nothing has changed on record.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Look {
+    within: Option<Duration>,
+    /// When somebody who routes has said something new.
+    at_reports: bool,
+}
+
 impl Controller {
     /// One round over the services that may have something to do. Says when to look again even if nothing changes.
-    async fn activate(&mut self, view: &Catalog) -> Result<Option<Duration>, Failed> {
+    async fn activate(&mut self, view: &Catalog) -> Result<Look, Failed> {
         self.settled.retain(|name, _| view.service(name).is_some());
-        let mut next_look: Option<Duration> = None;
+        let mut next_look = Look::default();
         let mut last = Revision::ZERO;
         let tick = self.store.now().tick;
         for (name, state) in view.services() {
@@ -58,13 +69,15 @@ impl Controller {
                 continue;
             }
             let asked = self.store.directory().was_asked(name);
-            let plan = plan(&Situation { state, asked, tick });
+            let held = self.acknowledgements.held(view, state, tick);
+            let plan = plan(&Situation { state, asked, held, tick });
             let (carried_out, revision) = self.carry_out(name, &plan);
             last = last.max(revision);
-            match look_again(&plan, carried_out) {
-                None => drop(self.settled.insert(name.clone(), state.index)),
-                Some(rest) => next_look = Some(next_look.map_or(rest, |other| other.min(rest))),
+            let look = Look::after(&plan, carried_out);
+            if look == Look::default() {
+                self.settled.insert(name.clone(), state.index);
             }
+            next_look = next_look.or(look);
         }
         self.store.durable(last).await?;
         Ok(next_look)
@@ -118,15 +131,26 @@ impl Controller {
     }
 }
 
-/// When to plan again although nothing has changed on record.
-fn look_again(plan: &Plan, carried_out: bool) -> Option<Duration> {
-    let drains = plan.waiting_on.iter().filter_map(|waiting| match &waiting.on {
-        Cause::Drain { rest } => Some(*rest),
-        Cause::Start | Cause::Check { .. } | Cause::Restart { .. } | Cause::GivenUp { .. } | Cause::Exit => {
-            None
-        }
-    });
-    drains.chain((!carried_out).then_some(RETRY)).min()
+impl Look {
+    /// After a plan; by default when nothing is to be waited for but a change on record.
+    fn after(plan: &Plan, carried_out: bool) -> Look {
+        let look = Look { within: (!carried_out).then_some(RETRY), at_reports: false };
+        plan.waiting_on.iter().fold(look, |look, waiting| match &waiting.on {
+            Cause::Drain { rest } => look.or(Look { within: Some(*rest), at_reports: false }),
+            Cause::Barrier(held) => look.or(Look { within: Some(held.rest), at_reports: true }),
+            Cause::Start
+            | Cause::Check { .. }
+            | Cause::Restart { .. }
+            | Cause::GivenUp { .. }
+            | Cause::Exit => look,
+        })
+    }
+
+    /// At whichever comes first.
+    fn or(self, other: Look) -> Look {
+        let within = self.within.into_iter().chain(other.within).min();
+        Look { within, at_reports: self.at_reports || other.at_reports }
+    }
 }
 
 /// Puts a new instance on record, with its port. Nothing when the service has changed since the plan was made; false

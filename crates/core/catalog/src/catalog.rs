@@ -14,8 +14,8 @@ pub struct Catalog {
     nodes: Tree<Name, Arc<Node>>,
     services: Tree<Name, Arc<ServiceState>>,
     versions: Tree<(Name, u32), Arc<Version>>,
-    /// Which service an instance belongs to, for changes that name the instance alone.
-    owners: Tree<InstanceId, Name>,
+    /// What is known of an instance beside its record.
+    owners: Tree<InstanceId, Owner>,
     events: Tree<String, Arc<Event>>,
     /// Of the last change of the set of services or of their tags.
     services_index: Revision,
@@ -23,6 +23,14 @@ pub struct Catalog {
     routing: Revision,
     /// Of the last removal of anything that had an index of its own.
     removals: Revision,
+}
+
+/// Which service an instance belongs to, for changes that name the instance alone.
+#[derive(Clone)]
+struct Owner {
+    service: Name,
+    /// Of the last change of what decides whether requests go to it.
+    routed: Revision,
 }
 
 /// A service with its instances. It may have instances and no record (the record went first), or the reverse.
@@ -109,7 +117,7 @@ impl Catalog {
     }
 
     pub fn instance(&self, id: &InstanceId) -> Option<&Arc<Instance>> {
-        let service = self.services.get(self.owners.get(id)?)?;
+        let service = self.services.get(&self.owners.get(id)?.service)?;
         service.instances.iter().find(|instance| instance.id == *id)
     }
 
@@ -144,6 +152,11 @@ impl Catalog {
     /// routing revision it has done so, and all other commits (events, restarts, reasons) leave it in peace.
     pub fn routing_revision(&self) -> Revision {
         self.routing.max(Revision(1))
+    }
+
+    /// The routing revision from which on requests go to the instance, or do not, as its record says now.
+    pub fn routed_since(&self, id: &InstanceId) -> Revision {
+        self.owners.get(id).map_or(self.routing, |owner| owner.routed).max(Revision(1))
     }
 
     fn apply_change(&mut self, change: &Change, revision: Revision) {
@@ -207,7 +220,7 @@ impl Catalog {
             Subject::Instance(id) => {
                 if let Some(owner) = self.owners.remove(&id) {
                     self.routing = revision;
-                    self.change(&owner, revision, |state| state.instances.retain(|i| i.id != id));
+                    self.change(&owner.service, revision, |state| state.instances.retain(|i| i.id != id));
                 }
             }
             Subject::Event(id) => {
@@ -229,10 +242,10 @@ impl Catalog {
     }
 
     fn put_instance(&mut self, id: InstanceId, instance: Instance, revision: Revision) {
-        if self.instance(&id).is_none_or(|before| before.routing() != instance.routing()) {
-            self.routing = self.routing.max(revision);
-        }
-        self.owners.insert(id, instance.service.clone());
+        let unchanged = self.instance(&id).is_some_and(|before| before.routing() == instance.routing());
+        let routed = if unchanged { self.routed_since(&id) } else { revision };
+        self.routing = self.routing.max(routed);
+        self.owners.insert(id, Owner { service: instance.service.clone(), routed });
         let owner = instance.service.clone();
         self.change(&owner, revision, |state| {
             state.instances.retain(|other| other.id != instance.id);

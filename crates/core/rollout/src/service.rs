@@ -12,24 +12,40 @@
 //!                                                            v2 planned  v2 passing     stop-first
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use adsum_catalog::ServiceState;
 use adsum_model::{Health, Instance, InstanceId, Order, Phase, Service};
+use adsum_routing::Holdup;
 
 /// Ended instances of a slot that are kept to be looked at.
 pub const HISTORY: usize = 5;
 /// How long a draining instance goes on after its name was last answerable, if the name has been asked for.
 pub const NAME_GRACE: Duration = Duration::from_secs(2);
+/// How much longer than its drain time-out an instance goes on for what is in flight on it: gateways close what is left at
+/// the time-out, and say so.
+pub const CLOSING_GRACE: Duration = Duration::from_secs(1);
 
 /// What the plan is made from.
 pub struct Situation<'a> {
     pub state: &'a ServiceState,
     /// Whether the service's addresses have been given out to anybody within the last ten minutes.
     pub asked: bool,
+    /// Who among those that route is still in the way of a draining instance's end; one without an entry has passed
+    /// the barrier.
+    pub held: BTreeMap<InstanceId, Held>,
     /// Of the keyspace's clock, in milliseconds.
     pub tick: u64,
+}
+
+/// What keeps a draining instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub by: Vec<Holdup>,
+    /// When to ask again even if nobody says anything new.
+    pub rest: Duration,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +86,9 @@ pub enum Cause {
     Restart { last: Option<String> },
     /// It has ended too often. With how it ended.
     GivenUp { last: Option<String> },
-    /// It is being taken out of routing.
+    /// It gets no new requests, and those who route have yet to let go of it.
+    Barrier(Held),
+    /// Those who were given its address have yet to let go of it.
     Drain { rest: Duration },
     /// It has been told to end.
     Exit,
@@ -212,9 +230,9 @@ impl Plan {
         match (instance.phase, instance.health) {
             (Phase::Stopped | Phase::Complete | Phase::Failed, _) => {}
             (Phase::Stopping, _) => self.waiting_on.push(Waiting::on(instance, Cause::Exit)),
-            (Phase::Running, Health::Draining) => match situation.drain_rest(instance) {
-                Duration::ZERO => self.steps.push(Step::Stop(id)),
-                rest => self.waiting_on.push(Waiting::on(instance, Cause::Drain { rest })),
+            (Phase::Running, Health::Draining) => match situation.keeps(instance) {
+                None => self.steps.push(Step::Stop(id)),
+                Some(cause) => self.waiting_on.push(Waiting::on(instance, cause)),
             },
             // It never had traffic, or has no process to give it to.
             (Phase::Running, Health::Starting) | (Phase::Planned | Phase::Backoff, _) => {
@@ -240,8 +258,17 @@ impl Plan {
 }
 
 impl Situation<'_> {
+    /// Why a draining instance is not to be stopped yet.
+    fn keeps(&self, instance: &Instance) -> Option<Cause> {
+        if let Some(held) = self.held.get(&instance.id) {
+            return Some(Cause::Barrier(held.clone()));
+        }
+        let rest = self.name_rest(instance);
+        (!rest.is_zero()).then_some(Cause::Drain { rest })
+    }
+
     /// How long a draining instance still has to go on: those who were given its address have to be done with it.
-    fn drain_rest(&self, instance: &Instance) -> Duration {
+    fn name_rest(&self, instance: &Instance) -> Duration {
         if !self.asked {
             return Duration::ZERO;
         }
@@ -275,6 +302,24 @@ impl fmt::Display for Waiting {
     }
 }
 
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("those who route to let go of it: ")?;
+        for (at, holdup) in self.by.iter().enumerate() {
+            let between = if at == 0 { "" } else { "; " };
+            write!(f, "{between}{holdup}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How long a draining instance may keep what is in flight on it, from `tick` on.
+pub fn drain_rest(instance: &Instance, service: Option<&Service>, tick: u64) -> Duration {
+    let update = service.map(|service| service.spec.update.clone()).unwrap_or_default();
+    let passed = Duration::from_millis(tick.saturating_sub(instance.since));
+    (update.drain_timeout + CLOSING_GRACE).saturating_sub(passed)
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |last: &Option<String>| last.as_ref().map_or(String::new(), |last| format!(": {last}"));
@@ -285,6 +330,7 @@ impl fmt::Display for Cause {
             Cause::GivenUp { last } => {
                 write!(f, "a new version: it was given up{}", because(last))
             }
+            Cause::Barrier(held) => held.fmt(f),
             Cause::Drain { rest } => {
                 write!(f, "those who were given its address to let go of it ({} ms)", rest.as_millis())
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_api::{About, ApiState, Logs};
+use adsum_control::Acknowledgements;
 use adsum_listen::{dns, resp};
 use adsum_model::Instance;
 use adsum_runtime::Keeper;
@@ -65,7 +66,8 @@ impl Node {
         let addresses = Addresses { resp: resp.addr, http: http.local_addr()?, dns: dns.addr };
         let keeper = start_keeper(&store, &dir).await?;
 
-        let state = api_state(&settings, &store, &keeper, addresses, &dir);
+        let acknowledgements = Acknowledgements::new(settings.node.clone());
+        let state = api_state(&settings, &store, &keeper, addresses, &dir, &acknowledgements);
         let over = until(ended.clone());
         faces.spawn(async move {
             if let Err(error) = adsum_api::serve(http, adsum_api::router(state), over).await {
@@ -80,8 +82,12 @@ impl Node {
             }
         });
         faces.spawn(vitals::report(store.clone()));
-        let control =
-            adsum_control::run(store.clone(), keeper.clone(), control_settings(&settings, addresses, &dir));
+        let control = adsum_control::run(
+            store.clone(),
+            keeper.clone(),
+            control_settings(&settings, addresses, &dir),
+            acknowledgements,
+        );
         let control = tokio::spawn(control);
         let Settings { data_dir, stops_instances, .. } = settings;
         Ok(Node {
@@ -214,6 +220,7 @@ fn api_state(
     keeper: &Keeper,
     addresses: Addresses,
     dir: &Path,
+    acknowledgements: &Acknowledgements,
 ) -> ApiState {
     let faces = adsum_api::Faces {
         resp: Some(addresses.resp),
@@ -231,6 +238,7 @@ fn api_state(
     };
     let keeper = keeper.clone();
     ApiState {
+        acknowledgements: acknowledgements.clone(),
         store: store.clone(),
         about: Arc::new(about),
         logs: Arc::new(LogFiles(control_settings(settings, addresses, dir))),

@@ -1,6 +1,6 @@
 //! The JSON of a service: as it stands in a list, as a whole, and as the subject of a write.
 
-use adsum_catalog::ServiceState;
+use adsum_catalog::{Catalog, ServiceState};
 use adsum_model::{Name, Revision, Service, Spec};
 use adsum_rollout::desire::{Novelty, Taken};
 use adsum_rollout::service::{Plan, Situation, Step, plan};
@@ -71,9 +71,11 @@ struct Wanted {
 }
 
 /// What the controllers make of a service as it is.
-pub(crate) fn plan_of(state: &ApiState, name: &Name, service: &ServiceState) -> Plan {
+pub(crate) fn plan_of(state: &ApiState, catalog: &Catalog, name: &Name, service: &ServiceState) -> Plan {
     let asked = state.store.directory().was_asked(name);
-    plan(&Situation { state: service, asked, tick: state.store.now().tick })
+    let tick = state.store.now().tick;
+    let held = state.acknowledgements.held(catalog, service, tick);
+    plan(&Situation { state: service, asked, held, tick })
 }
 
 /// Nothing to do and nothing to wait for.

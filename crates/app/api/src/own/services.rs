@@ -25,7 +25,7 @@ pub(crate) async fn list(
         blocking.catalog(&state.store, false, &mut closing, |catalog| catalog.index_under(&prefix)).await?;
     let plans: Vec<_> = catalog
         .services_under(&prefix)
-        .map(|(name, service)| (name, service, plan_of(&state, name, service)))
+        .map(|(name, service)| (name, service, plan_of(&state, &catalog, name, service)))
         .collect();
     let summaries: Vec<Summary<'_>> =
         plans.iter().map(|(name, service, plan)| Summary::of(name, service, plan)).collect();
@@ -46,6 +46,6 @@ pub(crate) async fn get(
     let Some(service) = catalog.service(&name) else {
         return Ok(indexed(index, Refusal::unknown_service(&text).into_response()));
     };
-    let plan = plan_of(&state, &name, service);
+    let plan = plan_of(&state, &catalog, &name, service);
     Ok(indexed(index, json(StatusCode::OK, &Whole::of(&name, service, &plan, index))))
 }

@@ -52,7 +52,7 @@ pub(crate) async fn get(
     let revisions: Vec<Option<u64>> =
         state.store.commit(|tx| keys.iter().map(|key| revision(tx, key)).collect()).await?;
     let (of_service, of_instances) = revisions.split_first().expect("the service itself is among the keys");
-    let plan = plan_of(&state, &name, service);
+    let plan = plan_of(&state, &catalog, &name, service);
     let instances = service.instances.iter().zip(of_instances);
     let why = Why {
         name: name.as_str(),

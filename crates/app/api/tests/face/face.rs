@@ -54,6 +54,7 @@ impl Face {
         let node = Node { name: about.node.clone(), address: "127.0.0.1".parse().unwrap() };
         store.commit(|tx| records::put_node(tx, &node)).await.unwrap();
         let state = ApiState {
+            acknowledgements: adsum_control::Acknowledgements::new("one".parse().unwrap()),
             store: store.clone(),
             about: Arc::new(about),
             logs: Arc::new(Files(dir.path().to_path_buf())),

@@ -32,7 +32,7 @@ async fn a_service_is_listed_with_what_is_wanted_and_what_there_is() {
     assert_eq!(
         list.json(),
         json!([{"name": "web", "version": 1, "replicas": 1, "passing": 1, "instances": 1, "exclusive": false,
-            "command": ["serve"], "check": "tcp", "tags": ["v1", "primary"], "removed": false, "converged": true}])
+            "command": ["serve"], "check": "tcp", "tags": ["v1", "primary"], "routes": [], "ports": [], "removed": false, "converged": true}])
     );
     assert_eq!(face.get("/api/services?prefix=x").await.json(), json!([]));
 }

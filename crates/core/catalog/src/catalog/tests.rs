@@ -132,3 +132,21 @@ fn the_routing_revision_moves_only_with_what_decides_where_requests_go() {
     let gone = kept.run(|tx| records::delete_instance(tx, &InstanceId::from_seed(1)));
     assert_eq!(at(&kept), gone);
 }
+
+#[test]
+fn an_instance_is_routed_as_it_is_since_its_own_last_change() {
+    let mut kept = Kept::new();
+    let of = |kept: &Kept, seed| kept.catalog.routed_since(&InstanceId::from_seed(seed)).0;
+    let first = kept.run(|tx| records::put_instance(tx, &mut instance(1, "web", 1, Health::Passing)));
+    let second = kept.run(|tx| records::put_instance(tx, &mut instance(2, "web", 2, Health::Passing)));
+    assert_eq!((of(&kept, 1), of(&kept, 2)), (first, second));
+    let draining = kept.run(|tx| records::put_instance(tx, &mut instance(1, "web", 1, Health::Draining)));
+    kept.run(|tx| {
+        let mut same = Instance { reason: Some("x".into()), ..instance(1, "web", 1, Health::Draining) };
+        records::put_instance(tx, &mut same);
+    });
+    assert_eq!((of(&kept, 1), of(&kept, 2)), (draining, second));
+    assert_eq!(kept.catalog.routing_revision().0, draining);
+    let loaded = Catalog::load(kept.keyspace.keys(Database::System), kept.keyspace.revision());
+    assert_eq!(loaded.routed_since(&InstanceId::from_seed(2)), loaded.routing_revision());
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adsum_model::{Name, Spec};
+use adsum_routing::{Face, InFlight, MemberId, Reason};
 
 use super::*;
 
@@ -40,7 +41,12 @@ fn state(service: Service, instances: Vec<Instance>) -> ServiceState {
 }
 
 fn steps(state: &ServiceState) -> Vec<Step> {
-    plan(&Situation { state, asked: false, tick: 0 }).steps
+    plan(&quiet(state)).steps
+}
+
+/// Nobody has asked for the service, and nobody has anything in flight.
+fn quiet(state: &ServiceState) -> Situation<'_> {
+    Situation { state, asked: false, held: BTreeMap::new(), tick: 0 }
 }
 
 fn id(seed: u64) -> InstanceId {
@@ -63,7 +69,7 @@ impl World {
     /// Plans and carries out until there is nothing to do.
     fn converge(&mut self) {
         for _ in 0..1000 {
-            let plan = plan(&Situation { state: &self.state, asked: false, tick: 0 });
+            let plan = plan(&quiet(&self.state));
             let mut busy = !plan.steps.is_empty();
             plan.steps.into_iter().for_each(|step| self.carry_out(step));
             self.count();
@@ -176,7 +182,7 @@ fn a_version_that_does_not_pass_stops_the_update_and_says_why() {
     bad.reason = Some("connection refused".into());
     let old = |seed, slot| instance(seed, 1, slot, Phase::Running, Health::Passing);
     let state = state(service(2, 3), vec![old(1, 1), bad, old(2, 2), old(3, 3)]);
-    let plan = plan(&Situation { state: &state, asked: false, tick: 0 });
+    let plan = plan(&quiet(&state));
     assert_eq!(plan.steps, []);
     assert_eq!(
         plan.waiting_on.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -195,7 +201,7 @@ fn an_instance_that_was_given_up_is_not_tried_again_before_a_new_version() {
 fn an_instance_that_has_done_its_work_is_not_made_anew_before_a_new_version() {
     let done = instance(1, 1, 1, Phase::Complete, Health::Critical);
     let settled = state(service(1, 1), vec![done.clone()]);
-    assert_eq!(plan(&Situation { state: &settled, asked: false, tick: 0 }), Plan::default());
+    assert_eq!(plan(&quiet(&settled)), Plan::default());
     assert_eq!(steps(&state(service(2, 1), vec![done])), [Step::Create { slot: 1, version: 2 }]);
 }
 
@@ -213,11 +219,50 @@ fn a_draining_instance_goes_on_while_its_address_may_be_in_use() {
     let mut draining = instance(1, 1, 1, Phase::Running, Health::Draining);
     draining.since = 1000;
     let state = state(service(1, 0), vec![draining]);
-    let at = |asked, tick| plan(&Situation { state: &state, asked, tick });
+    let at = |asked, tick| plan(&Situation { asked, tick, ..quiet(&state) });
     assert_eq!(at(false, 1000).steps, [Step::Stop(id(1))]);
     assert_eq!(at(true, 2999).steps, []);
     assert_eq!(at(true, 2999).waiting_on[0].on, Cause::Drain { rest: Duration::from_millis(1) });
     assert_eq!(at(true, 3000).steps, [Step::Stop(id(1))]);
+}
+
+#[test]
+fn a_draining_instance_goes_on_while_a_gateway_has_something_in_flight_on_it() {
+    let draining = |seed| instance(seed, 1, seed as u32, Phase::Running, Health::Draining);
+    let state = state(service(1, 0), vec![draining(1), draining(2)]);
+    let member = MemberId { node: "n1".parse().unwrap(), face: Face::Gateway, worker: 0 };
+    let in_flight = InFlight { requests: 3, upgrades: 1 };
+    let by = vec![Holdup { member, reason: Reason::InFlight(in_flight) }];
+    let held: BTreeMap<_, _> = [(id(1), Held { by, rest: Duration::from_secs(9) })].into();
+    let plan = plan(&Situation { held, ..quiet(&state) });
+    assert_eq!(plan.steps, [Step::Stop(id(2))]);
+    assert_eq!(
+        plan.waiting_on.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [format!(
+            "slot 1 ({}): those who route to let go of it: gateway on node n1 (worker 0) has 3 requests and \
+             1 upgraded connection in flight",
+            id(1)
+        )]
+    );
+}
+
+#[test]
+fn a_draining_instance_whose_process_has_ended_waits_for_nobody() {
+    let ended = instance(1, 1, 1, Phase::Backoff, Health::Draining);
+    let state = state(service(1, 0), vec![ended]);
+    let held = Held { by: vec![], rest: Duration::from_secs(9) };
+    assert_eq!(plan(&Situation { held: [(id(1), held)].into(), ..quiet(&state) }).steps, [Step::Stop(id(1))]);
+}
+
+#[test]
+fn what_is_in_flight_has_the_drain_time_out_and_a_moment_more() {
+    let mut draining = instance(1, 1, 1, Phase::Running, Health::Draining);
+    draining.since = 5_000;
+    let mut service = service(1, 0);
+    service.spec.update.drain_timeout = Duration::from_secs(3);
+    assert_eq!(drain_rest(&draining, Some(&service), 6_000), Duration::from_secs(3));
+    assert_eq!(drain_rest(&draining, Some(&service), 60_000), Duration::ZERO);
+    assert_eq!(drain_rest(&draining, None, 5_000), Duration::from_secs(31));
 }
 
 #[test]

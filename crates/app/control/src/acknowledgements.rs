@@ -1,0 +1,226 @@
+//! Who routes, or gives addresses away, and how far each is: the barrier, shared by those who report and those who ask.
+//!
+//! The workers of the gateway report by themselves and keep their leases with it. The DNS and HTTP faces of this process
+//! answer from the directory's view, within one turn of the runtime that the controllers run on too: what a controller
+//! sees there is what they answer from, and so it reports for them when it asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use adsum_catalog::{Catalog, ServiceState};
+use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
+use adsum_rollout::service::{Held, drain_rest};
+use adsum_routing::{Barrier, Face, InFlight, LEASE, MemberId, Question, Verdict};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// Clones are the same.
+#[derive(Clone)]
+pub struct Acknowledgements {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: Name,
+    barrier: Mutex<Barrier>,
+    /// Counts reports after which a verdict may be another.
+    changed: watch::Sender<u64>,
+}
+
+/// How one member is, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    pub id: MemberId,
+    pub applied: Revision,
+    /// Of instances that get nothing new.
+    pub in_flight: BTreeMap<InstanceId, InFlight>,
+    /// Whether it has reported lately, so that it is waited for.
+    pub live: bool,
+}
+
+impl Acknowledgements {
+    pub fn new(node: Name) -> Acknowledgements {
+        let inner = Inner { node, barrier: Mutex::default(), changed: watch::Sender::new(0) };
+        Acknowledgements { inner: Arc::new(inner) }
+    }
+
+    /// A worker of the gateway is about to begin: it is waited for from here on.
+    pub fn join(&self, worker: usize) {
+        self.inner.barrier.lock().join(self.member(Face::Gateway, worker), Instant::now());
+    }
+
+    /// What a worker of the gateway says of itself.
+    pub fn report(
+        &self,
+        worker: usize,
+        applied: Revision,
+        in_flight: impl IntoIterator<Item = (InstanceId, InFlight)>,
+    ) {
+        let id = self.member(Face::Gateway, worker);
+        if self.inner.barrier.lock().report(&id, applied, in_flight, Instant::now()) {
+            self.inner.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Wakes whoever waits for a verdict.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.inner.changed.subscribe()
+    }
+
+    /// Who is in the way of the end of a service's draining instances. `view` is the directory's own, as the faces
+    /// answer from it now.
+    pub fn held(&self, view: &Catalog, state: &ServiceState, tick: u64) -> BTreeMap<InstanceId, Held> {
+        let draining = state.instances.iter().filter(|instance| is_draining(instance));
+        let mut draining = draining.peekable();
+        if draining.peek().is_none() {
+            return BTreeMap::new();
+        }
+        let now = Instant::now();
+        let mut barrier = self.inner.barrier.lock();
+        self.report_faces(&mut barrier, view, now);
+        draining
+            .filter_map(|instance| {
+                let rest = drain_rest(instance, state.service.as_ref(), tick);
+                let question = Question {
+                    instance: instance.id.clone(),
+                    revision: view.routed_since(&instance.id),
+                    deadline: now + rest,
+                };
+                Some((instance.id.clone(), held_by(&barrier, &question, now)?))
+            })
+            .collect()
+    }
+
+    /// All who are known, as of now.
+    pub fn members(&self, view: &Catalog) -> Vec<Acknowledged> {
+        let now = Instant::now();
+        let mut barrier = self.inner.barrier.lock();
+        self.report_faces(&mut barrier, view, now);
+        let members = barrier.members(now).map(|member| Acknowledged {
+            id: member.id.clone(),
+            applied: member.applied,
+            in_flight: member.in_flight.clone(),
+            live: member.live,
+        });
+        members.collect()
+    }
+
+    fn report_faces(&self, barrier: &mut Barrier, view: &Catalog, now: Instant) {
+        for face in [Face::Dns, Face::Http] {
+            // They give addresses away and have nothing in flight: those who were given one have a grace of their own.
+            barrier.report(&self.member(face, 0), view.routing_revision(), [], now);
+        }
+    }
+
+    fn member(&self, face: Face, worker: usize) -> MemberId {
+        MemberId { node: self.inner.node.clone(), face, worker: u32::try_from(worker).unwrap_or(u32::MAX) }
+    }
+}
+
+fn is_draining(instance: &Instance) -> bool {
+    instance.phase == Phase::Running && instance.health == Health::Draining
+}
+
+fn held_by(barrier: &Barrier, question: &Question, now: Instant) -> Option<Held> {
+    let Verdict::Waiting(by) = barrier.verdict(question, now) else { return None };
+    let wakeups = [Some(question.deadline), barrier.next_wakeup(now)].into_iter().flatten();
+    let next = wakeups.filter(|wakeup| *wakeup > now).min().unwrap_or(now + LEASE);
+    Some(Held { by, rest: next - now })
+}
+
+#[cfg(test)]
+mod tests {
+    use adsum_catalog::records;
+    use adsum_keyspace::{Database, Keyspace, Now};
+    use adsum_model::{Service, Spec};
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    fn instance(seed: u64, health: Health) -> Instance {
+        Instance {
+            id: InstanceId::from_seed(seed),
+            service: name("web"),
+            version: 1,
+            slot: 1,
+            node: name("n1"),
+            endpoint: "127.0.0.1:20000".parse().unwrap(),
+            phase: Phase::Running,
+            health,
+            proven: true,
+            process: None,
+            restarts: 0,
+            streak: 0,
+            reason: None,
+            created: 0,
+            changed: 0,
+            since: 0,
+        }
+    }
+
+    /// A catalog in which one instance of `web` drains and another passes.
+    fn catalog() -> Catalog {
+        let mut keyspace = Keyspace::default();
+        let (version, weights, removed, created) = (1, BTreeMap::new(), false, 0);
+        let spec = Spec::new(name("web"), vec!["serve".into()]);
+        keyspace
+            .transact(Now::default(), |tx| {
+                records::put_service(tx, &Service { spec, version, weights, removed, created });
+                records::put_instance(tx, &mut instance(1, Health::Draining));
+                records::put_instance(tx, &mut instance(2, Health::Passing));
+            })
+            .unwrap();
+        Catalog::load(keyspace.keys(Database::System), keyspace.revision())
+    }
+
+    fn held(acknowledgements: &Acknowledgements, tick: u64) -> Vec<String> {
+        let catalog = catalog();
+        let state = catalog.service(&name("web")).unwrap();
+        let held = acknowledgements.held(&catalog, state, tick);
+        held.into_iter().flat_map(|(_, held)| held.by).map(|holdup| holdup.to_string()).collect()
+    }
+
+    #[test]
+    fn an_instance_is_held_until_every_worker_has_applied_its_drain_and_has_nothing_in_flight() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        [0, 1].into_iter().for_each(|worker| acknowledgements.join(worker));
+        let revision = catalog().routing_revision();
+        assert_eq!(held(&acknowledgements, 0).len(), 2);
+        let in_flight = InFlight { requests: 1, upgrades: 0 };
+        acknowledgements.report(0, revision, [(InstanceId::from_seed(1), in_flight)]);
+        acknowledgements.report(1, revision, []);
+        assert_eq!(held(&acknowledgements, 0), ["gateway on node n1 (worker 0) has 1 request in flight"]);
+        // Past the drain time-out what is in flight counts no longer.
+        assert_eq!(held(&acknowledgements, 31_000), Vec::<String>::new());
+        acknowledgements.report(0, revision, []);
+        assert_eq!(held(&acknowledgements, 0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_report_after_which_a_verdict_may_be_another_wakes_who_waits() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        acknowledgements.join(0);
+        let mut changed = acknowledgements.subscribe();
+        changed.borrow_and_update();
+        acknowledgements.report(0, Revision(7), []);
+        assert!(changed.has_changed().unwrap());
+        changed.borrow_and_update();
+        acknowledgements.report(0, Revision(7), []);
+        assert!(!changed.has_changed().unwrap());
+    }
+
+    #[test]
+    fn the_faces_of_this_process_answer_from_the_view_that_is_asked_about() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        let catalog = catalog();
+        let members = acknowledgements.members(&catalog);
+        let faces: Vec<_> =
+            members.iter().map(|member| (member.id.face, member.applied, member.live)).collect();
+        let revision = catalog.routing_revision();
+        assert_eq!(faces, [(Face::Dns, revision, true), (Face::Http, revision, true)]);
+    }
+}
