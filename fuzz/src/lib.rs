@@ -3,6 +3,7 @@
 //!
 //! The tests of the workspace replay the committed corpus, and mutations of it, through the same functions.
 
+use adsum_framing::{Guard, Limits, Next};
 use adsum_journal::fuzzing;
 use adsum_keyspace::{decode_commit, decode_rows, encode_commit, encode_row};
 use adsum_resp::{Parsed, Parser};
@@ -11,12 +12,13 @@ use adsum_resp::{Parsed, Parser};
 pub type Target = fn(&[u8]);
 
 /// One function for the bytes of each kind; the name is that of the target and of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("segment", segment),
     ("snapshot", snapshot),
     ("commit", commit),
     ("rows", rows),
     ("requests", requests),
+    ("framing", framing),
 ];
 
 /// A segment of the journal, with a search for what a torn tail leaves.
@@ -76,4 +78,28 @@ fn parsed(bytes: &[u8], at_once: usize) -> Vec<Vec<Vec<u8>>> {
         }
     }
     requests
+}
+
+/// What an HTTP/1 client sends: in one piece, or in many, the same of it gets through, and for the same reason no more.
+pub fn framing(bytes: &[u8]) {
+    let whole = released(bytes, bytes.len().max(1));
+    assert_eq!(whole, released(bytes, 7));
+    assert_eq!(whole, released(bytes, 1));
+}
+
+/// How many bytes get through when so many of them come at once, of how many requests, and what is said of the rest.
+fn released(bytes: &[u8], at_once: usize) -> (usize, u64, Option<Next>) {
+    let mut guard = Guard::new(Limits::default());
+    let (mut begin, mut end, mut next) = (0, 0, None);
+    while end < bytes.len() {
+        end = bytes.len().min(end + at_once);
+        let verdict = guard.inspect(&bytes[begin..end]);
+        assert!(
+            verdict.next != Next::More || begin + verdict.released == end,
+            "something is held in silence"
+        );
+        begin += verdict.released;
+        next = Some(verdict.next);
+    }
+    (begin, guard.requests(), next)
 }

@@ -41,7 +41,7 @@ impl Dice {
 }
 
 /// Numbers and pieces that a length, a count or a tag is sooner or later wrong about.
-const NASTY: [&[u8]; 10] = [
+const NASTY: [&[u8]; 16] = [
     &[0; 8],
     &[0xff; 8],
     &[0x80; 10],
@@ -52,6 +52,12 @@ const NASTY: [&[u8]; 10] = [
     b"$-1\r\n",
     b"$536870913\r\n",
     b"-9223372036854775808",
+    b"\r\n\r\n",
+    b"\n\n",
+    b"Content-Length: 3\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"ffffffffffffffff\r\n",
+    b"0\r\n\r\n",
 ];
 
 /// One to four changes.
@@ -145,10 +151,27 @@ const REQUESTS: [&str; 8] = [
     "SET \"unbalanced\r\nPING\r\n",
 ];
 
+/// What HTTP/1 clients send, rightly and wrongly.
+const HEADS: [&str; 9] = [
+    "GET /a?b=c HTTP/1.1\r\nHost: a.example:8080\r\nAccept: */*\r\n\r\nGET / HTTP/1.0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n\
+     DELETE http://[::1]:80/x HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\u{1}\u{5}hello",
+    "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\n\n",
+    "GET / HTTP/1.1\nHost: a\n\n",
+];
+
 fn write_corpus() {
     let mut files: BTreeMap<(&str, String), Vec<u8>> = BTreeMap::new();
     for (number, text) in REQUESTS.iter().enumerate() {
         files.insert(("requests", number.to_string()), text.as_bytes().to_vec());
+    }
+    for (number, text) in HEADS.iter().enumerate() {
+        files.insert(("framing", number.to_string()), text.as_bytes().to_vec());
     }
     let data = written();
     for (number, entry) in std::fs::read_dir(data.path()).unwrap().enumerate() {

@@ -1,8 +1,8 @@
 //! What lies between the data of a chunked body: sizes, extensions, trailers.
 
-use crate::field::Field;
+use crate::field::{Field, bad_letter};
 use crate::guard::Limits;
-use crate::letters::{all_value, is_token, trimmed};
+use crate::letters::{is_token, trimmed};
 use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
@@ -12,6 +12,14 @@ pub(crate) const LINE: usize = 1024;
 const EXTENSIONS: usize = 16 * 1024 - 1;
 /// Bytes of the trailers of one body, likewise.
 const TRAILERS: usize = 8 * 1024;
+
+/// A control character comes after this much of the line with a chunk's size.
+pub(crate) fn bad_letter_in_size(before: &[u8]) -> Offence {
+    match before.contains(&b';') {
+        true => Offence::InvalidChunkExtension,
+        false => Offence::InvalidChunkSize,
+    }
+}
 
 /// Reads the size of a chunk, and counts the bytes of its extensions.
 pub(crate) fn size(line: &[u8], extensions: &mut usize) -> Result<u64, Offence> {
@@ -42,7 +50,7 @@ fn extension(rest: &[u8]) -> Result<usize, Offence> {
     }
     match trimmed(rest) {
         [b';', extension @ ..] => match trimmed(extension) {
-            [first, ..] if is_token(*first) && all_value(rest) => Ok(rest.len()),
+            [first, ..] if is_token(*first) => Ok(rest.len()),
             _ => Err(Offence::InvalidChunkExtension),
         },
         _ => Err(Offence::InvalidChunkSize),
@@ -65,6 +73,7 @@ impl Trailers {
                 Line::Whole(line) => self.field(Field::read(line)?, limits)?,
                 Line::Partial => return Ok(None),
                 Line::TooLong => return Err(Offence::HeadTooLarge),
+                Line::Control(before) => return Err(bad_letter(before)),
             }
         }
     }

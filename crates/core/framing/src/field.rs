@@ -1,6 +1,6 @@
 //! One field: a line of a head or of trailers.
 
-use crate::letters::{all_value, is_blank, is_token, position, trimmed};
+use crate::letters::{decimal, is_blank, is_token, trimmed};
 use crate::offence::Offence;
 
 /// The fields that decide how long a request is, whom it is for, and what comes after it.
@@ -22,32 +22,29 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Reads a line that is not empty.
+    /// Reads a line that is not empty and has no control characters.
     pub(crate) fn read(line: &'a [u8]) -> Result<Self, Offence> {
-        let Some(colon) =
-            line.iter().position(|byte| !is_token(*byte)).filter(|at| line[*at] == b':' && *at > 0)
-        else {
-            return Err(bad_name(line));
-        };
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        match all_value(value) {
-            true => Ok(Self { name, value: trimmed(value) }),
-            false => Err(with_return(value).unwrap_or(Offence::InvalidFieldValue)),
+        let end = line.iter().position(|byte| !is_token(*byte)).unwrap_or(line.len());
+        let (name, rest) = line.split_at(end);
+        match rest {
+            [b':', value @ ..] if end > 0 => Ok(Self { name, value: trimmed(value) }),
+            _ => Err(bad_name(line)),
         }
     }
 
-    /// What the field is about. The length tells most of them apart before a letter is compared.
+    /// What the field is about. Length and first letter tell most of them apart before a letter is compared.
     pub(crate) fn kind(&self) -> Result<Kind, Offence> {
         let is = |name: &str| self.name.eq_ignore_ascii_case(name.as_bytes());
-        Ok(match self.name.len() {
-            4 if is("host") => Kind::Host,
-            6 if is("expect") => Kind::Expect,
-            7 if is("upgrade") => Kind::Upgrade,
-            14 if is("content-length") => Kind::ContentLength,
-            17 if is("transfer-encoding") => Kind::TransferEncoding,
+        let first = self.name.first().map_or(0, u8::to_ascii_lowercase);
+        Ok(match (self.name.len(), first) {
+            (4, b'h') if is("host") => Kind::Host,
+            (6, b'e') if is("expect") => Kind::Expect,
+            (7, b'u') if is("upgrade") => Kind::Upgrade,
+            (14, b'c') if is("content-length") => Kind::ContentLength,
+            (17, b't') if is("transfer-encoding") => Kind::TransferEncoding,
             // Whoever hands fields on as variables of an environment reads these as the ones above.
-            14 if is("content_length") => return Err(Offence::InvalidFieldName),
-            17 if is("transfer_encoding") => return Err(Offence::InvalidFieldName),
+            (14, b'c') if is("content_length") => return Err(Offence::InvalidFieldName),
+            (17, b't') if is("transfer_encoding") => return Err(Offence::InvalidFieldName),
             _ => Kind::Other,
         })
     }
@@ -92,31 +89,29 @@ fn bad_name(line: &[u8]) -> Offence {
     if line.first().copied().is_some_and(is_blank) {
         return Offence::FoldedLine;
     }
-    if let Some(offence) = with_return(line) {
-        return offence;
-    }
-    let name = position(b':', line).map_or(line, |colon| &line[..colon]);
-    match name.last().copied().is_some_and(is_blank) {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    match name.len() < line.len() && name.last().copied().is_some_and(is_blank) {
         true => Offence::SpaceBeforeColon,
         false => Offence::InvalidFieldName,
     }
 }
 
-/// A CR within a line is told as what it is.
-pub(crate) fn with_return(line: &[u8]) -> Option<Offence> {
-    position(b'\r', line).map(|_| Offence::BareCarriageReturn)
+/// A control character comes after this much of a line.
+pub(crate) fn bad_letter(before: &[u8]) -> Offence {
+    match before.contains(&b':') {
+        true => Offence::InvalidFieldValue,
+        false => Offence::InvalidFieldName,
+    }
 }
 
 /// The decimal number of a `Content-Length`. A sign, a list, a leading zero, or more than what programs count with are
 /// what two readers would read differently.
 pub(crate) fn content_length(value: &[u8]) -> Result<u64, Offence> {
-    if position(b',', value).is_some() {
+    if value.contains(&b',') {
         return Err(Offence::SeveralLengths);
     }
-    let good =
-        !value.is_empty() && value.iter().all(u8::is_ascii_digit) && (value.len() == 1 || value[0] != b'0');
-    let digits = std::str::from_utf8(value).ok().filter(|_| good).ok_or(Offence::InvalidLength)?;
-    digits.parse().ok().filter(|length| *length <= i64::MAX as u64).ok_or(Offence::InvalidLength)
+    let is_plain = |length: &u64| *length <= i64::MAX as u64 && (value.len() == 1 || value[0] != b'0');
+    decimal(value).filter(is_plain).ok_or(Offence::InvalidLength)
 }
 
 /// Checks that a `Transfer-Encoding` is exactly `chunked`.

@@ -208,6 +208,7 @@ impl Guard {
                 }
                 Line::Partial => Ok(Step::Held),
                 Line::TooLong => Err(Offence::ChunkLineTooLong),
+                Line::Control(before) => Err(chunk::bad_letter_in_size(before)),
             },
             State::ChunkEnd => Ok(match chunk::end(bytes)? {
                 Some(released) => self.go(State::ChunkSize(Lines::default()), released),

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::field::{Field, Kind, content_length, transfer_encoding, with_return};
+use crate::field::{Field, Kind, bad_letter, content_length, transfer_encoding};
 use crate::guard::Limits;
-use crate::letters::{all_token, is_token};
+use crate::letters::is_token;
 use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 use crate::target;
@@ -58,6 +58,8 @@ impl Head {
                 Line::Whole(line) => self.request_line = Some(RequestLine::read(line, limits.target)?),
                 Line::Partial => return Ok(None),
                 Line::TooLong => return Err(Offence::TargetTooLong),
+                Line::Control(before) if before.contains(&b' ') => return Err(Offence::InvalidTarget),
+                Line::Control(_) => return Err(Offence::InvalidMethod),
             }
         }
         loop {
@@ -66,6 +68,7 @@ impl Head {
                 Line::Whole(line) => self.field(Field::read(line)?, bytes, limits)?,
                 Line::Partial => return Ok(None),
                 Line::TooLong => return Err(Offence::HeadTooLarge),
+                Line::Control(before) => return Err(bad_letter(before)),
             }
         }
     }
@@ -162,21 +165,16 @@ fn begins_with_a_method(bytes: &[u8]) -> Result<(), Offence> {
 impl RequestLine {
     /// Reads `METHOD SP TARGET SP VERSION`, with nothing else between.
     fn read(line: &[u8], longest: usize) -> Result<Self, Offence> {
-        if let Some(offence) = with_return(line) {
-            return Err(offence);
-        }
-        let blank = memchr::memchr(b' ', line).ok_or(Offence::NotHttp)?;
-        let (method, rest) = (&line[..blank], &line[blank + 1..]);
-        if method.len() > METHOD || !all_token(method) {
+        let end = line.iter().position(|byte| !is_token(*byte)).ok_or(Offence::NotHttp)?;
+        let (method, rest) = line.split_at(end);
+        if !rest.starts_with(b" ") || end > METHOD {
             return Err(Offence::InvalidMethod);
         }
-        let end = memchr::memrchr(b' ', rest).ok_or(Offence::InvalidVersion)?;
-        let is_http_11 = is_http_11(&rest[end + 1..])?;
-        if end > longest {
+        let (target, is_http_11) = version(&rest[1..])?;
+        if target.len() > longest {
             return Err(Offence::TargetTooLong);
         }
-        let authority = target::target(method, &rest[..end])?;
-        let authority = authority.map(|authority| place_of(authority, line));
+        let authority = target::target(method, target)?.map(|authority| place_of(authority, line));
         Ok(Self { is_http_11, connect: method == b"CONNECT", authority })
     }
 }
@@ -187,11 +185,16 @@ fn place_of(part: &[u8], line: &[u8]) -> Range<usize> {
     begin..begin + part.len()
 }
 
-fn is_http_11(version: &[u8]) -> Result<bool, Offence> {
-    match version {
-        b"HTTP/1.1" => Ok(true),
-        b"HTTP/1.0" => Ok(false),
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+/// Parts the version from the target before it, and tells whether it is 1.1.
+fn version(rest: &[u8]) -> Result<(&[u8], bool), Offence> {
+    if let Some(target) = rest.strip_suffix(b" HTTP/1.1") {
+        return Ok((target, true));
+    }
+    if let Some(target) = rest.strip_suffix(b" HTTP/1.0") {
+        return Ok((target, false));
+    }
+    match rest.rsplit(|byte| *byte == b' ').next() {
+        Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
             Err(Offence::UnsupportedVersion)

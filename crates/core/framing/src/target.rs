@@ -1,28 +1,29 @@
 //! Whom a request is for: the request target and the host.
 
-use crate::letters::{all_host_name, all_target, position};
+use crate::letters::{all_host_name, decimal, is_target};
 use crate::offence::Offence;
 
 /// Checks a request target in the form that its method asks for (RFC 9112, 3.2), and returns the authority in it.
 pub(crate) fn target<'a>(method: &[u8], target: &'a [u8]) -> Result<Option<&'a [u8]>, Offence> {
-    if !all_target(target) {
+    if !has_good_letters(target) {
         return Err(Offence::InvalidTarget);
     }
     if method == b"CONNECT" {
         let with_port = target.contains(&b':');
         return host(target).ok().filter(|_| with_port).map(|_| Some(target)).ok_or(Offence::InvalidTarget);
     }
-    match target.first() {
-        Some(b'/') => path(target).map(|()| None),
-        Some(b'*') if target.len() == 1 && method == b"OPTIONS" => Ok(None),
+    match target {
+        [b'/', ..] => Ok(None),
+        b"*" if method == b"OPTIONS" => Ok(None),
         _ => url(target).map(Some),
     }
 }
 
-/// An accent grave is encoded in paths, but not in queries.
-fn path(path: &[u8]) -> Result<(), Offence> {
-    let end = position(b'?', path).unwrap_or(path.len());
-    position(b'`', &path[..end]).map_or(Ok(()), |_| Err(Offence::InvalidTarget))
+/// An accent grave is encoded by browsers in paths, but not in queries.
+fn has_good_letters(target: &[u8]) -> bool {
+    let Some(bad) = target.iter().position(|byte| !is_target(*byte)) else { return true };
+    let (good, rest) = target.split_at(bad);
+    good.contains(&b'?') && rest.iter().all(|byte| is_target(*byte) || *byte == b'`')
 }
 
 /// Returns the authority of an `http` or `https` URL.
@@ -33,8 +34,7 @@ fn url(target: &[u8]) -> Result<&[u8], Offence> {
     };
     let rest = after("http://").or_else(|| after("https://")).ok_or(Offence::InvalidTarget)?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(end);
-    path(rest)?;
+    let authority = &rest[..end];
     host(authority).map(|()| authority).map_err(|_| Offence::InvalidTarget)
 }
 
@@ -58,16 +58,18 @@ pub(crate) fn same_host(one: &[u8], other: &[u8]) -> bool {
     split(one).0.eq_ignore_ascii_case(split(other).0)
 }
 
-/// Parts the name from what follows the last colon outside of brackets.
+/// Parts the name from what follows the first colon outside of brackets.
 fn split(host: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let name = host.iter().rposition(|byte| *byte == b']').map_or(0, |bracket| bracket + 1);
-    match position(b':', &host[name..]) {
+    let name = match host {
+        [b'[', ..] => host.iter().position(|byte| *byte == b']').map_or(0, |bracket| bracket + 1),
+        _ => 0,
+    };
+    match host[name..].iter().position(|byte| *byte == b':') {
         Some(colon) => (&host[..name + colon], Some(&host[name + colon + 1..])),
         None => (host, None),
     }
 }
 
 fn is_port(digits: &[u8]) -> bool {
-    let number = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
-    number.and_then(|number| number.parse::<u16>().ok()).is_some_and(|port| port > 0)
+    digits.len() <= 5 && decimal(digits).is_some_and(|port| (1..=65535).contains(&port))
 }

@@ -36,7 +36,8 @@ fn a_chunk_line_that_ends_with_a_bare_line_feed() {
 fn a_malformed_chunk_extension() {
     refused_chunk("3;\r\nabc\r\n", Offence::InvalidChunkExtension);
     refused_chunk("3; \r\nabc\r\n", Offence::InvalidChunkExtension);
-    refused_chunk("3;a\rb\r\nabc\r\n", Offence::InvalidChunkExtension);
+    refused_chunk("3;a\rb\r\nabc\r\n", Offence::BareCarriageReturn);
+    refused_chunk("3\r\r\nabc\r\n", Offence::BareCarriageReturn);
     refused_chunk("3;a\0\r\nabc\r\n", Offence::InvalidChunkExtension);
 }
 
