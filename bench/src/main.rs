@@ -1,6 +1,7 @@
 //! Side-by-side benchmarks against the peers: `cargo xtask bench WHAT`. `main` only dispatches; one file per
 //! benchmark. Each prints tables that docs/benchmarks.md takes over with their command.
 
+mod gateway;
 mod idle;
 mod keyspace;
 mod latencies;
@@ -20,6 +21,7 @@ cargo xtask bench WHAT
   keyspace [KEYS]            reads at a revision beside a writer: copy-on-write tree, before-images, others
   keyspace SUBJECT [KEYS]    one column of that table
   resp [ROUNDS]              SET, GET, INCR with redis-benchmark: adsum agent beside redis-server
+  gateway [OPTIONS]          requests per second and their cost: adsum beside haproxy, nginx, traefik and caddy
   idle                       memory and processor of an agent and its keeper that nobody asks for anything
   scale [CASE]               a million keys, ten thousand clients: memory, recovery, expiry, idle-connections,
                              watchers, stalls, locks; adsum agent beside redis-server";
@@ -39,6 +41,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
     match words {
         ["keyspace", words @ ..] => keyspace::run(words),
         ["resp", words @ ..] => resp::run(words),
+        ["gateway", words @ ..] => gateway::run(words),
         ["idle"] => idle::run(),
         ["scale", words @ ..] => scale::run(words),
         _ => anyhow::bail!("no such benchmark\n\n{HELP}"),

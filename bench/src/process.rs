@@ -24,11 +24,38 @@ impl Process {
 
     /// The processes that have this text in their arguments or environment, ours not among them.
     pub(crate) fn mentioning(text: &str) -> Vec<Process> {
-        let entries = std::fs::read_dir("/proc").into_iter().flatten();
-        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let mut processes: Vec<Process> = pids.map(|pid| Process { pid }).collect();
+        let mut processes = Process::all();
         processes.retain(|process| *process != Process::own() && process.mentions(text));
         processes
+    }
+
+    /// These and all that they have started, and those again.
+    pub(crate) fn trees(mut known: Vec<Process>) -> Vec<Process> {
+        let mut others = Process::all();
+        loop {
+            let parents = known.clone();
+            let ours = |process: &Process| process.parent().is_some_and(|parent| parents.contains(&parent));
+            let (more, rest): (Vec<Process>, Vec<Process>) = others.into_iter().partition(ours);
+            others = rest;
+            let new = more.into_iter().filter(|process| !known.contains(process)).collect::<Vec<_>>();
+            if new.is_empty() {
+                return known;
+            }
+            known.extend(new);
+        }
+    }
+
+    fn all() -> Vec<Process> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten();
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.map(|pid| Process { pid }).collect()
+    }
+
+    fn parent(self) -> Option<Process> {
+        let stat = self.read("stat").ok()?;
+        // The name in parentheses may itself contain spaces and parentheses; behind it are the state and the parent.
+        let pid = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+        Some(Process { pid })
     }
 
     pub(crate) fn args(self) -> Vec<String> {

@@ -1,0 +1,113 @@
+//! A server process with a directory of its own, gone with everything that it has started when dropped.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use crate::process::Process;
+
+const READY: Duration = Duration::from_secs(30);
+const GONE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(20);
+
+pub(in crate::gateway) struct Spawned {
+    child: Child,
+    folder: TempDir,
+}
+
+/// Of a server that is to be started.
+pub(in crate::gateway) fn folder() -> anyhow::Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("adsum-b-").tempdir()?)
+}
+
+/// An address that was free a moment ago.
+pub(in crate::gateway) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+impl Spawned {
+    /// Starts it and waits until it answers `GET /small` there with 200.
+    pub(in crate::gateway) fn start(
+        command: Command,
+        folder: TempDir,
+        address: SocketAddr,
+    ) -> anyhow::Result<Spawned> {
+        let mut spawned = Spawned::begin(command, folder)?;
+        spawned.wait(|| answers(address, "/small"))?;
+        Ok(spawned)
+    }
+
+    pub(super) fn begin(mut command: Command, folder: TempDir) -> anyhow::Result<Spawned> {
+        let log = File::create(folder.path().join("log"))?;
+        let errors = log.try_clone()?;
+        command.stdin(Stdio::null()).stdout(log).stderr(errors).current_dir(folder.path());
+        // By this everything that the server starts is known as ours.
+        command.env("BENCH_FOLDER", folder.path());
+        let child = command.spawn().with_context(|| format!("cannot run {:?}", command.get_program()))?;
+        Ok(Spawned { child, folder })
+    }
+
+    pub(super) fn wait(&mut self, ready: impl Fn() -> std::io::Result<bool>) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        while !ready().unwrap_or(false) {
+            let ended = self.child.try_wait()?.is_some();
+            if ended || begin.elapsed() > READY {
+                let log = std::fs::read_to_string(self.path().join("log")).unwrap_or_default();
+                anyhow::bail!("the server {}:\n{log}", if ended { "has ended" } else { "is not ready" });
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn process(&self) -> Process {
+        Process { pid: self.child.id() }
+    }
+
+    /// The process and its descendants.
+    pub(in crate::gateway) fn tree(&self) -> Vec<Process> {
+        Process::trees(vec![self.process()])
+    }
+
+    fn left(&self) -> Vec<Process> {
+        // nginx writes its title over its environment, so its workers are known by their parent.
+        Process::trees(Process::mentioning(&self.path().to_string_lossy()))
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        let begin = Instant::now();
+        while begin.elapsed() < GONE {
+            let left = self.left();
+            left.iter().copied().for_each(Process::kill);
+            // It is listed for as long as nobody has waited for it.
+            let _ = self.child.wait();
+            if left.is_empty() {
+                return;
+            }
+            sleep(POLL);
+        }
+    }
+}
+
+/// Whether `GET path` is answered with 200.
+pub(super) fn answers(address: SocketAddr, path: &str) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer)?;
+    Ok(answer.starts_with(b"HTTP/1.") && answer.ends_with(b" 200"))
+}
