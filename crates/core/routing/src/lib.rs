@@ -19,6 +19,7 @@ mod redirect;
 mod review;
 mod route;
 mod routes;
+mod saved;
 mod table;
 mod wish;
 
@@ -32,4 +33,5 @@ pub use path::PathError;
 pub use pool::{Member, Pool, Standing};
 pub use problem::Problem;
 pub use route::RouteEntry;
+pub use saved::{LARGEST_SAVED, SavedError};
 pub use table::Table;

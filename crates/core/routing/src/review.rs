@@ -20,14 +20,7 @@ pub(crate) const LISTED: usize = 1000;
 pub(crate) fn problems(routes: &Routes) -> Vec<Problem> {
     let mut found: BTreeSet<Problem> = routes.entries.iter().flat_map(of_entry).collect();
     for (choice, ranks) in routes.choices.iter().zip(ranks(routes)) {
-        match ranks[..] {
-            [] => found.extend(choice.entries.iter().map(|entry| never_met(routes, *entry))),
-            [..] => {
-                found.extend(of_likes(routes, choice));
-                found.extend(shadowed(routes, choice, &ranks));
-                found.extend(ranks.iter().filter_map(|rank| conflict(routes, *rank)));
-            }
-        }
+        found.extend(of_choice(routes, choice, &ranks));
     }
     found.extend(unsplit(routes));
     found.extend(of_ports(routes));
@@ -78,11 +71,25 @@ fn impossible_paths(rule: &Rule, entry: &RouteEntry, found: &mut Vec<Problem>) {
     }
 }
 
+/// Of routes with the same rule and priority, whose alternatives have these ranks.
+fn of_choice(routes: &Routes, choice: &Choice, ranks: &[usize]) -> Vec<Problem> {
+    if ranks.is_empty() {
+        return choice.entries.iter().map(|entry| never_met(routes, *entry)).collect();
+    }
+    let mut found = of_likes(routes, choice);
+    let shadowed = shadowed(routes, choice, ranks);
+    if shadowed.is_empty() {
+        found.extend(ranks.iter().filter_map(|rank| conflict(routes, *rank)));
+    }
+    found.extend(shadowed);
+    found
+}
+
 fn never_met(routes: &Routes, entry: usize) -> Problem {
     Problem::NeverMet { route: routes.entries[entry].label.clone() }
 }
 
-/// Of routes with the same rule and priority.
+/// What several of the same rule and priority make of each other.
 fn of_likes(routes: &Routes, choice: &Choice) -> Vec<Problem> {
     let entries: Vec<&RouteEntry> = choice.entries.iter().map(|entry| &routes.entries[*entry]).collect();
     let oldest = entries[0];
@@ -134,17 +141,12 @@ fn cover(routes: &Routes, rank: usize) -> Option<&Ranked> {
 fn conflict(routes: &Routes, rank: usize) -> Option<Problem> {
     let own = &routes.ranked[rank];
     let oldest = |ranked: &Ranked| &routes.entries[routes.choices[ranked.choice].entries[0]];
-    let equal = better(routes, rank).filter(|other| {
+    let mut equal = better(routes, rank).filter(|other| {
         (other.rank.priority, other.rank.specificity) == (own.rank.priority, own.rank.specificity)
             && oldest(other).service != oldest(own).service
     });
-    let mut meeting = equal.filter(|other| !other.alternative.covers(&own.alternative) && meet(other, own));
-    let other = meeting.next()?;
+    let other = equal.find(|other| other.alternative.may_meet(&own.alternative))?;
     Some(Problem::Conflict { winner: oldest(other).label.clone(), loser: oldest(own).label.clone() })
-}
-
-fn meet(one: &Ranked, other: &Ranked) -> bool {
-    one.alternative.may_meet(&other.alternative)
 }
 
 /// Alternatives of other routes that rank above this one, and fix no more of host and path than it does.
