@@ -95,7 +95,8 @@ impl Budget {
     }
 }
 
-/// The part of one worker of what is meant for all of them together: nothing of nothing, else at least 1.
-pub(crate) fn per_worker(whole: u32, workers: u32) -> u32 {
+/// The part of one worker of what is meant for all of them together (`max_requests`, `max_pending`, `retry_floor`):
+/// nothing of nothing, else at least 1.
+pub fn per_worker(whole: u32, workers: u32) -> u32 {
     if whole == 0 { 0 } else { (whole / workers.max(1)).max(1) }
 }

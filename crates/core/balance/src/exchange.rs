@@ -221,6 +221,11 @@ impl Exchange {
         self.current
     }
 
+    /// Whether an instance may get it twice, by its method or by the policy.
+    pub fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
     /// For `X-Attempts`.
     pub fn tries(&self) -> u32 {
         self.tries
@@ -267,7 +272,7 @@ impl Exchange {
         if self.spent || !self.has_time_after(Duration::ZERO, scene.now) {
             return self.refuse(GatewayError::UpstreamClosed);
         }
-        self.tries -= 1;
+        self.tries = self.tries.saturating_sub(1);
         self.current = None;
         self.fresh = true;
         Next::Try(Try { pause: Duration::ZERO, fresh: true })

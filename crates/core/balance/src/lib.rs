@@ -40,7 +40,7 @@ mod member;
 mod pending;
 
 pub use balancer::{Ask, Balancer, Candidate, InFlight, NoPick, Picked, Seat};
-pub use budget::Budget;
+pub use budget::{Budget, per_worker};
 pub use class::Class;
 pub use deadline::{Deadline, GRPC_TIMEOUT, Moment, X_REQUEST_DEADLINE, write_grpc_timeout};
 pub use exchange::{ConnectFailure, Event, Exchange, Next, NotSent, Scene, Sent, Try, TryLimits};
