@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-pub use answer::bytes;
+pub use answer::{bytes, pieces};
 pub use ledger::{Entries, Ledger};
 
 use crate::Scratch;

@@ -93,8 +93,7 @@ async fn generate(plan: Plan, shared: &Arc<Shared>) -> Report {
     let begin = Instant::now();
     let mut number = 0;
     while !shared.stop.load(Ordering::Relaxed) && plan.requests.is_none_or(|most| number < most) {
-        let due =
-            begin + plan.interval() * u32::try_from(number).expect("a load has fewer than 2^32 requests");
+        let due = begin + plan.interval * u32::try_from(number).expect("a load has fewer than 2^32 requests");
         if due > Instant::now() {
             tokio::time::sleep_until(due.into()).await;
             continue;

@@ -21,6 +21,15 @@ pub fn bytes(length: usize) -> Vec<u8> {
     (b'a'..=b'z').cycle().take(length).collect()
 }
 
+/// So many pieces of a stream.
+pub fn pieces(count: usize) -> String {
+    (0..count).map(piece).collect()
+}
+
+fn piece(at: usize) -> String {
+    format!("piece {at}\n")
+}
+
 pub(super) async fn give(reader: &mut Reader, request: &Request, settings: &Settings) -> After {
     let Some(_length) = reader.body(request).await else { return After::Close };
     let mood = settings.mood();
@@ -107,7 +116,7 @@ impl Answer<'_> {
         let head = self.head("200", "Transfer-Encoding: chunked\r\n");
         self.reader.stream.write_all(head.as_bytes()).await?;
         for at in 0..pieces {
-            self.chunk(&format!("piece {at}\n")).await?;
+            self.chunk(&piece(at)).await?;
             sleep(millis).await;
         }
         self.reader.stream.write_all(b"0\r\n\r\n").await?;

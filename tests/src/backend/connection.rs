@@ -23,7 +23,9 @@ pub(super) async fn run(stream: TcpStream, settings: Arc<Settings>, number: u64)
             Arrival::Ended => return,
         };
         settings.ledger.note(&format!("request {} {}", request.method, request.path));
-        match answer::give(&mut reader, &request, &settings).await {
+        let after = answer::give(&mut reader, &request, &settings).await;
+        settings.ledger.note(&format!("done {} {}", request.method, request.path));
+        match after {
             After::Next => (),
             After::Close => return,
             After::Reset => return reset(reader.stream, &settings),

@@ -4,6 +4,7 @@
 //! ```text
 //! post load-17          a POST with this id was carried out (its body had come completely)
 //! request GET /bytes/9  a request's head has come
+//! done GET /bytes/9     its answer has been sent, or could not be
 //! race                  bytes came on a connection that was as good as closed
 //! ```
 
@@ -45,10 +46,16 @@ pub struct Entries(Vec<String>);
 impl Entries {
     /// All events of all ledgers in a folder.
     pub fn of_folder(folder: &Path) -> Entries {
+        Entries(Entries::by_process(folder).into_values().flat_map(|entries| entries.0).collect())
+    }
+
+    /// The events of each ledger in a folder, by the process that wrote it.
+    pub fn by_process(folder: &Path) -> BTreeMap<i32, Entries> {
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let process = |path: &Path| path.file_stem()?.to_str()?.rsplit('-').next()?.parse().ok();
         let ledgers = files.filter(|path| path.extension().is_some_and(|extension| extension == "ledger"));
-        let texts = ledgers.map(|path| std::fs::read_to_string(path).unwrap_or_default());
-        Entries(texts.flat_map(|text| Entries::parse(&text).0).collect())
+        let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        ledgers.filter_map(|path| Some((process(&path)?, Entries::parse(&text(&path))))).collect()
     }
 
     fn parse(text: &str) -> Entries {
@@ -67,6 +74,22 @@ impl Entries {
             *posts.entry(id).or_default() += 1;
         }
         posts
+    }
+
+    /// How many requests to paths that begin with this were there at a time, at most.
+    pub fn most_at_once(&self, path: &str) -> usize {
+        let (mut now, mut most) = (0usize, 0);
+        for event in &self.0 {
+            let mut words = event.splitn(3, ' ');
+            let (what, _method) = (words.next(), words.next());
+            match what.filter(|_| words.next().is_some_and(|it| it.starts_with(path))) {
+                Some("request") => now += 1,
+                Some("done") => now = now.saturating_sub(1),
+                Some(_) | None => (),
+            }
+            most = most.max(now);
+        }
+        most
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -90,5 +113,12 @@ mod tests {
         let all = Entries::of_folder(scratch.path());
         assert_eq!(all.posts(), BTreeMap::from([("a-1", 2), ("a-2", 1)]));
         assert_eq!((all.count("race"), one.entries().count("post")), (1, 1));
+    }
+
+    #[test]
+    fn requests_at_a_time_are_those_between_request_and_done() {
+        let entries =
+            Entries::parse("request GET /a\nrequest GET /a\ndone GET /a\nrequest GET /a\nrequest GET /b");
+        assert_eq!((entries.most_at_once("/a"), entries.most_at_once("/")), (2, 3));
     }
 }

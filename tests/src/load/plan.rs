@@ -47,7 +47,7 @@ pub fn post(path: &str, body: usize) -> Shot {
 pub struct Plan {
     pub(super) target: SocketAddr,
     pub(super) host: String,
-    pub(super) rate: u32,
+    pub(super) interval: Duration,
     pub(super) protocol: Protocol,
     pub(super) mix: Vec<Shot>,
     pub(super) patience: Duration,
@@ -62,7 +62,7 @@ impl Plan {
         Plan {
             target,
             host: host.to_string(),
-            rate,
+            interval: Duration::from_secs(1) / rate,
             protocol: Protocol::Http1,
             mix: vec![get("/")],
             patience: Duration::from_secs(30),
@@ -85,6 +85,13 @@ impl Plan {
         self
     }
 
+    /// One request each so often.
+    #[must_use]
+    pub fn every(mut self, interval: Duration) -> Plan {
+        self.interval = interval;
+        self
+    }
+
     /// So many, and no more.
     #[must_use]
     pub fn requests(mut self, requests: u64) -> Plan {
@@ -104,10 +111,6 @@ impl Plan {
     pub fn name(mut self, name: &str) -> Plan {
         self.name = name.to_string();
         self
-    }
-
-    pub(super) fn interval(&self) -> Duration {
-        Duration::from_secs(1) / self.rate
     }
 
     pub(super) fn shot(&self, number: u64) -> &Shot {

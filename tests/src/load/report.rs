@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::plan::Shot;
-use crate::backend::{Entries, bytes};
+use crate::backend::{Entries, bytes, pieces as pieces_of};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -72,9 +72,11 @@ impl Record {
         if let Some(id) = &self.post {
             return body == format!("post {id}\n").as_bytes();
         }
-        match self.path.strip_prefix("/bytes/").and_then(|length| length.parse().ok()) {
-            Some(length) => body == bytes(length),
-            None => true,
+        let number = |text: &str| text.parse().unwrap_or(0);
+        match self.path.split('/').skip(1).collect::<Vec<_>>()[..] {
+            ["bytes", length] => body == bytes(number(length)),
+            ["stream", pieces, _] => body == pieces_of(number(pieces)).as_bytes(),
+            _ => true,
         }
     }
 }
