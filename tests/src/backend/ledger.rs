@@ -49,13 +49,18 @@ impl Entries {
         Entries(Entries::by_process(folder).into_values().flat_map(|entries| entries.0).collect())
     }
 
-    /// The events of each ledger in a folder, by the process that wrote it.
+    /// The events in a folder by the process that wrote them.
     pub fn by_process(folder: &Path) -> BTreeMap<i32, Entries> {
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let process = |path: &Path| path.file_stem()?.to_str()?.rsplit('-').next()?.parse().ok();
         let ledgers = files.filter(|path| path.extension().is_some_and(|extension| extension == "ledger"));
         let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        ledgers.filter_map(|path| Some((process(&path)?, Entries::parse(&text(&path))))).collect()
+        let mut all: BTreeMap<i32, Entries> = BTreeMap::new();
+        for path in ledgers {
+            let entries = Entries::parse(&text(&path));
+            all.entry(process(&path).unwrap_or(0)).or_default().0.extend(entries.0);
+        }
+        all
     }
 
     fn parse(text: &str) -> Entries {
