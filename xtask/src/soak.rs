@@ -5,14 +5,18 @@ use crate::cargo;
 
 const POINTS: [&str; 2] = ["--features", "adsum-journal/failpoints"];
 
-/// `name` filters as `cargo test` does; `rounds` replaces each test's own soak count.
+/// `name` is a folder of `tests/tests`, or filters as `cargo test` does; `rounds` replaces each test's own soak count.
 pub(crate) fn run(name: Option<&str>, rounds: Option<u32>) -> anyhow::Result<bool> {
     let mut build = cargo::cargo(&["build", "--release", "--package", "adsum", "--package", "chirp"]);
     if !cargo::succeeds(build.args(["--package", "adsum-journal"]).args(POINTS))? {
         return Ok(false);
     }
     let mut command = cargo::cargo(&["test", "--release", "--package", "adsum-tests"]);
-    command.args(POINTS).args(name).env("ADSUM_SOAK", "1");
+    command.args(POINTS).env("ADSUM_SOAK", "1");
+    match name {
+        Some(name) if cargo::root().join("tests/tests").join(name).is_dir() => command.args(["--test", name]),
+        name => command.args(name),
+    };
     if let Some(rounds) = rounds {
         command.env("ADSUM_SOAK_ROUNDS", rounds.to_string());
     }

@@ -16,6 +16,7 @@ Examples:
   cargo xtask test                    as an ordinary user; as root on Debian it installs what is missing
   cargo xtask test --strict           a skipped test is a failure (CI)
   cargo xtask soak kill9 --rounds 200
+  cargo xtask soak gateway            the tests of one folder in tests/tests
   cargo xtask bench resp
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
