@@ -90,7 +90,8 @@ impl Client {
     ) -> Result<Outcome, Failure> {
         if let Protocol::H2c(count) = plan.protocol {
             let at = usize::try_from(record.number).expect("a count fits") % count;
-            let response = self.shared.stream(at, plan).await?.try_send_request(request).await;
+            let mut sender = self.shared.stream(at, plan, record.resent > 0).await?;
+            let response = sender.try_send_request(request).await;
             return Ok(read(response.map_err(failure)?, record).await);
         }
         let mut sender = match self.shared.kept() {
@@ -124,9 +125,10 @@ impl Shared {
         }
     }
 
-    async fn stream(&self, at: usize, plan: &Plan) -> Result<http2::SendRequest<Body>, Failure> {
+    /// One that is going away takes no more requests before it is closed: the next is `fresh`.
+    async fn stream(&self, at: usize, plan: &Plan, fresh: bool) -> Result<http2::SendRequest<Body>, Failure> {
         let mut cell = self.streams[at].lock().await;
-        if cell.get().is_some_and(http2::SendRequest::is_closed) {
+        if fresh || cell.get().is_some_and(http2::SendRequest::is_closed) {
             *cell = OnceCell::new();
         }
         cell.get_or_try_init(|| connect_h2(plan)).await.cloned()
