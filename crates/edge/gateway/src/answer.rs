@@ -1,0 +1,157 @@
+//! The body of an answer on its way to the client.
+//!
+//! Whoever reads it drives the connection that it comes over. When its last byte has been read, the connection rests
+//! for the next request; when it is dropped before, the connection is closed with it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use crate::patience::Watch;
+use crate::station::Lease;
+use crate::upstream::{Line, SharedSeat};
+use crate::visit::Visit;
+
+pub(crate) struct Answer {
+    source: Source,
+    visit: Visit,
+}
+
+pub(crate) enum Source {
+    Own(Option<Bytes>),
+    Instance(Delivery),
+}
+
+/// What an answer comes over.
+pub(crate) enum Carrier {
+    Line(Box<Line>),
+    /// Held for as long as the answer takes.
+    Shared(#[allow(dead_code, reason = "held, and given back when dropped")] SharedSeat),
+}
+
+/// An instance's body with all that has to be kept while it is read.
+pub(crate) struct Delivery {
+    body: Incoming,
+    carrier: Option<Carrier>,
+    lease: Option<Lease>,
+    silence: Watch,
+    idle: Duration,
+}
+
+/// Why an answer ends before its end. The client's connection is cut, so that nobody takes a part for the whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cut {
+    #[error("the instance's answer has ended early: {0}")]
+    Instance(#[from] hyper::Error),
+    #[error("the instance has been silent for too long")]
+    Silent,
+    #[error("the instance's time was over")]
+    Drained,
+}
+
+impl Source {
+    pub(crate) fn instance(body: Incoming, carrier: Carrier, lease: Lease, idle: Duration) -> Source {
+        let mut delivery =
+            Delivery { body, carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle };
+        if delivery.body.is_end_stream() {
+            delivery.end();
+            return Source::Own(None);
+        }
+        Source::Instance(delivery)
+    }
+}
+
+impl Delivery {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let mut next = Pin::new(&mut self.body).poll_frame(cx);
+        if next.is_pending() {
+            if let Some(Carrier::Line(line)) = &mut self.carrier {
+                line.drive(cx);
+                next = Pin::new(&mut self.body).poll_frame(cx);
+            }
+        }
+        match next {
+            Poll::Pending if self.idle.is_zero() => Poll::Pending,
+            Poll::Pending => {
+                ready!(self.silence.poll_for(self.idle, cx));
+                Poll::Ready(Some(Err(Cut::Silent)))
+            }
+            Poll::Ready(next) => {
+                self.silence.has_come();
+                if next.is_none() || self.body.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(next.map(|frame| frame.map_err(Cut::from)))
+            }
+        }
+    }
+
+    /// The last byte has come: the connection is free, and so is the instance.
+    fn end(&mut self) {
+        let now = Instant::now();
+        if let (Some(Carrier::Line(mut line)), Some(lease)) = (self.carrier.take(), &self.lease) {
+            // The connection may have to notice itself that it has read all.
+            if line.is_ready() || line.is_alive() {
+                lease.upstream.rest(line, now);
+            }
+        }
+        self.lease = None;
+    }
+
+    pub(crate) fn lease(&mut self) -> Option<&mut Lease> {
+        self.lease.as_mut()
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.lease.is_none()
+    }
+}
+
+impl Answer {
+    pub(crate) fn new(source: Source, mut visit: Visit) -> Answer {
+        if matches!(source, Source::Own(None)) {
+            visit.complete();
+        }
+        Answer { source, visit }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let next = match &mut self.source {
+            Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Instance(delivery) => delivery.poll_next(cx),
+        };
+        let next = ready!(next);
+        if let Some(Ok(frame)) = &next {
+            self.visit.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        if let Some(Err(cut)) = &next {
+            tracing::debug!(%cut, "an answer is cut");
+        }
+        if next.is_none() || self.is_end_stream() {
+            self.visit.complete();
+        }
+        Poll::Ready(next)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Instance(delivery) => delivery.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Instance(delivery) => delivery.body.size_hint(),
+        }
+    }
+}

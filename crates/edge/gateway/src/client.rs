@@ -1,0 +1,163 @@
+//! A client's connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use adsum_forward::Caller;
+use adsum_framing::{Preface, preface};
+use adsum_routing::Entrance;
+use bytes::BytesMut;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::local::Local;
+use crate::serve;
+use crate::worker::Worker;
+
+mod gate;
+mod socket;
+mod stream;
+
+pub(crate) use gate::{Gate, Refused};
+pub(crate) use socket::Socket;
+pub(crate) use stream::Stream;
+
+/// Through which door connections come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) entrance: Entrance,
+    pub(crate) tls: bool,
+    pub(crate) listener: Rc<adsum_forward::Gate>,
+}
+
+/// Whose request it is.
+pub(crate) struct Client {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) door: Door,
+    pub(crate) gate: Gate,
+    /// What its requests tell of it.
+    pub(crate) caller: Caller,
+}
+
+/// Serves a connection until one side closes it, or the gateway stops.
+pub(crate) async fn serve(worker: Rc<Worker>, tcp: TcpStream, peer: SocketAddr, door: Door) {
+    let limits = &worker.settings.limits;
+    if !door.tls {
+        return greet(worker.clone(), Socket::Plain(tcp), peer, door).await;
+    }
+    let Some(acceptor) = worker.acceptor() else { return };
+    match timeout(limits.handshake_timeout, acceptor.accept(tcp)).await {
+        Ok(Ok(tls)) => greet(worker.clone(), Socket::Tls(Box::new(tls)), peer, door).await,
+        Ok(Err(error)) => {
+            worker.ledger.handshake_errors.add(1);
+            tracing::debug!(%peer, %error, "a TLS handshake failed");
+        }
+        Err(_) => worker.ledger.handshake_errors.add(1),
+    }
+}
+
+/// Finds out what the client speaks.
+async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: Door) {
+    let (first, http2) = match socket.alpn() {
+        Some(http2) => (BytesMut::new(), http2),
+        None => {
+            let read = timeout(worker.settings.limits.head_timeout, first_bytes(&mut socket));
+            let Ok(Ok(first)) = read.await else { return };
+            let http2 = preface(&first) == Preface::Http2;
+            (first, http2)
+        }
+    };
+    let stream = Stream::new(socket, first, http2, &worker.settings.limits);
+    let caller = door.listener.caller(peer.ip());
+    let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller });
+    if http2 { serve_http2(stream, client).await } else { serve_http1(stream, client).await }
+}
+
+/// As many as it takes to tell; none when the client has closed before.
+async fn first_bytes(socket: &mut Socket) -> std::io::Result<BytesMut> {
+    let mut first = BytesMut::with_capacity(4096);
+    while preface(&first) == Preface::Undecided {
+        if socket.read_buf(&mut first).await? == 0 {
+            break;
+        }
+    }
+    Ok(first)
+}
+
+async fn serve_http1(stream: Stream, client: Rc<Client>) {
+    let settings = &client.worker.settings;
+    let mut stop = client.worker.stop.clone();
+    let service = {
+        let client = client.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let client = client.clone();
+            async move { Ok::<_, Infallible>(serve::request(client, request).await) }
+        })
+    };
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        // The guard has looked at sizes already; the parser's own limits are a little wider.
+        .max_headers(settings.limits.headers + 1)
+        .max_buf_size((settings.limits.head * 2).max(64 << 10))
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        _ = stop.wait_for(Option::is_some) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer = %client.peer, %error, "a client's connection has ended early");
+    }
+}
+
+async fn serve_http2(stream: Stream, client: Rc<Client>) {
+    let settings = &client.worker.settings;
+    let mut stop = client.worker.stop.clone();
+    let service = {
+        let client = client.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let client = client.clone();
+            async move { Ok::<_, Infallible>(serve::request(client, request).await) }
+        })
+    };
+    let connection = http2::Builder::new(Local)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(settings.limits.streams)
+        .initial_stream_window_size(256 << 10)
+        .initial_connection_window_size(1 << 20)
+        .max_frame_size(16 << 10)
+        .max_header_list_size(u32::try_from(settings.limits.head).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(128)
+        .max_send_buf_size(256 << 10)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        _ = stop.wait_for(Option::is_some) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer = %client.peer, %error, "a client's connection has ended early");
+    }
+}

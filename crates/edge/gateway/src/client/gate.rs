@@ -1,0 +1,95 @@
+//! What the two ends of a client's connection know of each other: the side that reads bytes, and the side that answers
+//! requests.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use adsum_framing::{Guard, Limits, Rejection};
+use parking_lot::Mutex;
+
+/// Shared by a connection's stream and its service, which are polled by one task: the lock is never waited for.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// None on HTTP/2, whose frames need none.
+    pub(super) guard: Option<Guard>,
+    /// Requests that came and whose answers have not ended.
+    pub(super) busy: u32,
+    /// When the last of them ended; at first when the connection began.
+    pub(super) idle_since: Instant,
+    pub(super) refused: Option<Refused>,
+    /// The stream waits for what comes of an upgrade.
+    pub(super) waiting: Option<Waker>,
+    answered: u64,
+}
+
+/// Why no further request is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refused {
+    Offence(Rejection),
+    /// A head was not complete in time.
+    TooSlow,
+}
+
+impl Gate {
+    pub(super) fn new(limits: Option<Limits>) -> Gate {
+        Gate(Arc::new(Mutex::new(State {
+            guard: limits.map(Guard::new),
+            busy: 0,
+            idle_since: Instant::now(),
+            refused: None,
+            waiting: None,
+            answered: 0,
+        })))
+    }
+
+    pub(super) fn lock(&self) -> parking_lot::MutexGuard<'_, State> {
+        self.0.lock()
+    }
+
+    /// A request has come. What is returned is why it is not one: a stand-in for one that was refused.
+    pub(crate) fn begin(&self) -> Option<Refused> {
+        let mut state = self.lock();
+        state.busy += 1;
+        let asked = state.answered + u64::from(state.busy);
+        let released = state.guard.as_ref().map_or(u64::MAX, Guard::requests);
+        state.refused.filter(|_| asked > released)
+    }
+
+    /// Its answer has ended, other than by an upgrade.
+    pub(crate) fn end(&self, now: Instant) {
+        let mut state = self.lock();
+        state.busy -= 1;
+        state.answered += 1;
+        state.idle_since = now;
+        if let Some(guard) = &mut state.guard {
+            guard.answered();
+        }
+        state.wake();
+    }
+
+    /// It was answered by an upgrade: whatever the client sends from now on is no HTTP.
+    pub(crate) fn upgrade(&self) {
+        let mut state = self.lock();
+        if let Some(guard) = &mut state.guard {
+            guard.upgraded();
+        }
+        state.wake();
+    }
+
+    /// Why the body of the request that is under way has failed, if the client is to blame.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.lock().refused
+    }
+}
+
+impl State {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
+        }
+    }
+}

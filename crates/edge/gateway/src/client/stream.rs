@@ -1,0 +1,340 @@
+//! The bytes of a client's connection: guarded on their way in, and never waited for without end.
+//!
+//! ```text
+//!   socket -> [held: not complete, not released] -> [released] -> parser
+//! ```
+//!
+//! In the usual case a read goes straight into the parser's buffer and all of it is released there; only what is not
+//! complete is moved into `held`.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use adsum_framing::{Limits as Framing, Next, Place};
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Socket;
+use super::gate::{Gate, Refused, State};
+use crate::patience::Watch;
+use crate::settings::Limits;
+
+/// Handed to the parser in place of a request that is refused, so that the answer keeps its place behind earlier ones.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+/// A client that was refused has this long, and may send this much, before its connection is closed for good: closed at
+/// once, what it still sends would be answered by a reset that destroys the answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 << 10;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: Socket,
+    gate: Gate,
+    patience: Patience,
+    /// Read and not released; looked at again when more has come.
+    held: BytesMut,
+    /// `held` has something that the guard has not seen.
+    unseen: bool,
+    /// Released and not taken yet.
+    released: BytesMut,
+    reading: Watch,
+    writing: Watch,
+    lingered: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    head: Duration,
+    idle: Duration,
+    body: Duration,
+    write: Duration,
+}
+
+impl Stream {
+    /// `first` was read from the socket to see what it speaks. HTTP/2 has no guard.
+    pub(crate) fn new(socket: Socket, first: BytesMut, http2: bool, limits: &Limits) -> Stream {
+        let framing = Framing { head: limits.head, target: limits.target, fields: limits.headers };
+        let gate = Gate::new((!http2).then_some(framing));
+        Stream {
+            socket,
+            gate,
+            patience: Patience {
+                head: limits.head_timeout,
+                idle: limits.idle_timeout,
+                body: limits.body_timeout,
+                write: limits.write_timeout,
+            },
+            unseen: !first.is_empty(),
+            held: first,
+            released: BytesMut::new(),
+            reading: Watch::default(),
+            writing: Watch::default(),
+            lingered: None,
+        }
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
+    /// Reads behind what is held.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut chunk = [0; 4096];
+        let mut buf = ReadBuf::new(&mut chunk);
+        ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf))?;
+        self.held.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// Has the guard look at what is held.
+    fn inspect_held(&mut self) -> io::Result<()> {
+        self.unseen = false;
+        let mut state = self.gate.lock();
+        let Some(guard) = &mut state.guard else {
+            self.released = self.held.split();
+            return Ok(());
+        };
+        let verdict = guard.inspect(&self.held);
+        self.released = self.held.split_to(verdict.released);
+        drop(state);
+        self.heed(verdict.next)
+    }
+
+    /// Reads into the parser's buffer and takes back what is not released.
+    fn poll_direct(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let mut state = self.gate.lock();
+        let Some(guard) = &mut state.guard else { return Poll::Ready(Ok(())) };
+        let fresh = &buf.filled()[before..];
+        if fresh.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let verdict = guard.inspect(fresh);
+        self.held.extend_from_slice(&fresh[verdict.released..]);
+        drop(state);
+        buf.set_filled(before + verdict.released);
+        Poll::Ready(self.heed(verdict.next))
+    }
+
+    fn heed(&mut self, next: Next) -> io::Result<()> {
+        match next {
+            Next::More | Next::Held(_) | Next::Waiting => Ok(()),
+            Next::Refused(rejection) => {
+                self.held = BytesMut::new();
+                self.refuse(Refused::Offence(rejection));
+                match rejection.place {
+                    Place::Body => Err(io::Error::new(io::ErrorKind::InvalidData, rejection.reason())),
+                    Place::Idle | Place::Head | Place::Upgrade | Place::Tunnel => {
+                        self.released.extend_from_slice(STAND_IN);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, why: Refused) {
+        self.gate.lock().refused = Some(why);
+        self.lingered = Some(0);
+    }
+
+    /// Nothing has come: is it time to give up?
+    fn impatience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let now = Instant::now();
+        let since = self.reading.since(now);
+        let Some((until, place)) = deadline(&self.gate.lock(), since, self.patience) else {
+            return Poll::Pending;
+        };
+        if self.reading.poll_until(until, now, cx).is_pending() {
+            return Poll::Pending;
+        }
+        if place == Place::Head && self.gate.lock().busy == 0 {
+            self.refuse(Refused::TooSlow);
+            self.released.extend_from_slice(STAND_IN);
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Waits for what comes of an upgrade, or, once refused, for nothing.
+    fn is_waiting(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.gate.lock();
+        if state.refused.is_some() {
+            return true;
+        }
+        let waiting = state.guard.as_ref().is_some_and(|guard| guard.place() == Place::Upgrade);
+        if waiting {
+            state.waiting = Some(cx.waker().clone());
+            // What comes of it changes what is to be thought of these bytes.
+            self.unseen = !self.held.is_empty();
+        }
+        waiting
+    }
+}
+
+/// Until when something has to come.
+fn deadline(state: &State, since: Instant, patience: Patience) -> Option<(Instant, Place)> {
+    let Some(guard) = &state.guard else {
+        return (state.busy == 0).then(|| (state.idle_since + patience.idle, Place::Idle));
+    };
+    let place = guard.place();
+    let until = match place {
+        Place::Idle if state.busy > 0 => return None,
+        Place::Idle if guard.requests() == 0 => state.idle_since + patience.head,
+        Place::Idle => state.idle_since + patience.idle,
+        Place::Head => since + patience.head,
+        Place::Body => since + patience.body,
+        Place::Upgrade | Place::Tunnel => return None,
+    };
+    Some((until, place))
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if !this.released.is_empty() {
+                let length = this.released.len().min(buf.remaining());
+                buf.put_slice(&this.released[..length]);
+                this.released.advance(length);
+                return Poll::Ready(Ok(()));
+            }
+            if this.is_waiting(cx) {
+                return Poll::Pending;
+            }
+            if this.unseen {
+                this.inspect_held()?;
+                continue;
+            }
+            if this.held.is_empty() {
+                let before = buf.filled().len();
+                let read = this.poll_direct(cx, buf)?;
+                let came = this.reading_of(read, buf.filled().len() - before);
+                match came {
+                    Came::Released | Came::End => return Poll::Ready(Ok(())),
+                    Came::Held => continue,
+                    Came::Nothing => {}
+                }
+            } else if let Poll::Ready(length) = this.poll_more(cx)? {
+                if length == 0 {
+                    return Poll::Ready(Ok(()));
+                }
+                this.inspect_held()?;
+                if !this.released.is_empty() {
+                    this.reading.has_come();
+                }
+                continue;
+            }
+            ready!(this.impatience(cx))?;
+        }
+    }
+}
+
+/// What a read has brought.
+enum Came {
+    Released,
+    Held,
+    End,
+    Nothing,
+}
+
+impl Stream {
+    fn reading_of(&mut self, read: Poll<()>, length: usize) -> Came {
+        match read {
+            Poll::Pending => Came::Nothing,
+            Poll::Ready(()) if length > 0 => {
+                self.reading.has_come();
+                Came::Released
+            }
+            Poll::Ready(()) if self.held.is_empty() && self.released.is_empty() => Came::End,
+            Poll::Ready(()) => {
+                // The beginning of a head: its time begins now, however long the client was silent before.
+                self.reading.has_come();
+                Came::Held
+            }
+        }
+    }
+
+    fn stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.writing.poll_for(self.patience.write, cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn watch_write(
+        &mut self,
+        taken: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match taken {
+            Poll::Pending => self.stalled(cx),
+            Poll::Ready(outcome) => {
+                self.writing.has_come();
+                Poll::Ready(outcome)
+            }
+        }
+    }
+
+    /// Reads and forgets until the client has closed, within bounds.
+    fn poll_linger(&mut self, cx: &mut Context<'_>, mut seen: usize) -> Poll<()> {
+        let mut chunk = [0; 4096];
+        while seen < LINGER_BYTES {
+            let mut buf = ReadBuf::new(&mut chunk);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buf) {
+                Poll::Pending => {
+                    self.lingered = Some(seen);
+                    return self.reading.poll_for(LINGER, cx);
+                }
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => seen += buf.filled().len(),
+                Poll::Ready(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let taken = Pin::new(&mut this.socket).poll_write(cx, buf);
+        this.watch_write(taken, cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let taken = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        this.watch_write(taken, cx)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.socket).poll_flush(cx);
+        match flushed {
+            Poll::Pending => this.stalled(cx).map_ok(|_| ()),
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let down = Pin::new(&mut this.socket).poll_shutdown(cx);
+        match down {
+            Poll::Pending => return this.stalled(cx).map_ok(|_| ()),
+            Poll::Ready(outcome) => outcome?,
+        }
+        if let Some(seen) = this.lingered {
+            ready!(this.poll_linger(cx, seen));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}

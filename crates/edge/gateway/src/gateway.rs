@@ -1,0 +1,266 @@
+//! The gateway as whoever runs it sees it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use adsum_model::Revision;
+use adsum_routing::Table;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use crate::bind::bind;
+use crate::control::Control;
+use crate::log::{AccessLogger, Writer};
+use crate::metrics::{Ledger, Text};
+use crate::settings::Settings;
+use crate::tls::Certificate;
+use crate::worker::{Doorman, House, Listeners, Order, Parts, Worker};
+
+/// Serves until it is stopped. Dropped, it stops at once.
+pub struct Gateway {
+    addresses: Addresses,
+    ledgers: Vec<Arc<Ledger>>,
+    orders: Vec<mpsc::UnboundedSender<Order>>,
+    tables: watch::Sender<Arc<Table>>,
+    stop: watch::Sender<Option<Instant>>,
+    log: Mutex<Option<AccessLogger>>,
+    threads: Vec<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
+    writer: Option<Writer>,
+}
+
+/// Where it is reached, with the ports that it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    pub plain: SocketAddr,
+    pub tls: Option<SocketAddr>,
+}
+
+/// A worker at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerStatus {
+    pub worker: usize,
+    pub applied: Revision,
+    pub connections: u64,
+    pub requests: u64,
+    pub upgrades: u64,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "cannot listen on {addr} for the gateway: {source} (is something else there? choose another with --gateway-addr)"
+    )]
+    Bind { addr: SocketAddr, source: io::Error },
+    #[error("the gateway's certificate cannot be used: {0}")]
+    Certificate(#[source] io::Error),
+    #[error("the access log cannot be written: {0}")]
+    Log(#[source] io::Error),
+    #[error("cannot start a thread for the gateway: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl Gateway {
+    /// Binds its addresses and serves; without a table every request is answered with 404.
+    pub fn start(settings: Settings, control: Arc<dyn Control>) -> Result<Gateway, StartError> {
+        let settings = Arc::new(Settings { workers: settings.workers.max(1), ..settings });
+        let certificate =
+            settings.tls.as_ref().map(Certificate::read).transpose().map_err(StartError::Certificate)?;
+        let (plain, tls) = bind_all(&settings)?;
+        let addresses = Addresses { plain: local(&plain, settings.addr), tls: tls_address(&tls, &settings) };
+        let (log, writer) = AccessLogger::open(&settings.access_log).map_err(StartError::Log)?;
+        let (stop, stopped) = watch::channel(None);
+        let mut gateway = Gateway {
+            addresses,
+            ledgers: Vec::new(),
+            orders: Vec::new(),
+            tables: watch::Sender::new(Arc::default()),
+            stop,
+            log: Mutex::new(Some(log.clone())),
+            threads: Vec::new(),
+            keeper: None,
+            writer: Some(writer),
+        };
+        let house = Arc::<House>::default();
+        let mut tls = tls.into_iter();
+        for (number, plain) in plain.into_iter().enumerate() {
+            let parts = Parts {
+                number,
+                settings: settings.clone(),
+                control: control.clone(),
+                ledger: Arc::default(),
+                log: log.clone(),
+                certificate: certificate.clone(),
+                house: house.clone(),
+                stop: stopped.clone(),
+                // The hasher's keys come from the system's randomness.
+                seed: RandomState::new().hash_one(number),
+            };
+            gateway.hire(parts, Listeners { plain, tls: tls.next() })?;
+        }
+        gateway.keep(settings, control, certificate, stopped)?;
+        Ok(gateway)
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// From soon on every worker finds its way by this table; each reports when it does.
+    pub fn apply(&self, table: Arc<Table>) {
+        for worker in &self.orders {
+            let _ = worker.send(Order::Apply(table.clone()));
+        }
+        self.tables.send_replace(table);
+    }
+
+    /// Everything that was counted, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        let mut text = Text::default();
+        self.ledgers.iter().for_each(|ledger| text.add(ledger));
+        let dropped = self.log.lock().as_ref().map_or(0, AccessLogger::dropped);
+        text.single(
+            "adsum_gateway_log_dropped_total",
+            "Lines of the access log that were not written.",
+            "counter",
+            dropped,
+        );
+        text.single(
+            "adsum_gateway_table_revision",
+            "The routing revision that all workers have applied.",
+            "gauge",
+            self.ledgers.iter().map(|ledger| ledger.applied.get()).min().unwrap_or(0),
+        );
+        text.print()
+    }
+
+    pub fn status(&self) -> Vec<WorkerStatus> {
+        let status = |(worker, ledger): (usize, &Arc<Ledger>)| WorkerStatus {
+            worker,
+            applied: Revision(ledger.applied.get()),
+            connections: ledger.connections.get(),
+            requests: ledger.in_flight.get(),
+            upgrades: ledger.upgrades.get(),
+        };
+        self.ledgers.iter().enumerate().map(status).collect()
+    }
+
+    /// The access log's file has been moved away: a new one is begun.
+    pub fn reopen_log(&self) {
+        if let Some(log) = &*self.log.lock() {
+            log.reopen();
+        }
+    }
+
+    /// Accepts nothing more, tells clients to go elsewhere, and returns when what was in flight has ended, or `grace`
+    /// is over. Blocks meanwhile.
+    pub fn stop(mut self, grace: Duration) {
+        self.end(Instant::now() + grace);
+    }
+
+    fn end(&mut self, until: Instant) {
+        self.stop.send_replace(Some(until));
+        for thread in self.threads.drain(..).chain(self.keeper.take()) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the gateway has panicked");
+            }
+        }
+        self.log.lock().take();
+        if let Some(writer) = self.writer.take() {
+            writer.join();
+        }
+    }
+
+    fn hire(&mut self, parts: Parts, listeners: Listeners) -> Result<(), StartError> {
+        let (orders, given) = mpsc::unbounded_channel();
+        self.ledgers.push(parts.ledger.clone());
+        self.orders.push(orders);
+        let name = format!("gateway-{}", parts.number);
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build_local(tokio::runtime::LocalOptions::default())
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(move || match runtime() {
+            Ok(runtime) => runtime.block_on(Worker::run(parts, listeners, given)),
+            Err(error) => tracing::error!(%error, "a worker of the gateway has no runtime"),
+        });
+        self.threads.push(thread.map_err(StartError::Thread)?);
+        Ok(())
+    }
+
+    /// A thread for what concerns all workers: published ports, and the files of the certificate.
+    fn keep(
+        &mut self,
+        settings: Arc<Settings>,
+        control: Arc<dyn Control>,
+        certificate: Option<Certificate>,
+        mut stopped: watch::Receiver<Option<Instant>>,
+    ) -> Result<(), StartError> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+        let tables = self.tables.subscribe();
+        let tls = settings.tls.clone().zip(certificate);
+        let doorman = Doorman {
+            settings,
+            control,
+            workers: self.orders.clone(),
+            open: HashMap::new(),
+            failed: HashMap::new(),
+        };
+        let follow = async {
+            match tls {
+                Some((settings, certificate)) => certificate.follow(settings).await,
+                None => std::future::pending().await,
+            }
+        };
+        let keep = async move {
+            tokio::select! {
+                _ = stopped.wait_for(Option::is_some) => {}
+                () = doorman.run(tables) => {}
+                () = follow => {}
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("gateway-keeper".to_owned())
+            .spawn(move || runtime.block_on(keep));
+        self.keeper = Some(thread.map_err(StartError::Thread)?);
+        Ok(())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.end(Instant::now());
+        }
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+type Bound = Vec<std::net::TcpListener>;
+
+fn bind_all(settings: &Settings) -> Result<(Bound, Bound), StartError> {
+    let bound = |addr| bind(addr, settings.workers).map_err(|source| StartError::Bind { addr, source });
+    let tls = settings.tls.as_ref().map(|tls| bound(tls.addr)).transpose()?;
+    Ok((bound(settings.addr)?, tls.unwrap_or_default()))
+}
+
+fn local(listeners: &Bound, wished: SocketAddr) -> SocketAddr {
+    listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(wished)
+}
+
+fn tls_address(listeners: &Bound, settings: &Settings) -> Option<SocketAddr> {
+    settings.tls.as_ref().map(|tls| local(listeners, tls.addr))
+}

@@ -1,0 +1,345 @@
+//! One request on its way to an instance and back: picked, sent, perhaps sent again.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSent, Picked, Sent, Try};
+use adsum_forward::GatewayError;
+use adsum_model::Upstream as Speech;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
+
+use crate::answer::{Answer, Carrier, Source};
+use crate::client::{Client, Refused};
+use crate::head;
+use crate::payload::{Payload, Permit, Tape};
+use crate::refuse::Refusal;
+use crate::serve::Errand;
+use crate::station::{Lease, Station, Wish};
+use crate::tunnel;
+use crate::upstream::{ConnectError, Line, Opened, Shared, StreamError, Unanswered, Upstream};
+use crate::visit::Visit;
+
+pub(crate) struct Journey {
+    pub(crate) client: Rc<Client>,
+    pub(crate) station: Rc<Station>,
+    speech: Speech,
+    pub(crate) parts: Parts,
+    body: Body,
+    upgrade: Option<OnUpgrade>,
+    exchange: Exchange,
+    wish: Wish,
+}
+
+/// What is sent of the body.
+enum Body {
+    Empty,
+    Taped(Rc<RefCell<Tape>>),
+}
+
+/// An instance has answered.
+pub(crate) struct Reply {
+    head: http::response::Parts,
+    source: Source,
+    picked: Picked,
+}
+
+type Sending = Result<(Response<Incoming>, Carrier), Event>;
+
+impl Journey {
+    pub(crate) fn new(
+        client: Rc<Client>,
+        errand: Errand,
+        parts: Parts,
+        body: Incoming,
+        upgrade: Option<OnUpgrade>,
+        moment: Moment,
+    ) -> Journey {
+        let Errand { station, speech, series } = errand;
+        let exchange = station.exchange(&parts.method, &parts.headers, moment);
+        let body = if body.is_end_stream() {
+            Body::Empty
+        } else {
+            Body::Taped(Tape::new(body, client.worker.settings.limits.replay, series))
+        };
+        let wish = head::wish(&station.pool().policy, &parts, client.worker.lot());
+        Journey { client, station, speech, parts, body, upgrade, exchange, wish }
+    }
+
+    /// Tries until there is an answer or nothing more to be tried.
+    pub(crate) async fn run(&mut self, visit: &mut Visit) -> Result<Reply, Refusal> {
+        let mut next = self.exchange.first(Instant::now());
+        let mut held = None;
+        loop {
+            next = match next {
+                Next::Try(Try { pause, fresh }) => {
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
+                    match self.pick(held.take()) {
+                        Ok((lease, picked)) => match self.attempt(lease, picked, fresh, visit).await {
+                            Ok(reply) => return Ok(reply),
+                            Err(next) => next,
+                        },
+                        Err(event) => self.decide(event),
+                    }
+                }
+                Next::Hold { until } => {
+                    visit.held();
+                    match self.station.hold(self.wish.clone(), until).await {
+                        Ok(lease) => {
+                            held = Some(lease);
+                            Next::Try(Try { pause: Duration::ZERO, fresh: false })
+                        }
+                        Err(event) => self.decide(event),
+                    }
+                }
+                Next::Refuse(error) => return Err(error.into()),
+                Next::Forward | Next::Abandon => return Err(self.blame()),
+            };
+        }
+    }
+
+    /// The client has broken off its own request: what it is told, if it still listens.
+    fn blame(&self) -> Refusal {
+        match self.client.gate.refused() {
+            Some(refused @ Refused::Offence(_)) => Refusal::Client(refused),
+            Some(Refused::TooSlow) | None => GatewayError::BadRequest.into(),
+        }
+    }
+
+    fn pick(&mut self, held: Option<(Lease, Picked)>) -> Result<(Lease, Picked), Event> {
+        if let Some(held) = held {
+            return Ok(held);
+        }
+        self.wish.tried.clear();
+        self.wish.tried.extend_from_slice(self.exchange.tried());
+        self.station
+            .pick(&self.wish, Instant::now())
+            .map_err(|reason| Event::NoPick { reason, replacing: self.station.pool().replacing })
+    }
+
+    fn decide(&mut self, event: Event) -> Next {
+        let event = match &self.body {
+            Body::Taped(tape) => {
+                let tape = tape.borrow();
+                if !tape.is_whole() {
+                    self.exchange.body_spent();
+                }
+                if tape.has_failed() { Event::CallerGone } else { event }
+            }
+            Body::Empty => event,
+        };
+        let lot = self.client.worker.lot();
+        self.station.after(&mut self.exchange, event, lot)
+    }
+
+    /// One try with one instance.
+    async fn attempt(
+        &mut self,
+        mut lease: Lease,
+        picked: Picked,
+        fresh: bool,
+        visit: &mut Visit,
+    ) -> Result<Reply, Next> {
+        let limits = self.exchange.begin_try(picked.seat, Instant::now());
+        visit.tried(&lease.upstream, self.exchange.tries());
+        let send = self.send(&lease.upstream, fresh, limits.connect_by);
+        let sent = match limits.answer_by {
+            Some(by) => tokio::time::timeout_at(by.into(), send).await.unwrap_or(Err(Event::TryTimedOut)),
+            None => send.await,
+        };
+        match sent {
+            Ok((response, carrier)) => self.answered(response, carrier, lease, picked),
+            Err(event) => {
+                if !is_stale(event) {
+                    lease.observe(Class::Technical, Instant::now());
+                    lease.upstream.series.failures.add(1);
+                }
+                drop(lease);
+                Err(self.decide(event))
+            }
+        }
+    }
+
+    fn answered(
+        &mut self,
+        response: Response<Incoming>,
+        carrier: Carrier,
+        mut lease: Lease,
+        picked: Picked,
+    ) -> Result<Reply, Next> {
+        let (head, body) = response.into_parts();
+        let class = Class::of(head.status, &head.headers);
+        lease.observe(class, Instant::now());
+        lease.upstream.series.requests.count(head.status);
+        let retry_after = head::retry_after(&head.headers);
+        let event = Event::Answered { status: head.status, class, retry_after };
+        let next = match (head.status, &self.upgrade) {
+            // An upgrade that nobody asked for.
+            (http::StatusCode::SWITCHING_PROTOCOLS, None) => self.decide(Event::Invalid),
+            _ => self.decide(event),
+        };
+        if next != Next::Forward {
+            // The answer is dropped with its connection: it is not worth reading to its end.
+            return Err(next);
+        }
+        if let Body::Taped(tape) = &self.body {
+            tape.borrow_mut().stop_keeping();
+        }
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(self.upgraded(head, carrier, lease, picked));
+        }
+        let idle = self.station.pool().policy.idle_timeout;
+        let source = Source::instance(body, carrier, lease, idle);
+        Ok(Reply { head, source, picked })
+    }
+
+    fn upgraded(
+        &mut self,
+        head: http::response::Parts,
+        carrier: Carrier,
+        lease: Lease,
+        picked: Picked,
+    ) -> Reply {
+        if let (Some(client), Carrier::Line(instance)) = (self.upgrade.take(), carrier) {
+            let websocket = head::is_websocket(&head.headers);
+            let idle = self.station.pool().policy.idle_timeout;
+            tunnel::join(&self.client.worker, tunnel::Ends { client, instance }, lease, websocket, idle);
+        }
+        Reply { head, source: Source::Own(None), picked }
+    }
+
+    async fn send(&self, upstream: &Rc<Upstream>, fresh: bool, connect_by: Option<Instant>) -> Sending {
+        match &self.speech {
+            Speech::Http => {
+                let line = match self.resting(upstream, fresh).await {
+                    Some(line) => line,
+                    None => self.open_line(upstream, connect_by).await?,
+                };
+                self.send_line(line).await
+            }
+            Speech::H2c | Speech::Https(_) => match upstream.connection(fresh, connect_by).await {
+                Ok(Opened::Shared(shared)) => self.send_shared(shared).await,
+                Ok(Opened::Line(line)) => self.send_line(line).await,
+                Err(error) => Err(connect_event(upstream, &error)),
+            },
+        }
+    }
+
+    /// A connection that rests, if one may be used. One that a request which cannot be repeated is to use is looked at
+    /// again, after all that the kernel knows has been heard.
+    async fn resting(&self, upstream: &Rc<Upstream>, fresh: bool) -> Option<Box<Line>> {
+        let repeatable = self.exchange.is_repeatable();
+        if fresh || (!repeatable && !self.client.worker.has_lease()) {
+            return None;
+        }
+        let mut line = upstream.take_resting(repeatable, Instant::now())?;
+        if repeatable {
+            return Some(line);
+        }
+        tokio::task::yield_now().await;
+        line.is_alive().then_some(line)
+    }
+
+    async fn open_line(&self, upstream: &Rc<Upstream>, by: Option<Instant>) -> Result<Box<Line>, Event> {
+        match upstream.open(by).await {
+            Ok(Opened::Line(line)) => Ok(line),
+            Ok(Opened::Shared(_)) => Err(Event::Invalid),
+            Err(error) => Err(connect_event(upstream, &error)),
+        }
+    }
+
+    async fn send_line(&self, mut line: Box<Line>) -> Sending {
+        match line.send(self.request(false)).await {
+            Ok(response) => Ok((response, Carrier::Line(line))),
+            Err(unanswered) => Err(match unanswered {
+                Unanswered::NotSent if line.reused => Event::NotSent(NotSent::Closed),
+                Unanswered::NotSent => Event::Lost { sent: Sent::Nothing, reused: false },
+                Unanswered::Sent(error) => {
+                    tracing::debug!(%error, "an instance has not answered");
+                    Event::Lost { sent: Sent::Something, reused: line.reused }
+                }
+                Unanswered::Invalid(error) => {
+                    tracing::debug!(%error, "an instance's answer is no HTTP");
+                    Event::Invalid
+                }
+            }),
+        }
+    }
+
+    async fn send_shared(&self, mut shared: Shared) -> Sending {
+        let seat = shared.sit();
+        match shared.send(self.request(true)).await {
+            Ok(response) => Ok((response, Carrier::Shared(seat))),
+            Err(error) => Err(match error {
+                StreamError::NotSent => Event::NotSent(NotSent::Closed),
+                StreamError::Refused => Event::NotSent(NotSent::RefusedStream),
+                StreamError::GoneAway => {
+                    shared.give_up();
+                    Event::NotSent(NotSent::GoneAway)
+                }
+                StreamError::Lost(error) => {
+                    tracing::debug!(%error, "an instance has not answered");
+                    Event::Lost { sent: Sent::Something, reused: true }
+                }
+            }),
+        }
+    }
+
+    /// The cookie that keeps the client with its instance, when it has none that does.
+    fn cookie(&self, picked: Picked, visit: &Visit) -> Option<HeaderValue> {
+        let pool = self.station.pool();
+        let name = pool.policy.sticky.as_ref().filter(|_| !picked.kept)?;
+        let upstream = visit.upstream.as_ref()?;
+        adsum_forward::sticky_cookie(name, upstream.instance.as_str(), self.client.door.tls)
+    }
+
+    /// What one try sends.
+    fn request(&self, http2: bool) -> Request<Payload> {
+        let mut request = Request::new(Payload::Empty);
+        *request.method_mut() = self.parts.method.clone();
+        *request.headers_mut() = self.parts.headers.clone();
+        *request.uri_mut() = self.parts.uri.clone();
+        head::suit(&mut request, http2, &self.speech);
+        if self.exchange.tries() > 1 {
+            adsum_forward::mark_retry(request.headers_mut(), self.exchange.tries());
+        }
+        if let Body::Taped(tape) = &self.body {
+            let permit = head::expects_continue(&self.parts.headers).then(|| Permit::ask(&mut request));
+            *request.body_mut() = Payload::taped(tape, permit);
+        }
+        request
+    }
+}
+
+impl Reply {
+    /// What the client gets.
+    pub(crate) fn into_response(self, journey: Journey, mut visit: Visit) -> Response<Answer> {
+        let Reply { mut head, source, picked } = self;
+        let cookie = journey.cookie(picked, &visit);
+        head::to_client(&mut head, &journey.client, &visit, cookie);
+        visit.answered(head.status);
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            visit.upgraded();
+        }
+        Response::from_parts(head, Answer::new(source, visit))
+    }
+}
+
+/// A connection that was found closed says nothing of the instance.
+fn is_stale(event: Event) -> bool {
+    matches!(event, Event::NotSent(NotSent::Closed) | Event::Lost { sent: Sent::Nothing, reused: true })
+}
+
+fn connect_event(upstream: &Upstream, error: &ConnectError) -> Event {
+    tracing::debug!(instance = %upstream.instance, endpoint = %upstream.endpoint, %error, "no connection");
+    Event::ConnectFailed(match error {
+        ConnectError::Refused(_) | ConnectError::Http(_) => ConnectFailure::Refused,
+        ConnectError::TimedOut => ConnectFailure::TimedOut,
+        ConnectError::Tls(_) => ConnectFailure::Tls,
+    })
+}

@@ -1,0 +1,52 @@
+//! Waiting for something, but not without end.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+/// Knows since when something is waited for. Its timer is set as rarely as possible: one that is early is set again
+/// when it has rung.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watch {
+    /// What is waited for has come, or is not waited for any more.
+    pub(crate) fn has_come(&mut self) {
+        self.since = None;
+    }
+
+    /// Since when; from now on if it was not before.
+    pub(crate) fn since(&mut self, now: Instant) -> Instant {
+        *self.since.get_or_insert(now)
+    }
+
+    /// Ready when it has been waited for this long.
+    pub(crate) fn poll_for(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let until = self.since(now) + limit;
+        self.poll_until(until, now, cx)
+    }
+
+    /// Ready when `until` has come. Otherwise the task is woken then, or a little earlier.
+    pub(crate) fn poll_until(&mut self, until: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if now >= until {
+            return Poll::Ready(());
+        }
+        let until = tokio::time::Instant::from_std(until);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if timer.deadline() > until || timer.is_elapsed() {
+            timer.as_mut().reset(until);
+        }
+        // One that is set for an earlier moment wakes the task, which then looks again.
+        while timer.as_mut().poll(cx).is_ready() {
+            timer.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,216 @@
+//! A request's body on its way to an instance, of which the beginning is kept until an answer begins.
+
+use std::cell::RefCell;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use parking_lot::Mutex;
+use tokio::time::Sleep;
+
+use crate::metrics::RouteSeries;
+
+/// What one try sends.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Empty,
+    Taped { tape: Rc<RefCell<Tape>>, at: usize, permit: Option<Permit> },
+}
+
+/// A body with what has been read of it, so that a further try can begin at its beginning.
+///
+/// ```text
+/// kept:   [frame][frame][frame]  source: rest of the body
+///          ^ a further try        ^ where the first try is
+/// ```
+#[derive(Debug)]
+pub(crate) struct Tape {
+    source: Incoming,
+    kept: Vec<Bytes>,
+    /// Bytes that may still be kept.
+    room: usize,
+    /// Something was read that is not kept: no further try.
+    torn: bool,
+    /// Bytes that were read.
+    read: u64,
+    ended: bool,
+    failed: bool,
+    series: Arc<RouteSeries>,
+}
+
+/// An instance's word on whether it wants the body (`100 Continue`). One that says nothing gets it after a while
+/// (RFC 9110, 10.1.1).
+#[derive(Debug)]
+pub(crate) struct Permit {
+    word: Arc<Mutex<Word>>,
+    patience: Pin<Box<Sleep>>,
+    given: bool,
+}
+
+#[derive(Debug, Default)]
+struct Word {
+    given: bool,
+    waker: Option<Waker>,
+}
+
+/// How long a client's body waits for the instance's word.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Tape {
+    pub(crate) fn new(source: Incoming, room: usize, series: Arc<RouteSeries>) -> Rc<RefCell<Tape>> {
+        let torn = source.size_hint().lower() > room as u64;
+        Rc::new(RefCell::new(Tape {
+            source,
+            kept: Vec::new(),
+            room,
+            torn,
+            read: 0,
+            ended: false,
+            failed: false,
+            series,
+        }))
+    }
+
+    /// Whether a further try could send all that was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.torn || self.read == 0
+    }
+
+    /// The client has broken off.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// No further try will come: nothing more is kept. What is kept stays until the try that is under way has sent it.
+    pub(crate) fn stop_keeping(&mut self) {
+        self.torn = true;
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let next = std::task::ready!(Pin::new(&mut self.source).poll_frame(cx));
+        match &next {
+            Some(Ok(frame)) => match frame.data_ref() {
+                Some(data) => self.keep(data.clone()),
+                // Trailers cannot be sent again: rare, and not worth the room.
+                None => self.stop_keeping(),
+            },
+            Some(Err(_)) => self.failed = true,
+            None => self.ended = true,
+        }
+        Poll::Ready(next)
+    }
+
+    fn keep(&mut self, data: Bytes) {
+        self.read += data.len() as u64;
+        self.series.received.add(data.len() as u64);
+        match self.room.checked_sub(data.len()) {
+            Some(room) if !self.torn => {
+                self.room = room;
+                self.kept.push(data);
+            }
+            _ => self.stop_keeping(),
+        }
+    }
+}
+
+impl Payload {
+    pub(crate) fn taped(tape: &Rc<RefCell<Tape>>, permit: Option<Permit>) -> Payload {
+        Payload::Taped { tape: tape.clone(), at: 0, permit }
+    }
+}
+
+impl Permit {
+    /// From now on the word of whoever answers `request` is listened for.
+    pub(crate) fn ask(request: &mut Request<Payload>) -> Permit {
+        let word = Arc::new(Mutex::new(Word::default()));
+        let hears = word.clone();
+        hyper::ext::on_informational(request, move |response| {
+            if response.status() == StatusCode::CONTINUE {
+                let mut word = hears.lock();
+                word.given = true;
+                if let Some(waker) = word.waker.take() {
+                    waker.wake();
+                }
+            }
+        });
+        Permit { word, patience: Box::pin(tokio::time::sleep(PATIENCE)), given: false }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.given {
+            let mut word = self.word.lock();
+            if !word.given {
+                word.waker = Some(cx.waker().clone());
+                std::task::ready!(self.patience.as_mut().poll(cx));
+            }
+            self.given = true;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Payload::Empty => Poll::Ready(None),
+            Payload::Taped { tape, at, permit } => {
+                if let Some(permit) = permit {
+                    std::task::ready!(permit.poll(cx));
+                }
+                let mut tape = tape.borrow_mut();
+                if let Some(data) = tape.kept.get(*at) {
+                    *at += 1;
+                    return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+                }
+                if tape.torn {
+                    tape.kept = Vec::new();
+                }
+                let next = std::task::ready!(tape.poll_next(cx));
+                // Its place is behind what has just been kept.
+                *at = tape.kept.len();
+                Poll::Ready(next)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Payload::Empty => true,
+            Payload::Taped { tape, at, permit: _ } => {
+                let tape = tape.borrow();
+                tape.kept.get(*at).is_none() && (tape.ended || tape.source.is_end_stream())
+            }
+        }
+    }
+
+    /// Exact where the client has said how long its body is, so that it goes on with that length.
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Payload::Empty => SizeHint::with_exact(0),
+            Payload::Taped { tape, at, permit: _ } => {
+                let tape = tape.borrow();
+                let ahead: u64 =
+                    tape.kept[(*at).min(tape.kept.len())..].iter().map(|data| data.len() as u64).sum();
+                match tape.source.size_hint().exact() {
+                    Some(rest) => SizeHint::with_exact(ahead + rest),
+                    None => SizeHint::default(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A request, from its head to the head of its answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use adsum_forward::GatewayError;
+use adsum_model::Upstream as Speech;
+use adsum_routing::{Action, Asked, path};
+use http::request::Parts;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::head;
+use crate::journey::Journey;
+use crate::metrics::RouteSeries;
+use crate::refuse::{Refusal, refuse};
+use crate::station::Station;
+use crate::visit::Visit;
+use crate::worker::moment;
+
+/// Where a request is to go.
+pub(crate) struct Errand {
+    pub(crate) station: Rc<Station>,
+    pub(crate) speech: Speech,
+    pub(crate) series: Arc<RouteSeries>,
+}
+
+/// Answers a request, whatever comes of it.
+pub(crate) async fn request(client: Rc<Client>, mut request: Request<Incoming>) -> Response<Answer> {
+    let moment = moment();
+    let refused = client.gate.begin();
+    let mut visit = Visit::new(&client, &request, moment);
+    if let Some(refused) = refused {
+        return refuse(&Refusal::Client(refused), visit, request.headers());
+    }
+    let upgrade = head::wishes_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    let errand = match find(&client, &mut parts, &mut visit) {
+        Ok(errand) => errand,
+        Err(refusal) => return refuse(&refusal, visit, &parts.headers),
+    };
+    let mut journey = Journey::new(client, errand, parts, body, upgrade, moment);
+    match journey.run(&mut visit).await {
+        Ok(reply) => reply.into_response(journey, visit),
+        Err(refusal) => refuse(&refusal, visit, &journey.parts.headers),
+    }
+}
+
+/// Asks the table, and makes the head what an instance is to see.
+fn find(client: &Client, parts: &mut Parts, visit: &mut Visit) -> Result<Errand, Refusal> {
+    let worker = &client.worker;
+    if parts.method == http::Method::CONNECT {
+        return Err(Refusal::because(GatewayError::BadRequest, "CONNECT is not for a gateway"));
+    }
+    let path = path::normalise(parts.uri.path())
+        .map_err(|error| Refusal::because(GatewayError::BadRequest, error))?
+        .into_owned();
+    let host = head::host(parts)?;
+    let table = worker.table();
+    let asked = Asked { host: host.name(), path: &path, method: &parts.method, headers: &parts.headers };
+    let Some(found) = table.find(client.door.entrance, &asked, worker.lot()) else {
+        worker.ledger.unrouted.add(1);
+        return Err(GatewayError::NoRoute.into());
+    };
+    let station = found.pool.and_then(|pool| worker.station(pool)).ok_or(GatewayError::NoRoute)?;
+    let series = station.route(&found.route.label, worker);
+    visit.route(series.clone());
+    match found.action {
+        Action::Forward => {}
+        Action::Redirect(redirect) => {
+            worker.control.asked(found.service);
+            return Err(Refusal::redirect(&redirect, parts.uri.query()));
+        }
+        Action::UnknownService => return Err(GatewayError::NoRoute.into()),
+        Action::NoInstance => return Err(GatewayError::NoInstance.into()),
+    }
+    let speech = station.pool().policy.upstream.clone();
+    let upgrades = head::to_instance(client, parts, &host, &path, found.rewrite, visit)?;
+    if upgrades && speech != Speech::Http {
+        head::remove_upgrade(&mut parts.headers);
+    }
+    Ok(Errand { station, speech, series })
+}

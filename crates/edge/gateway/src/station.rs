@@ -1,0 +1,313 @@
+//! A service as one worker sees it: its pool, who gets a request, who waits.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adsum_balance::{
+    Ask, Balancer, Budget, Candidate, Class, Event, Exchange, Next, NoPick, Pending, Picked, Scene, Seat,
+};
+use adsum_model::{Name, Upstream as Speech};
+use adsum_routing::{Member, Pool, Standing};
+use tokio::sync::Notify;
+
+use crate::metrics::RouteSeries;
+use crate::upstream::{InFlightKind, Role, Trust, Upstream};
+use crate::worker::Worker;
+
+pub(crate) struct Station {
+    pub(crate) service: Name,
+    pool: RefCell<Arc<Pool>>,
+    balancer: RefCell<Balancer>,
+    budget: RefCell<Budget>,
+    pending: RefCell<Pending<Rc<Waiter>>>,
+    /// By the index of their seats.
+    upstreams: RefCell<Vec<Option<Rc<Upstream>>>>,
+    /// By label.
+    routes: RefCell<HashMap<String, Arc<RouteSeries>>>,
+    workers: u32,
+}
+
+/// A request that waits for an instance.
+pub(crate) struct Waiter {
+    wish: Wish,
+    lease: RefCell<Option<(Lease, Picked)>>,
+    bell: Notify,
+}
+
+/// What decides which instance a request gets; see [`Ask`].
+#[derive(Clone, Default)]
+pub(crate) struct Wish {
+    pub(crate) lot: u64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) sticky: Option<String>,
+    pub(crate) tried: Vec<Seat>,
+}
+
+/// A request, an upgraded connection or a TCP connection that an instance has; dropped, it has ended.
+pub(crate) struct Lease {
+    station: Rc<Station>,
+    seat: Seat,
+    pub(crate) upstream: Rc<Upstream>,
+    kind: InFlightKind,
+    begun: Instant,
+    observed: bool,
+}
+
+impl Station {
+    pub(crate) fn new(pool: &Arc<Pool>, worker: &Worker, now: Instant) -> Rc<Station> {
+        let workers = worker.workers();
+        let station = Rc::new(Station {
+            service: pool.service.clone(),
+            pool: RefCell::new(pool.clone()),
+            balancer: RefCell::new(Balancer::new(workers, worker.lot())),
+            budget: RefCell::new(Budget::new(&pool.policy, workers, now)),
+            pending: RefCell::default(),
+            upstreams: RefCell::default(),
+            routes: RefCell::default(),
+            workers,
+        });
+        station.update(pool, worker, now);
+        station
+    }
+
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        self.pool.borrow().clone()
+    }
+
+    /// Whether it is about this very pool already.
+    pub(crate) fn has(&self, pool: &Arc<Pool>) -> bool {
+        Arc::ptr_eq(&self.pool.borrow(), pool)
+    }
+
+    /// The pool is this from now on. Upstreams that are not in it any more are handed to the worker, which keeps those
+    /// that have something in flight.
+    pub(crate) fn update(self: &Rc<Station>, pool: &Arc<Pool>, worker: &Worker, now: Instant) {
+        *self.pool.borrow_mut() = pool.clone();
+        self.budget.borrow_mut().update(&pool.policy);
+        let candidates = pool.members.iter().map(|member| Candidate {
+            instance: &member.instance,
+            version: member.version,
+            routable: member.standing == Standing::Routable,
+        });
+        self.balancer.borrow_mut().update(&pool.policy, &pool.weights, candidates, now);
+        self.place_members(pool, worker, now);
+        self.serve_pending(now);
+    }
+
+    /// Nobody is in it any more.
+    pub(crate) fn close(self: &Rc<Station>, worker: &Worker, now: Instant) {
+        let pool = Pool { members: Vec::new(), replacing: false, ..Pool::clone(&self.pool()) };
+        self.update(&Arc::new(pool), worker, now);
+    }
+
+    fn place_members(&self, pool: &Pool, worker: &Worker, now: Instant) {
+        let mut before = std::mem::take(&mut *self.upstreams.borrow_mut());
+        let balancer = self.balancer.borrow();
+        let mut after: Vec<Option<Rc<Upstream>>> = Vec::new();
+        let mut trust = None;
+        for member in &pool.members {
+            let Some(seat) = balancer.seat_of(&member.instance) else { continue };
+            let known = before.get_mut(seat.index()).and_then(Option::take);
+            let known = known.filter(|known| known.is_for(member, &pool.policy.upstream));
+            let upstream = known.unwrap_or_else(|| {
+                let trust = trust.get_or_insert_with(|| self.trust(&pool.policy.upstream)).clone();
+                worker.upstream(self.role(member, pool, trust))
+            });
+            match member.standing {
+                Standing::Routable => upstream.undrain(),
+                Standing::Draining(rest) => upstream.drain(now + rest),
+            }
+            if after.len() <= seat.index() {
+                after.resize_with(seat.index() + 1, || None);
+            }
+            after[seat.index()] = Some(upstream);
+        }
+        drop(balancer);
+        *self.upstreams.borrow_mut() = after;
+        before.into_iter().flatten().for_each(|gone| worker.part_with(gone));
+    }
+
+    fn role<'a>(&'a self, member: &'a Member, pool: &'a Pool, trust: Option<Trust>) -> Role<'a> {
+        Role {
+            service: &self.service,
+            instance: &member.instance,
+            version: member.version,
+            endpoint: member.endpoint,
+            speech: &pool.policy.upstream,
+            trust,
+        }
+    }
+
+    fn trust(&self, speech: &Speech) -> Option<Trust> {
+        let Speech::Https(wish) = speech else { return None };
+        Trust::read(&self.service, wish)
+            .inspect_err(
+                |error| tracing::warn!(service = %self.service, %error, "cannot speak TLS with instances"),
+            )
+            .ok()
+    }
+
+    /// What is counted of a route.
+    pub(crate) fn route(&self, label: &str, worker: &Worker) -> Arc<RouteSeries> {
+        if let Some(known) = self.routes.borrow().get(label) {
+            return known.clone();
+        }
+        let series = worker.ledger.route(&self.service, label);
+        self.routes.borrow_mut().insert(label.to_owned(), series.clone());
+        series
+    }
+
+    /// Forgets routes that are not in the table any more.
+    pub(crate) fn keep_routes(&self, is_in: impl Fn(&str) -> bool) {
+        self.routes.borrow_mut().retain(|label, _| is_in(label));
+    }
+
+    pub(crate) fn upstreams(&self) -> Vec<Rc<Upstream>> {
+        self.upstreams.borrow().iter().flatten().cloned().collect()
+    }
+
+    pub(crate) fn exchange(
+        &self,
+        method: &http::Method,
+        headers: &http::HeaderMap,
+        moment: adsum_balance::Moment,
+    ) -> Exchange {
+        Exchange::new(method, headers, &self.pool.borrow().policy, &mut self.budget.borrow_mut(), moment)
+    }
+
+    /// What is to be done after an event.
+    pub(crate) fn after(&self, exchange: &mut Exchange, event: Event, lot: u64) -> Next {
+        let others = self.balancer.borrow().has_other(exchange);
+        let scene = Scene { now: Instant::now(), lot, others };
+        exchange.after(event, &scene, &mut self.budget.borrow_mut())
+    }
+
+    /// An instance for a request, which has it from now on. Nobody overtakes those who wait.
+    pub(crate) fn pick(self: &Rc<Station>, wish: &Wish, now: Instant) -> Result<(Lease, Picked), NoPick> {
+        if !self.pending.borrow().is_empty() {
+            return Err(NoPick::Full);
+        }
+        self.pick_now(wish, now)
+    }
+
+    fn pick_now(self: &Rc<Station>, wish: &Wish, now: Instant) -> Result<(Lease, Picked), NoPick> {
+        let ask = Ask {
+            lot: wish.lot,
+            key: wish.key.as_deref(),
+            sticky: wish.sticky.as_deref(),
+            tried: &wish.tried,
+        };
+        let mut balancer = self.balancer.borrow_mut();
+        let picked = balancer.pick(&ask, now)?;
+        let upstreams = self.upstreams.borrow();
+        let upstream = upstreams.get(picked.seat.index()).and_then(Option::as_ref).ok_or(NoPick::Nobody)?;
+        balancer.begin(picked.seat);
+        drop(balancer);
+        Ok((Lease::new(self, picked.seat, upstream, now), picked))
+    }
+
+    /// Waits for an instance until `until`.
+    pub(crate) async fn hold(
+        self: &Rc<Station>,
+        wish: Wish,
+        until: Instant,
+    ) -> Result<(Lease, Picked), Event> {
+        let waiter = Rc::new(Waiter { wish, lease: RefCell::default(), bell: Notify::new() });
+        let most = self.pool.borrow().policy.max_pending.div_ceil(self.workers) as usize;
+        let joined = self.pending.borrow_mut().join(waiter.clone(), until, most);
+        let Ok(ticket) = joined else { return Err(Event::PendingFull) };
+        // Dropped with the request, it leaves the queue.
+        let _place = Place { station: self, ticket };
+        let served = tokio::time::timeout_at(until.into(), waiter.bell.notified()).await;
+        let lease = waiter.lease.borrow_mut().take();
+        match (served, lease) {
+            (_, Some(lease)) => Ok(lease),
+            (Ok(()) | Err(_), None) => Err(Event::HoldExpired),
+        }
+    }
+
+    /// Gives what has become free to those who wait, in the order in which they came.
+    fn serve_pending(self: &Rc<Station>, now: Instant) {
+        if self.pending.borrow().is_empty() {
+            return;
+        }
+        let served = self.pending.borrow_mut().serve(now, |waiter| match self.pick_now(&waiter.wish, now) {
+            Ok(lease) => {
+                *waiter.lease.borrow_mut() = Some(lease);
+                true
+            }
+            Err(_) => false,
+        });
+        served.iter().for_each(|waiter| waiter.bell.notify_one());
+    }
+}
+
+/// A place in the queue.
+struct Place<'a> {
+    station: &'a Station,
+    ticket: adsum_balance::Ticket,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.station.pending.borrow_mut().cancel(self.ticket);
+    }
+}
+
+impl Lease {
+    fn new(station: &Rc<Station>, seat: Seat, upstream: &Rc<Upstream>, now: Instant) -> Lease {
+        upstream.begin(InFlightKind::Request);
+        Lease {
+            station: station.clone(),
+            seat,
+            upstream: upstream.clone(),
+            kind: InFlightKind::Request,
+            begun: now,
+            observed: false,
+        }
+    }
+
+    pub(crate) fn seat(&self) -> Seat {
+        self.seat
+    }
+
+    /// How the instance did: the head of its answer has come, or the try has failed.
+    pub(crate) fn observe(&mut self, class: Class, now: Instant) {
+        if !self.observed {
+            self.observed = true;
+            let latency: Duration = now.saturating_duration_since(self.begun);
+            self.station.balancer.borrow_mut().observe(self.seat, latency, class, now);
+        }
+    }
+
+    /// It stays open for long from now on.
+    pub(crate) fn upgrade(&mut self) {
+        self.station.balancer.borrow_mut().upgrade(self.seat);
+        self.upstream.begin(InFlightKind::Upgrade);
+        self.upstream.end(InFlightKind::Request);
+        self.kind = InFlightKind::Upgrade;
+    }
+
+    /// It is cut, since its time is over.
+    pub(crate) fn cut(&self) {
+        self.upstream.count_cut();
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.observe(Class::CallerGone, now);
+        let mut balancer = self.station.balancer.borrow_mut();
+        match self.kind {
+            InFlightKind::Request => balancer.end(self.seat),
+            InFlightKind::Upgrade => balancer.end_upgrade(self.seat),
+        };
+        drop(balancer);
+        self.upstream.end(self.kind);
+        self.station.serve_pending(now);
+    }
+}

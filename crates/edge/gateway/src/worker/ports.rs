@@ -1,0 +1,87 @@
+//! Published ports: opened when the table has them, closed when it has not. One task decides for all workers.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adsum_model::Protocol;
+use adsum_routing::Table;
+use tokio::sync::{mpsc, watch};
+
+use super::Order;
+use crate::bind::bind;
+use crate::control::Control;
+use crate::settings::Settings;
+
+/// How often a port that could not be opened is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(crate) struct Doorman {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) control: Arc<dyn Control>,
+    pub(crate) workers: Vec<mpsc::UnboundedSender<Order>>,
+    pub(crate) open: HashMap<u16, Protocol>,
+    /// Why a port could not be opened, as it was told last.
+    pub(crate) failed: HashMap<u16, String>,
+}
+
+impl Doorman {
+    pub(crate) async fn run(mut self, mut tables: watch::Receiver<Arc<Table>>) {
+        let mut retry = tokio::time::interval(RETRY);
+        loop {
+            tokio::select! {
+                changed = tables.changed() => if changed.is_err() { return },
+                _ = retry.tick(), if !self.failed.is_empty() => {}
+            }
+            let wanted: HashMap<u16, Protocol> = tables.borrow_and_update().ports().collect();
+            self.set(&wanted);
+        }
+    }
+
+    fn set(&mut self, wanted: &HashMap<u16, Protocol>) {
+        let unwanted: Vec<u16> = self
+            .open
+            .iter()
+            .filter(|(port, had)| wanted.get(port) != Some(had))
+            .map(|(port, _)| *port)
+            .collect();
+        for port in unwanted {
+            self.open.remove(&port);
+            self.tell(|| Order::Close { port });
+        }
+        self.failed.retain(|port, _| wanted.contains_key(port));
+        for (port, protocol) in wanted {
+            if !self.open.contains_key(port) {
+                self.open(*port, *protocol);
+            }
+        }
+    }
+
+    fn open(&mut self, port: u16, protocol: Protocol) {
+        let addr = SocketAddr::new(self.settings.addr.ip(), port);
+        match bind(addr, self.workers.len()) {
+            Ok(listeners) => {
+                for (worker, listener) in self.workers.iter().zip(listeners) {
+                    let _ = worker.send(Order::Open { port, protocol, listener });
+                }
+                self.open.insert(port, protocol);
+                self.failed.remove(&port);
+                self.control.listening(port, Ok(()));
+            }
+            Err(error) => {
+                let reason = format!("cannot listen on {addr}: {error}");
+                if self.failed.get(&port) != Some(&reason) {
+                    self.control.listening(port, Err(reason.clone()));
+                    self.failed.insert(port, reason);
+                }
+            }
+        }
+    }
+
+    fn tell(&self, order: impl Fn() -> Order) {
+        for worker in &self.workers {
+            let _ = worker.send(order());
+        }
+    }
+}
