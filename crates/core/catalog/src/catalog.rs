@@ -280,6 +280,7 @@ fn routes_alike(one: &Service, other: &Service) -> bool {
         && one.weights == other.weights
         && one.spec.routing == other.spec.routing
         && one.spec.update.drain_timeout == other.spec.update.drain_timeout
+        && one.spec.update.order == other.spec.update.order
 }
 
 #[cfg(test)]

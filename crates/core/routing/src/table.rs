@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adsum_catalog::Catalog;
+use adsum_catalog::{Catalog, ServiceState};
 use adsum_model::{Name, Protocol, Revision, Target, Upstream};
 
 use crate::asked::{Asked, Entrance};
@@ -25,23 +25,22 @@ pub struct Table {
     /// What is wrong with routes and ports, and what became of it. Sorted.
     pub problems: Vec<Problem>,
     pub(crate) routes: Arc<Routes>,
+    /// As of which change of a service its pool was made; nothing is known of a pool that was read from disk.
+    indices: BTreeMap<Name, Revision>,
 }
 
 impl Table {
     /// Made from the catalog alone. Pools that are as they were in `previous` are taken over from it, so that
     /// `Arc::ptr_eq` says that nothing has changed.
     pub fn build(catalog: &Catalog, previous: Option<&Table>) -> Table {
-        let pools = catalog.services().map(|(name, state)| {
-            let made = Pool::of(name, state);
-            let before = previous.and_then(|previous| previous.pools.get(name));
-            let same = before.filter(|before| ***before == made).cloned();
-            (name.clone(), same.unwrap_or_else(|| Arc::new(made)))
-        });
-        Table::of(catalog.routing_revision(), pools.collect(), routes(catalog, previous))
+        let pools = catalog.services().map(|(name, state)| (name.clone(), pool(name, state, previous)));
+        let mut table = Table::of(catalog.routing_revision(), pools.collect(), routes(catalog, previous));
+        table.indices = catalog.services().map(|(name, state)| (name.clone(), state.index)).collect();
+        table
     }
 
     pub(crate) fn of(revision: Revision, pools: BTreeMap<Name, Arc<Pool>>, routes: Arc<Routes>) -> Table {
-        let mut table = Table { revision, pools, problems: Vec::new(), routes };
+        let mut table = Table { revision, pools, routes, ..Table::default() };
         table.problems = [table.routes.problems.clone(), table.ports_of_instances()].concat();
         table.problems.sort();
         table
@@ -91,6 +90,9 @@ impl Table {
     /// Of routes that share their requests, the one that the lot falls on. One that could not answer leaves its share
     /// to those that can.
     fn chosen(&self, choice: &Choice, lot: u64) -> &RouteEntry {
+        if !choice.shares {
+            return &self.routes.entries[choice.entries[0]];
+        }
         let entries = choice.taking().iter().map(|entry| &self.routes.entries[*entry]);
         let answering = || entries.clone().filter(|entry| self.answers(entry));
         let weighted = |entry: &&RouteEntry| u64::from(entry.weight.unwrap_or(1));
@@ -151,6 +153,18 @@ pub(crate) fn drawn<T>(mut shares: impl Iterator<Item = (T, u64)>, mut number: u
         number = rest.unwrap_or(number);
         rest.is_none().then_some(item)
     })
+}
+
+/// Made only when something has changed, and new only when the pool has.
+fn pool(name: &Name, state: &ServiceState, previous: Option<&Table>) -> Arc<Pool> {
+    let before = previous.and_then(|previous| previous.pools.get(name));
+    let index = previous.and_then(|previous| previous.indices.get(name));
+    if let (Some(before), true) = (before, index == Some(&state.index)) {
+        return before.clone();
+    }
+    let made = Pool::of(name, state);
+    let same = before.filter(|before| ***before == made).cloned();
+    same.unwrap_or_else(|| Arc::new(made))
 }
 
 /// Ranking and reviewing routes costs more than all else here, and hardly ever anything changes.

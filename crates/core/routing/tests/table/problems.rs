@@ -62,6 +62,7 @@ fn a_route_whose_requests_a_better_one_takes_is_shadowed() {
         ("PathPrefix(/)", "Path(/x)"),
         ("PathPrefix(/x)", "PathPrefix(/x/y) && Method(GET)"),
         ("PathPrefix(/x/)", "Path(/x/y)"),
+        ("Host(*.b)", "Host(*.b) && Path(/x)"),
         ("Host(*.b)", "Host(*.a.b) || Host(c.b)"),
         ("Host(*.b) || Host(d)", "Host(*.a.b) || Host(d) && Path(/x)"),
         ("!Method(POST)", "Method(GET)"),

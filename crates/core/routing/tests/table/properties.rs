@@ -172,7 +172,7 @@ fn without_weights(mut services: Vec<Service>) -> Vec<Service> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_found_is_what_a_search_through_all_routes_finds(
@@ -224,6 +224,34 @@ proptest! {
             prop_assert_eq!(found.route.priority, first.route.priority);
             let same = found.route.label == first.route.label;
             prop_assert!(same || (found.route.weight.is_some() && first.route.weight.is_some()));
+        }
+    }
+
+    #[test]
+    fn a_table_made_from_one_before_is_the_table_made_from_nothing(
+        services in services(),
+        changes in prop::collection::vec((0u64..6, 0usize..7, 0u64..8, any::<bool>()), 1..20),
+    ) {
+        use Health::{Critical, Draining, Maintenance, Passing, Starting, Warning};
+        let healths = [Passing, Passing, Starting, Warning, Critical, Draining, Maintenance];
+        let mut records = Records::of(&services, &[]);
+        let mut table = records.table();
+        for (number, health, seed, changes_routes) in changes {
+            let service = &services[number as usize % services.len()];
+            if changes_routes {
+                let mut changed = service.clone();
+                changed.removed = health == 0;
+                changed.spec.routing.routes.truncate(seed as usize);
+                records.put(&changed);
+            } else {
+                let seed = number * 10 + seed;
+                records.put_instance(&instance(seed, service.spec.name.as_str(), healths[health]));
+            }
+            table = Table::build(&records.catalog, Some(&table));
+            let whole = records.table();
+            prop_assert_eq!((table.revision, &table.pools), (whole.revision, &whole.pools));
+            prop_assert_eq!(&table.problems, &whole.problems);
+            prop_assert_eq!(table.to_json(), whole.to_json());
         }
     }
 
