@@ -114,6 +114,10 @@ fn a_sticky_client_keeps_its_instance_while_that_takes_requests() {
     let picked = balancer.pick(&Ask { sticky: Some(second.as_str()), ..Ask::default() }, now).unwrap();
     assert!(!picked.kept);
     assert_ne!(balancer.instance(picked.seat), Some(&second));
+    let tried = [balancer.seat_of(&id(1)).unwrap()];
+    let first = id(1);
+    let ask = Ask { sticky: Some(first.as_str()), tried: &tried, ..Ask::default() };
+    assert!(!balancer.pick(&ask, now).unwrap().kept, "it has failed this very request");
     let stranger = Ask { sticky: Some("nobody at all"), ..Ask::default() };
     assert!(!balancer.pick(&stranger, now).unwrap().kept);
 }

@@ -68,6 +68,20 @@ fn what_was_never_sent_costs_nothing() {
 }
 
 #[test]
+fn the_floor_is_there_again_each_second() {
+    let start = Instant::now();
+    let policy = Policy { retries: 1, retry_budget: 0, retry_floor: 3, ..Policy::default() };
+    let mut budget = Budget::new(&policy, 1, start);
+    let seat = seat();
+    for second in [0, 1, 2, 60] {
+        let now = start + second * 1000 * MS;
+        let retries: u64 =
+            (0..10).map(|_| attempts(&policy, &mut budget, now, unavailable(), seat) - 1).sum();
+        assert_eq!(retries, 3, "in second {second}");
+    }
+}
+
+#[test]
 fn workers_share_the_floor() {
     let start = Instant::now();
     let policy = Policy { retries: 1, retry_budget: 0, retry_floor: 10, ..Policy::default() };

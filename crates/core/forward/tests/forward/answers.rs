@@ -1,0 +1,63 @@
+//! Answers on their way back.
+
+use adsum_forward::{Marks, pass_back};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::{headers, values};
+
+fn back(status: StatusCode, pairs: &[(&str, &str)], marks: &Marks<'_>) -> HeaderMap {
+    let mut headers = headers(pairs);
+    pass_back(status, &mut headers, marks);
+    headers
+}
+
+#[test]
+fn headers_of_one_hop_end_here() {
+    let given = [
+        ("connection", "close, X-Private"),
+        ("x-private", "1"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "close"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "h2c"),
+        ("trailer", "x-checksum"),
+        ("location", "/next"),
+        ("set-cookie", "a=1; Path=/api"),
+        ("set-cookie", "b=2"),
+    ];
+    let headers = back(StatusCode::OK, &given, &Marks::default());
+    let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["location", "set-cookie", "trailer"]);
+    assert_eq!(values(&headers, "set-cookie"), ["a=1; Path=/api", "b=2"]);
+    assert_eq!(values(&headers, "location"), ["/next"]);
+}
+
+#[test]
+fn connection_of_an_answer_cannot_take_out_its_length() {
+    let headers =
+        back(StatusCode::OK, &[("connection", "content-length"), ("content-length", "5")], &Marks::default());
+    assert_eq!(values(&headers, "content-length"), ["5"]);
+}
+
+#[test]
+fn an_upgrade_is_answered_with_its_headers() {
+    let given = [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-accept", "x")];
+    let headers = back(StatusCode::SWITCHING_PROTOCOLS, &given, &Marks::default());
+    assert_eq!(values(&headers, "connection"), ["upgrade"]);
+    assert_eq!(values(&headers, "upgrade"), ["websocket"]);
+    assert_eq!(values(&headers, "sec-websocket-accept"), ["x"]);
+}
+
+#[test]
+fn the_caller_is_told_what_was_done_unless_it_is_switched_off() {
+    let (id, instance) = (HeaderValue::from_static("req-1"), HeaderValue::from_static("abcdefghijkl"));
+    let marks = Marks { request_id: Some(&id), served_by: Some(&instance), attempts: Some(12) };
+    let told = back(StatusCode::OK, &[("x-served-by", "somebody"), ("x-attempts", "9")], &marks);
+    assert_eq!(values(&told, "x-request-id"), ["req-1"]);
+    assert_eq!(values(&told, "x-served-by"), ["abcdefghijkl"]);
+    assert_eq!(values(&told, "x-attempts"), ["12"]);
+    let silent = back(StatusCode::OK, &[("x-served-by", "somebody")], &Marks::default());
+    assert_eq!(values(&silent, "x-served-by"), ["somebody"]);
+    assert!(!silent.contains_key("x-request-id") && !silent.contains_key("x-attempts"));
+}
