@@ -31,6 +31,9 @@ pub(crate) use gate::{Gate, Refused};
 pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
 
+/// Fields of a head that the parser has room for without an allocation for each request.
+const PARSER_FIELDS: usize = 100;
+
 /// Through which door connections come in.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
@@ -104,10 +107,13 @@ async fn serve_http1(stream: Stream, client: Rc<Client>) {
             async move { Ok::<_, Infallible>(serve::request(client, request).await) }
         })
     };
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if settings.limits.headers > PARSER_FIELDS {
+        builder.max_headers(settings.limits.headers);
+    }
+    let connection = builder
         .header_read_timeout(None)
-        // The guard has looked at sizes already; the parser's own limits are a little wider.
-        .max_headers(settings.limits.headers + 1)
+        // The guard has looked at sizes already; the parser's own limits are as wide, or wider.
         .max_buf_size((settings.limits.head * 2).max(64 << 10))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -25,8 +25,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// After so long a silence the kernel asks whether the peer still exists.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
-    cache-control: no-store\r\nx-gateway-error: connections-full\r\nretry-after: 1\r\ncontent-length: 55\r\n\
-    connection: close\r\n\r\nthe gateway has as many connections as it may: retry\r\n\r\n";
+    cache-control: no-store\r\nx-gateway-error: connections-full\r\nretry-after: 1\r\ncontent-length: 53\r\n\
+    connection: close\r\n\r\nthe gateway has as many connections as it may: retry\n";
 
 /// The listeners of one worker.
 pub(super) struct Doors {
