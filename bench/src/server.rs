@@ -43,7 +43,7 @@ impl Server {
 
     /// `adsum agent` with every face on.
     pub(crate) fn agent(program: &Path, durability: &str) -> anyhow::Result<Server> {
-        let [resp, http, dns] = free_addresses()?;
+        let [resp, http, dns, gateway] = free_addresses()?;
         let mut command = Command::new(program);
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("ADSUM_") {
@@ -52,7 +52,7 @@ impl Server {
         }
         command.args(["agent", "--durability", durability, "--resp-addr", &resp.to_string()]);
         command.args(["--http-addr", &http.to_string(), "--dns-addr", &dns.to_string()]);
-        command.args(["--port-range", INSTANCE_PORTS]);
+        command.args(["--gateway-addr", &gateway.to_string(), "--port-range", INSTANCE_PORTS]);
         Server::spawn(command, "--data-dir", resp, Box::new(move || leads(http)))
     }
 

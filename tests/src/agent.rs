@@ -203,6 +203,7 @@ impl Agent {
         command.args(["--node", &self.builder.node, "--durability", &self.builder.durability]);
         command.args(["--resp-addr", &self.resp().to_string(), "--http-addr", &self.http().to_string()]);
         command.args(["--dns-addr", &self.dns().to_string()]);
+        command.args(["--gateway-addr", &self.gateway().to_string()]);
         command.args(["--port-range", &format!("{}-{}", range.start(), range.end())]);
         command.args(&self.builder.args).current_dir(self.scratch.path());
         // By this the agent, its keeper and its instances are known as the test's own.
@@ -226,10 +227,14 @@ impl Agent {
         self.ports.address(2)
     }
 
-    /// A port of the test's own, from 0 to 6: for a service or a gateway of the test.
+    pub fn gateway(&self) -> SocketAddr {
+        self.ports.address(3)
+    }
+
+    /// A port of the test's own, from 0 to 5: for a published port, or a service that is none of the agent's.
     pub fn spare(&self, position: u16) -> SocketAddr {
-        assert!(position < 7, "there are 7 spare ports");
-        self.ports.address(3 + position)
+        assert!(position < 6, "there are 6 spare ports");
+        self.ports.address(4 + position)
     }
 
     pub fn instance_ports(&self) -> RangeInclusive<u16> {

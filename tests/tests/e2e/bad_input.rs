@@ -158,6 +158,7 @@ fn second(agent: &Agent, settings: &[(&str, String)]) -> Output {
         ("--resp-addr", spare(0)),
         ("--http-addr", spare(1)),
         ("--dns-addr", spare(2)),
+        ("--gateway-addr", spare(3)),
         ("--data-dir", agent.scratch().file("second")),
     ];
     for (flag, value) in settings {
@@ -174,7 +175,7 @@ fn a_port_that_is_taken_is_named_with_the_flag_for_another() {
     let agent = Agent::start();
     let taken = port::taken();
     let address = taken.local_addr().unwrap();
-    for flag in ["--resp-addr", "--http-addr"] {
+    for flag in ["--resp-addr", "--http-addr", "--gateway-addr"] {
         let error = second(&agent, &[(flag, address.to_string())]).fails(1);
         assert!(error.contains(&format!("port {} is taken", address.port())), "{error}");
         assert!(error.contains(&format!("pass {flag}")), "{error}");

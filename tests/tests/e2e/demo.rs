@@ -32,6 +32,7 @@ impl Demo {
             command.args(["--resp-addr", &ports.address(0).to_string()]);
             command.args(["--http-addr", &ports.address(1).to_string()]);
             command.args(["--dns-addr", &ports.address(2).to_string()]);
+            command.args(["--gateway-addr", &ports.address(3).to_string()]);
         }
         Demo { running: Running::start(&mut command), scratch, _ports: ports }
     }

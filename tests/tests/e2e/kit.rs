@@ -70,11 +70,12 @@ fn an_agent_is_started_with_its_own_directory_node_and_addresses() {
     });
     let expect = format!(
         "begun with agent --data-dir {} --node two --durability always --resp-addr {} --http-addr {} --dns-addr {} \
-         --port-range {}-{} --dev",
+         --gateway-addr {} --port-range {}-{} --dev",
         agent.data_dir().display(),
         agent.resp(),
         agent.http(),
         agent.dns(),
+        agent.gateway(),
         agent.instance_ports().start(),
         agent.instance_ports().end(),
     );

@@ -17,10 +17,12 @@ fn start(beside: &Agent, arguments: &[&str], environment: &[(&str, String)]) -> 
 #[test]
 fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     let beside = Agent::start();
-    let [resp, http, dns, elsewhere] = [0, 1, 2, 3].map(|position| beside.spare(position).to_string());
+    let [resp, http, dns, elsewhere, gateway] =
+        [0, 1, 2, 3, 4].map(|position| beside.spare(position).to_string());
     let file = beside.scratch().file("adsum.toml");
     let text = format!(
-        "node = 'of-the-file'\nresp_addr = '{elsewhere}'\nhttp_addr = '{http}'\ndns_addr = '{elsewhere}'\n"
+        "node = 'of-the-file'\nresp_addr = '{elsewhere}'\nhttp_addr = '{http}'\ndns_addr = '{elsewhere}'\n\
+         [gateway]\naddr = '{gateway}'\n"
     );
     std::fs::write(&file, text).unwrap();
     let environment =
@@ -30,9 +32,9 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
         http::get(beside.spare(1), "/api/status").map_err(|error| format!("{error}: {}", agent.stderr()))
     });
     let status: Value = serde_json::from_str(&status.ok()).unwrap();
-    let faces =
-        ["resp", "http", "dns"].map(|face| status["faces"][face].as_str().unwrap_or_default().to_string());
-    assert_eq!(faces, [resp, http, dns]);
+    let faces = ["resp", "http", "dns", "gateway"]
+        .map(|face| status["faces"][face].as_str().unwrap_or_default().to_string());
+    assert_eq!(faces, [resp, http, dns, gateway]);
     assert_eq!(status["node"], "of-the-file");
     agent.signal(nix::sys::signal::Signal::SIGTERM);
     agent.finish(SOON).ok();

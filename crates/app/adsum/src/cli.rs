@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::client::Address;
-use crate::{agent, catalog, completions, demo, events, keeper, kv, lock, service, snapshot, status};
+use crate::{
+    agent, catalog, completions, demo, events, gateway, keeper, kv, lock, service, snapshot, status,
+};
 
 const EXAMPLES: &str = "Examples:
   adsum agent --dev
@@ -17,7 +19,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.";
 #[command(
     name = "adsum",
     version,
-    about = "Deploys, scales, coordinates and discovers microservices, from one binary",
+    about = "Deploys, scales, coordinates, discovers and routes to microservices, from one binary",
     after_help = EXAMPLES,
     arg_required_else_help = true,
     subcommand_required = true
@@ -40,6 +42,7 @@ pub(crate) enum Command {
     Kv(kv::Args),
     Lock(lock::Args),
     Catalog(catalog::Args),
+    Gateway(gateway::Args),
     Status(status::Args),
     Events(events::Args),
     Snapshot(snapshot::Args),

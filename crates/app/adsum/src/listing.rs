@@ -50,6 +50,12 @@ impl Listing {
         print(&self.render(Screen::stdout()))
     }
 
+    /// As it is printed where there are no colours.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.render(Screen { colours: false, unicode: false })
+    }
+
     fn render(&self, screen: Screen) -> String {
         let tones = std::iter::once(&None).chain(&self.tones);
         let lines = self.table.lines().zip(tones).map(|(line, tone)| {

@@ -10,6 +10,7 @@ mod client;
 mod completions;
 mod demo;
 mod events;
+mod gateway;
 mod keeper;
 mod kv;
 mod listing;
@@ -43,6 +44,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Kv(args) => with(cli.addr, async |client| kv::run(args, client).await),
         Command::Lock(args) => with(cli.addr, async |client| lock::run(args, client).await),
         Command::Catalog(args) => with(cli.addr, async |client| catalog::run(args, client).await),
+        Command::Gateway(args) => with(cli.addr, async |client| gateway::run(args, client).await),
         Command::Status(args) => with(cli.addr, async |client| status::run(args, client).await),
         Command::Events(args) => with(cli.addr, async |client| events::run(args, client).await),
         Command::Snapshot(args) => with(cli.addr, async |client| snapshot::run(args, client).await),

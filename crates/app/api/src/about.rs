@@ -26,6 +26,8 @@ pub struct Faces {
     pub http: Option<SocketAddr>,
     pub dns: Option<SocketAddr>,
     pub gateway: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_tls: Option<SocketAddr>,
 }
 
 /// The process that parents the instances.

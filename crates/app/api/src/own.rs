@@ -15,8 +15,10 @@ mod token;
 mod write;
 
 pub(crate) mod events;
+pub(crate) mod gateway;
 pub(crate) mod instances;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod openapi;
 pub(crate) mod past;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use adsum_control::Acknowledgements;
+use adsum_control::Routing;
 use adsum_model::Instance;
 use adsum_store::Store;
 
@@ -13,8 +13,8 @@ use crate::{About, Keeper};
 #[derive(Clone)]
 pub struct ApiState {
     pub store: Store,
-    /// How far those who route are.
-    pub acknowledgements: Acknowledgements,
+    /// The gateway, and how far those who route are.
+    pub routing: Routing,
     pub about: Arc<About>,
     pub logs: Arc<dyn Logs>,
     /// The keeper as it is now, if it is there.

@@ -181,7 +181,7 @@ mod tests {
         let catalog = catalog();
         let state = catalog.service(&name("web")).unwrap();
         let held = acknowledgements.held(&catalog, state, tick);
-        held.into_iter().flat_map(|(_, held)| held.by).map(|holdup| holdup.to_string()).collect()
+        held.into_values().flat_map(|held| held.by).map(|holdup| holdup.to_string()).collect()
     }
 
     #[test]

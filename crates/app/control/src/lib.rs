@@ -2,6 +2,7 @@
 //!
 //! - [`services`]: for each service, from its record and its instances to new, draining, stopping instances.
 //! - [`node`]: for each instance of this node, from its record and what the keeper sees to processes.
+//! - [`routing`]: from the services and their instances to the route table, for the gateway.
 //! - [`locks`]: for each lock that was taken from its holder, to the event log.
 //! - [`health`]: for each running instance, from probes to its health.
 //! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
@@ -16,6 +17,7 @@ mod health;
 mod locks;
 mod node;
 mod ports;
+mod routing;
 mod services;
 mod settings;
 mod webhook;
@@ -26,21 +28,18 @@ use adsum_runtime::Keeper;
 use adsum_store::{Failed, Store};
 
 pub use acknowledgements::{Acknowledged, Acknowledgements};
+pub use routing::{Current, Port, Routing};
 pub use settings::Settings;
 
 /// Registers the node and runs all controllers until the store fails.
-pub async fn run(
-    store: Store,
-    keeper: Keeper,
-    settings: Settings,
-    acknowledgements: Acknowledgements,
-) -> Failed {
+pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Routing) -> Failed {
     let this = Node { name: settings.node.clone(), address: settings.address };
     if let Err(failed) = store.commit(|tx| records::put_node(tx, &this)).await {
         return failed;
     }
     let failed = tokio::try_join!(
-        services::run(store.clone(), settings.clone(), acknowledgements),
+        services::run(store.clone(), settings.clone(), routing.acknowledgements().clone()),
+        routing::run(store.clone(), routing),
         node::run(store.clone(), keeper.clone(), settings.clone()),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),

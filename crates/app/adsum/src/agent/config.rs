@@ -9,6 +9,8 @@
 //! dns_addr = "127.0.0.1:8600"
 //! port_range = "20000-32000"
 //! ```
+//!
+//! A section is described in its own file: [`gateway`](super::gateway).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 use adsum_model::Name;
 use anyhow::Context;
 
-use super::Durability;
+use super::{Durability, gateway};
 
 /// What a file may say; each of it is optional, and nothing else may stand in it.
 #[derive(Debug, Default, PartialEq, serde::Deserialize)]
@@ -31,6 +33,8 @@ pub(super) struct Config {
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) dns_addr: Option<SocketAddr>,
     pub(super) port_range: Option<String>,
+    #[serde(default)]
+    pub(super) gateway: gateway::Section,
 }
 
 impl Config {

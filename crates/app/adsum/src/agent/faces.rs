@@ -14,6 +14,9 @@ pub(crate) struct Faces {
     /// Where DNS is answered, over UDP and TCP [default: 127.0.0.1:8600]
     #[arg(long, value_name = "ADDRESS", env = "ADSUM_DNS_ADDR")]
     pub(crate) dns_addr: Option<SocketAddr>,
+    /// Where the gateway serves the routes of services; published ports are opened on the same IP [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", env = "ADSUM_GATEWAY_ADDR")]
+    pub(crate) gateway_addr: Option<SocketAddr>,
     /// The ports that instances are given [default: 20000-32000]
     #[arg(long, value_name = "FROM-TO", env = "ADSUM_PORT_RANGE", value_parser = port_range)]
     pub(crate) port_range: Option<RangeInclusive<u16>>,

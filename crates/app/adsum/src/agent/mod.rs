@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 mod config;
 pub(crate) mod faces;
+mod gateway;
 mod identity;
 mod node;
 mod settings;
@@ -51,6 +52,8 @@ pub(crate) struct Args {
     pub(crate) datacenter: Option<Name>,
     #[command(flatten)]
     pub(crate) faces: Faces,
+    #[command(flatten)]
+    pub(crate) gateway: gateway::GatewayFlags,
     /// Allow faces on other addresses than loopback, where there is neither TLS nor a token yet
     #[arg(long)]
     pub(crate) insecure: bool,

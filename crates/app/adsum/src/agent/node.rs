@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_api::{About, ApiState, Logs};
-use adsum_control::Acknowledgements;
+use adsum_control::Routing;
 use adsum_listen::{dns, resp};
 use adsum_model::Instance;
 use adsum_runtime::Keeper;
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use super::settings::DataDir;
 use super::{Durability, Settings, ToldToEnd, identity, vitals};
 
-/// How long the instances of an agent that takes them along have to end.
+/// How long requests in flight have at the end, and then the instances of an agent that takes them along.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A running agent.
@@ -29,6 +29,7 @@ pub(crate) struct Node {
     pub(crate) addresses: Addresses,
     pub(crate) store: Store,
     keeper: Keeper,
+    routing: Routing,
     data_dir: DataDir,
     stops_instances: bool,
     end: watch::Sender<bool>,
@@ -44,6 +45,8 @@ pub(crate) struct Addresses {
     pub(crate) resp: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) dns: SocketAddr,
+    pub(crate) gateway: SocketAddr,
+    pub(crate) gateway_tls: Option<SocketAddr>,
 }
 
 impl Node {
@@ -51,7 +54,10 @@ impl Node {
     /// touches nothing.
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Node> {
         let dir = settings.data_dir.path();
+        // Before the journal is read, which may take a while: requests go where they went last.
+        let routing = Routing::start(settings.node.clone(), settings.gateway.clone(), &dir);
         let store = open_store(&settings, &dir)?;
+        let routing = routing.map_err(|error| no_gateway(&settings.gateway, error))?;
         identity::keep(&dir, &settings.node)?;
         let (end, ended) = watch::channel(false);
         let mut faces = JoinSet::new();
@@ -63,11 +69,12 @@ impl Node {
         let dns = dns.map_err(|error| taken(settings.dns, "--dns-addr", "another agent", error.source))?;
         let resp = resp::spawn(settings.resp, cores(), store.clone(), resp::Limits::default());
         let resp = resp.map_err(|error| no_resp(settings.resp, error))?;
-        let addresses = Addresses { resp: resp.addr, http: http.local_addr()?, dns: dns.addr };
+        let adsum_gateway::Addresses { plain: gateway, tls: gateway_tls } = routing.addresses();
+        let http_addr = http.local_addr()?;
+        let addresses = Addresses { resp: resp.addr, http: http_addr, dns: dns.addr, gateway, gateway_tls };
         let keeper = start_keeper(&store, &dir).await?;
 
-        let acknowledgements = Acknowledgements::new(settings.node.clone());
-        let state = api_state(&settings, &store, &keeper, addresses, &dir, &acknowledgements);
+        let state = api_state(&settings, &store, &keeper, addresses, &dir, &routing);
         let over = until(ended.clone());
         faces.spawn(async move {
             if let Err(error) = adsum_api::serve(http, adsum_api::router(state), over).await {
@@ -86,7 +93,7 @@ impl Node {
             store.clone(),
             keeper.clone(),
             control_settings(&settings, addresses, &dir),
-            acknowledgements,
+            routing.clone(),
         );
         let control = tokio::spawn(control);
         let Settings { data_dir, stops_instances, .. } = settings;
@@ -94,6 +101,7 @@ impl Node {
             addresses,
             store,
             keeper,
+            routing,
             data_dir,
             stops_instances,
             end,
@@ -105,11 +113,15 @@ impl Node {
 
     /// Tells a person where everything is.
     pub(crate) fn announce(&self) {
-        let Addresses { resp, http, dns } = self.addresses;
+        let Addresses { resp, http, dns, gateway, gateway_tls } = self.addresses;
         eprintln!("Adsum is here.");
         eprintln!("  redis-cli -h {} -p {}", resp.ip(), resp.port());
         eprintln!("  http://{http}");
         eprintln!("  dig @{} -p {} NAME.service.adsum SRV", dns.ip(), dns.port());
+        eprintln!("  gateway on http://{gateway}");
+        if let Some(tls) = gateway_tls {
+            eprintln!("  gateway on https://{tls}");
+        }
         match &self.data_dir {
             DataDir::Kept(path) => eprintln!("  data in {}", path.display()),
             DataDir::Temporary(dir) => eprintln!("  data in {}, gone when this ends", dir.path().display()),
@@ -142,6 +154,7 @@ impl Node {
     /// temporary directory is that is to be kept.
     pub(crate) async fn finish(mut self, keep: bool) -> anyhow::Result<Option<PathBuf>> {
         self.control.abort();
+        self.close_gateway().await;
         if self.stops_instances {
             self.keeper.shutdown(GRACE).await.context("cannot stop the instances")?;
         }
@@ -157,12 +170,20 @@ impl Node {
     /// Ends without the disk: the faces first, since nothing they could say holds any more.
     pub(crate) async fn abandon(mut self) {
         self.control.abort();
+        self.close_gateway().await;
         self.close_faces().await;
         if self.stops_instances
             && let Err(error) = self.keeper.shutdown(GRACE).await
         {
             tracing::error!(%error, "the instances could not be stopped");
         }
+    }
+
+    /// Takes nothing more through the gateway, and lets what is in flight come to its end: it needs its instances.
+    async fn close_gateway(&mut self) {
+        let routing = self.routing.clone();
+        // It waits for its threads.
+        let _ = tokio::task::spawn_blocking(move || routing.stop(GRACE)).await;
     }
 
     /// Lets what is in flight be answered for a moment.
@@ -220,13 +241,14 @@ fn api_state(
     keeper: &Keeper,
     addresses: Addresses,
     dir: &Path,
-    acknowledgements: &Acknowledgements,
+    routing: &Routing,
 ) -> ApiState {
     let faces = adsum_api::Faces {
         resp: Some(addresses.resp),
         http: Some(addresses.http),
         dns: Some(addresses.dns),
-        gateway: None,
+        gateway: Some(addresses.gateway),
+        gateway_tls: addresses.gateway_tls,
     };
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -238,7 +260,7 @@ fn api_state(
     };
     let keeper = keeper.clone();
     ApiState {
-        acknowledgements: acknowledgements.clone(),
+        routing: routing.clone(),
         store: store.clone(),
         about: Arc::new(about),
         logs: Arc::new(LogFiles(control_settings(settings, addresses, dir))),
@@ -261,6 +283,7 @@ fn control_settings(settings: &Settings, addresses: Addresses, dir: &Path) -> ad
     let faces = BTreeMap::from([
         ("ADSUM_HTTP_ADDR".to_string(), addresses.http.to_string()),
         ("ADSUM_RESP_ADDR".to_string(), addresses.resp.to_string()),
+        ("ADSUM_GATEWAY_ADDR".to_string(), addresses.gateway.to_string()),
     ]);
     adsum_control::Settings {
         node: settings.node.clone(),
@@ -286,6 +309,18 @@ fn no_resp(address: SocketAddr, error: resp::Error) -> anyhow::Error {
     match error {
         resp::Error::Bind { source, .. } => taken(address, "--resp-addr", "Redis", source),
         resp::Error::Thread { .. } => anyhow!(error),
+    }
+}
+
+fn no_gateway(settings: &adsum_gateway::Settings, error: adsum_gateway::StartError) -> anyhow::Error {
+    match error {
+        adsum_gateway::StartError::Bind { addr, source } if addr == settings.addr => {
+            taken(addr, "--gateway-addr", "another web server", source)
+        }
+        adsum_gateway::StartError::Bind { addr, source } => {
+            taken(addr, "--gateway-tls-addr", "another web server", source)
+        }
+        error => anyhow!(error).context("the gateway cannot be started"),
     }
 }
 

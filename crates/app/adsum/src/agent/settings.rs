@@ -8,7 +8,7 @@ use adsum_model::Name;
 use anyhow::{Context, bail};
 
 use super::config::Config;
-use super::{Args, Durability, faces, identity};
+use super::{Args, Durability, faces, gateway, identity};
 
 /// What an agent is to be.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) resp: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) dns: SocketAddr,
+    pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
 }
 
@@ -56,6 +57,7 @@ impl Settings {
         let data_dir = data_dir(given, args.dev)?;
         let settings = Settings {
             node: identity::node(&data_dir.path(), args.node.or(file.node))?,
+            gateway: gateway::settings(args.faces.gateway_addr, args.gateway, file.gateway)?,
             datacenter: args.datacenter.or(file.datacenter).map_or_else(|| "dc1".parse(), Ok)?,
             data_dir,
             stops_instances: args.dev,
@@ -73,7 +75,12 @@ impl Settings {
 
     /// Without tokens and TLS everybody who reaches a face may do everything.
     fn refuse_open_faces(&self) -> anyhow::Result<()> {
-        let faces = [("--resp-addr", self.resp), ("--http-addr", self.http), ("--dns-addr", self.dns)];
+        let faces = [
+            ("--resp-addr", self.resp),
+            ("--http-addr", self.http),
+            ("--dns-addr", self.dns),
+            ("--gateway-addr", self.gateway.addr),
+        ];
         match faces.iter().find(|(_, address)| !address.ip().is_loopback()) {
             Some((flag, address)) => bail!(
                 "{flag} {address} is reachable from other machines, and there is neither TLS nor a token yet: \
@@ -84,7 +91,7 @@ impl Settings {
     }
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 

@@ -10,6 +10,7 @@ pub(super) fn free(faces: Faces) -> Faces {
         resp_addr: faces.resp_addr.or_else(|| Some(default_or_any(6379, "Redis clients"))),
         http_addr: faces.http_addr.or_else(|| Some(default_or_any(8500, "HTTP clients"))),
         dns_addr: faces.dns_addr.or_else(|| Some(default_or_any(8600, "DNS"))),
+        gateway_addr: faces.gateway_addr.or_else(|| Some(default_or_any(8080, "the gateway's clients"))),
         port_range: faces.port_range,
     }
 }

@@ -74,7 +74,7 @@ struct Wanted {
 pub(crate) fn plan_of(state: &ApiState, catalog: &Catalog, name: &Name, service: &ServiceState) -> Plan {
     let asked = state.store.directory().was_asked(name);
     let tick = state.store.now().tick;
-    let held = state.acknowledgements.held(catalog, service, tick);
+    let held = state.routing.acknowledgements().held(catalog, service, tick);
     plan(&Situation { state: service, asked, held, tick })
 }
 

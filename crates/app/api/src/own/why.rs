@@ -14,6 +14,9 @@ use super::Refusal;
 use super::answer::json;
 use super::service::plan_of;
 use crate::ApiState;
+use routing::Seen;
+
+mod routing;
 
 #[derive(Serialize)]
 struct Why<'a> {
@@ -30,12 +33,12 @@ struct Chain<'a> {
     facts: Vec<Fact>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Fact {
     fact: &'static str,
     holds: bool,
     detail: String,
-    /// Of the record that says so.
+    /// Of the record that says so, or of the route table.
     revision: Option<u64>,
 }
 
@@ -54,15 +57,20 @@ pub(crate) async fn get(
     let (of_service, of_instances) = revisions.split_first().expect("the service itself is among the keys");
     let plan = plan_of(&state, &catalog, &name, service);
     let instances = service.instances.iter().zip(of_instances);
+    let seen = Seen::of(&state.routing, &catalog);
     let why = Why {
         name: name.as_str(),
-        facts: service_facts(service, *of_service),
+        facts: [service_facts(service, *of_service), seen.service_facts(&name)].concat(),
         waiting_on: plan.waiting_on.iter().map(ToString::to_string).collect(),
         instances: instances
             .map(|(instance, revision)| Chain {
                 id: instance.id.as_str(),
                 name: instance.title(),
-                facts: instance_facts(instance, service.service.as_ref(), *revision),
+                facts: [
+                    instance_facts(instance, service.service.as_ref(), *revision),
+                    seen.instance_facts(instance),
+                ]
+                .concat(),
             })
             .collect(),
     };

@@ -1,7 +1,7 @@
 //! A face on a store in a directory of its own, and what tests do with it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use adsum_api::{About, ApiState, Faces, Keeper, Logs, router};
 use adsum_catalog::records;
+use adsum_control::{Acknowledged, Routing};
 use adsum_model::{Event, Health, Instance, InstanceId, Node, Phase, Process};
 use adsum_store::{Durability, Options, Store};
 use axum::Router;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 
 pub(crate) struct Face {
     pub(crate) store: Store,
+    pub(crate) routing: Routing,
     service: TowerToHyperService<Router>,
     dir: TempDir,
 }
@@ -39,6 +41,13 @@ impl Logs for Files {
     }
 }
 
+/// A gateway that gets a table when the test says so.
+fn routing(dir: &Path) -> Routing {
+    let settings =
+        adsum_gateway::Settings { workers: 1, ..adsum_gateway::Settings::new(([127, 0, 0, 1], 0).into()) };
+    Routing::start("one".parse().unwrap(), settings, dir).unwrap()
+}
+
 impl Face {
     pub(crate) async fn new() -> Face {
         Face::with(|_| {}).await
@@ -53,14 +62,26 @@ impl Face {
         change(&mut about);
         let node = Node { name: about.node.clone(), address: "127.0.0.1".parse().unwrap() };
         store.commit(|tx| records::put_node(tx, &node)).await.unwrap();
+        let routing = routing(dir.path());
         let state = ApiState {
-            acknowledgements: adsum_control::Acknowledgements::new("one".parse().unwrap()),
+            routing: routing.clone(),
             store: store.clone(),
             about: Arc::new(about),
             logs: Arc::new(Files(dir.path().to_path_buf())),
             keeper: Arc::new(|| Some(Keeper { pid: 7, tree: "cgroup".into() })),
         };
-        Face { store, service: TowerToHyperService::new(router(state)), dir }
+        Face { store, routing, service: TowerToHyperService::new(router(state)), dir }
+    }
+
+    /// Gives the gateway a table of what is on record, and waits until it has it.
+    pub(crate) async fn route(&self) {
+        let view = self.store.catalog().await.unwrap();
+        self.routing.take_in(&view);
+        let mut reports = self.routing.acknowledgements().subscribe();
+        let applied = |member: &Acknowledged| member.applied >= view.routing_revision();
+        while !self.routing.acknowledgements().members(&view).iter().all(applied) {
+            reports.changed().await.unwrap();
+        }
     }
 
     /// `GET /path`, with headers as `name: value`.

@@ -6,6 +6,7 @@ mod blocking;
 mod consul;
 mod events;
 mod face;
+mod gateway;
 mod guard;
 mod kv;
 mod logs;

@@ -7,6 +7,7 @@ use crate::face::Face;
 
 /// The first fact of the first instance that does not hold, with its detail.
 async fn reason(face: &Face) -> Option<(String, String)> {
+    face.route().await;
     let why = face.get("/api/services/web/why").await.json();
     let facts = why["instances"][0]["facts"].as_array().unwrap().clone();
     assert!(facts.iter().all(|fact| fact["revision"].as_u64().unwrap() > 0));

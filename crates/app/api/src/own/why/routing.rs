@@ -1,0 +1,136 @@
+//! What the gateway makes of a service and of its instances.
+
+use adsum_control::{Acknowledged, Current, Port, Routing};
+use adsum_model::{Instance, Name};
+use adsum_routing::{Face, Pool, Standing, Table};
+
+use super::Fact;
+
+/// The gateway as of one moment, so that all facts are of the same.
+pub(super) struct Seen {
+    current: Current,
+    ports: Vec<Port>,
+    members: Vec<Acknowledged>,
+}
+
+impl Seen {
+    pub(super) fn of(routing: &Routing, catalog: &adsum_catalog::Catalog) -> Seen {
+        Seen {
+            current: routing.current(),
+            ports: routing.ports(),
+            members: routing.acknowledgements().members(catalog),
+        }
+    }
+
+    fn table(&self) -> &Table {
+        &self.current.table
+    }
+
+    fn fact(&self, fact: &'static str, holds: bool, detail: String) -> Fact {
+        let revision = Some(self.table().revision.0).filter(|revision| *revision > 0);
+        Fact { fact, holds, detail, revision }
+    }
+
+    /// Nothing for a service that has no routes and publishes no port: it wants nothing of the gateway.
+    pub(super) fn service_facts(&self, name: &Name) -> Vec<Fact> {
+        let table = self.table();
+        let routes: Vec<String> = table
+            .routes()
+            .filter(|route| route.service == *name)
+            .map(|route| format!("{} for {}", route.label, route.rule))
+            .collect();
+        let ports: Vec<u16> =
+            table.ports().map(|(port, _)| port).filter(|port| table.publisher(*port) == Some(name)).collect();
+        let problems: Vec<String> =
+            table.problems.iter().filter(|problem| problem.concerns(name)).map(ToString::to_string).collect();
+        let mut facts = Vec::new();
+        if !routes.is_empty() {
+            facts.push(self.fact("has routes", true, routes.join("; ")));
+        }
+        if !ports.is_empty() {
+            facts.push(self.ports_fact(&ports));
+        }
+        if !problems.is_empty() {
+            facts.push(self.fact("its routes and ports are its own", false, problems.join("; ")));
+        }
+        let pool = table.pools.get(name).filter(|_| !facts.is_empty());
+        facts.extend(pool.into_iter().flat_map(|pool| self.pool_facts(pool)));
+        facts
+    }
+
+    fn ports_fact(&self, ports: &[u16]) -> Fact {
+        let outcome = |port: &u16| self.ports.iter().find(|outcome| outcome.port == *port);
+        let describe = |port: &u16| match outcome(port) {
+            Some(Port { error: None, .. }) => format!("{port} is open"),
+            Some(Port { error: Some(error), .. }) => format!("{port} cannot be opened: {error}"),
+            None => format!("{port} is yet to be opened"),
+        };
+        let open = ports.iter().all(|port| outcome(port).is_some_and(|outcome| outcome.error.is_none()));
+        self.fact("its published ports are open", open, list(ports.iter().map(describe)))
+    }
+
+    fn pool_facts(&self, pool: &Pool) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if pool.panic {
+            let detail = "those that have passed before get requests too, until more pass".to_string();
+            facts.push(self.fact("enough instances pass", false, detail));
+        }
+        if pool.replacing {
+            let detail = "its instance is being replaced: requests wait for the next one".to_string();
+            facts.push(self.fact("has an instance for requests", false, detail));
+        }
+        facts
+    }
+
+    /// Whether requests go to an instance, and what each gateway has of it.
+    pub(super) fn instance_facts(&self, instance: &Instance) -> Vec<Fact> {
+        if instance.phase.is_final() {
+            return Vec::new();
+        }
+        let pool = self.table().pools.get(&instance.service);
+        let member = pool.and_then(|pool| pool.members.iter().find(|member| member.instance == instance.id));
+        let panic = pool.is_some_and(|pool| pool.panic);
+        let (routed, detail) = match member.map(|member| member.standing) {
+            Some(Standing::Routable) if panic => (true, "too few pass: it stands in for them".to_string()),
+            Some(Standing::Routable) => (true, "it gets new requests".to_string()),
+            Some(Standing::Draining(_)) => {
+                (false, "it drains: it may finish what it has, and gets nothing new".to_string())
+            }
+            None => (false, "it is not in the table: only one that runs and passes is".to_string()),
+        };
+        let mut facts = vec![self.fact("is routed by the gateway", routed, detail)];
+        if member.is_some() {
+            facts.push(self.known_everywhere());
+        }
+        if member.is_some_and(|member| member.standing != Standing::Routable) {
+            facts.push(self.let_go(instance));
+        }
+        facts
+    }
+
+    fn gateways(&self) -> impl Iterator<Item = &Acknowledged> {
+        self.members.iter().filter(|member| member.live && member.id.face == Face::Gateway)
+    }
+
+    fn known_everywhere(&self) -> Fact {
+        let wanted = self.table().revision;
+        let all = self.gateways().all(|member| member.applied >= wanted);
+        let detail =
+            list(self.gateways().map(|member| format!("{} has applied {}", member.id, member.applied)));
+        self.fact("every gateway knows", all, detail)
+    }
+
+    fn let_go(&self, instance: &Instance) -> Fact {
+        let holding = self.gateways().filter_map(|member| {
+            let in_flight = member.in_flight.get(&instance.id)?;
+            Some(format!("{} has {in_flight} in flight", member.id))
+        });
+        let holding: Vec<String> = holding.collect();
+        let detail = if holding.is_empty() { "no gateway has any".to_string() } else { holding.join("; ") };
+        self.fact("nothing is in flight", holding.is_empty(), detail)
+    }
+}
+
+fn list(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join("; ")
+}

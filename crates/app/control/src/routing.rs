@@ -1,0 +1,198 @@
+//! The route table of this node: made from the directory's view, given to the gateway, kept on disk.
+//!
+//! ```text
+//! start      last known good table -> gateway, before the journal is read
+//! then       view -> Table::build -> gateway, disk; problems -> event log
+//! no view    the gateway goes on with the table that it has
+//! ```
+//!
+//! A table is made only from a view, so that losing the store empties no pool. What workers report goes to the barrier
+//! ([`Acknowledgements`]); what is wrong with routes and ports is logged once, when it begins.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adsum_catalog::Catalog;
+use adsum_gateway::{Addresses, Gateway, StartError, WorkerStatus};
+use adsum_model::Name;
+use adsum_routing::Table;
+use adsum_store::{Failed, Store};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::Acknowledgements;
+use desk::Desk;
+use last_known::LastKnown;
+use troubles::Troubles;
+
+mod desk;
+mod last_known;
+mod troubles;
+
+pub use desk::Port;
+
+/// Between two writes of the table to disk: in a busy moment it changes many times a second.
+const WRITE_PAUSE: Duration = Duration::from_millis(500);
+
+/// The gateway of this node, with the table that it has. Clones are the same.
+#[derive(Clone)]
+pub struct Routing {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// There until it is stopped.
+    gateway: Mutex<Option<Gateway>>,
+    addresses: Addresses,
+    desk: Arc<Desk>,
+    acknowledgements: Acknowledgements,
+    tables: watch::Sender<Current>,
+    last_known: Mutex<LastKnown>,
+}
+
+/// The table that the gateway was given last.
+#[derive(Clone)]
+pub struct Current {
+    pub table: Arc<Table>,
+    /// Whether it was made from this store's view; else it is the one that was kept on disk.
+    pub fresh: bool,
+    pub since: Instant,
+}
+
+impl Routing {
+    /// Starts the gateway with the table that was kept in `data_dir`, if there is one.
+    pub fn start(
+        node: Name,
+        settings: adsum_gateway::Settings,
+        data_dir: &Path,
+    ) -> Result<Routing, StartError> {
+        let acknowledgements = Acknowledgements::new(node);
+        // Before it could route anything: nobody is to be taken away behind its back.
+        (0..settings.workers).for_each(|worker| acknowledgements.join(worker));
+        let desk = Arc::new(Desk::new(acknowledgements.clone(), settings.workers));
+        let gateway = Gateway::start(settings, desk.clone())?;
+        let (last_known, table) = LastKnown::read(data_dir);
+        let table = Arc::new(table.unwrap_or_default());
+        gateway.apply(table.clone());
+        let tables = watch::Sender::new(Current { table, fresh: false, since: Instant::now() });
+        let last_known = Mutex::new(last_known);
+        let (addresses, gateway) = (gateway.addresses(), Mutex::new(Some(gateway)));
+        let inner = Inner { gateway, addresses, desk, acknowledgements, tables, last_known };
+        Ok(Routing { inner: Arc::new(inner) })
+    }
+
+    pub fn acknowledgements(&self) -> &Acknowledgements {
+        &self.inner.acknowledgements
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        self.inner.addresses
+    }
+
+    pub fn current(&self) -> Current {
+        self.inner.tables.borrow().clone()
+    }
+
+    /// Whether each published port that was asked for could be opened.
+    pub fn ports(&self) -> Vec<Port> {
+        self.inner.desk.ports()
+    }
+
+    /// Upgraded and TCP connections that were cut at the end of a drain.
+    pub fn cut(&self) -> u64 {
+        self.inner.desk.cut()
+    }
+
+    /// Nothing of a gateway that is being stopped.
+    pub fn status(&self) -> Vec<WorkerStatus> {
+        self.inner.gateway.lock().as_ref().map(Gateway::status).unwrap_or_default()
+    }
+
+    /// In the text form that Prometheus reads.
+    pub fn metrics(&self) -> String {
+        self.inner.gateway.lock().as_ref().map(Gateway::metrics).unwrap_or_default()
+    }
+
+    /// Ends the gateway politely, and leaves the table where the next start finds it. Blocks.
+    pub fn stop(&self, grace: Duration) {
+        let gateway = self.inner.gateway.lock().take();
+        if let Some(gateway) = gateway {
+            gateway.stop(grace);
+        }
+        self.save();
+    }
+
+    /// Makes the table anew when what decides about it has changed in the view.
+    pub fn take_in(&self, view: &Catalog) {
+        let current = self.current();
+        if !current.fresh || current.table.revision != view.routing_revision() {
+            self.apply(Table::build(view, Some(&current.table)));
+        }
+    }
+
+    fn apply(&self, table: Table) {
+        let table = Arc::new(table);
+        if let Some(gateway) = &*self.inner.gateway.lock() {
+            gateway.apply(table.clone());
+        }
+        self.inner.tables.send_replace(Current { table, fresh: true, since: Instant::now() });
+    }
+
+    /// Writes the table down, if it is one of a view and not on disk already.
+    fn save(&self) {
+        let current = self.current();
+        if current.fresh {
+            self.inner.last_known.lock().write(&current.table);
+        }
+    }
+}
+
+/// Follows the directory's view for ever.
+pub(crate) async fn run(store: Store, routing: Routing) -> Result<Infallible, Failed> {
+    tokio::select! {
+        followed = follow(store, &routing) => followed,
+        never = keep(&routing) => match never {},
+    }
+}
+
+/// Writes the table down whenever it has changed, beside everything else.
+async fn keep(routing: &Routing) -> Infallible {
+    let mut tables = routing.inner.tables.subscribe();
+    loop {
+        tables.borrow_and_update();
+        let routing = routing.clone();
+        // A panic there is on the log, and the next change is another try.
+        let _ = tokio::task::spawn_blocking(move || routing.save()).await;
+        tokio::time::sleep(WRITE_PAUSE).await;
+        if tables.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Table after table, as the view changes.
+async fn follow(store: Store, routing: &Routing) -> Result<Infallible, Failed> {
+    let directory = store.directory().clone();
+    routing.inner.desk.follow(directory.clone());
+    let mut ports = routing.inner.desk.subscribe();
+    let mut troubles = Troubles::default();
+    let mut view = directory.view();
+    loop {
+        ports.borrow_and_update();
+        routing.take_in(&view);
+        troubles.log(&store, &routing.current().table, &routing.ports());
+        tokio::select! {
+            changed = directory.changed(view.revision()) => match changed {
+                Ok(changed) => view = changed,
+                Err(failed) => {
+                    routing.inner.desk.lose();
+                    return Err(failed);
+                }
+            },
+            // The sender lives in the desk, which lives in the routing.
+            _ = ports.changed() => {}
+        }
+    }
+}
