@@ -84,13 +84,12 @@ impl Pool {
 
     /// A member by chance, each version by its share.
     pub(crate) fn drawn(&self, lot: u64) -> Option<&Member> {
-        let total: u64 = self.weights.values().map(|share| u64::from(*share)).sum();
         let shares = self.weights.iter().map(|(version, share)| (*version, u64::from(*share)));
-        let version = if total == 0 { None } else { drawn(shares, lot % total) };
+        let version = drawn(shares, lot);
         let eligible =
             || self.routable().filter(|member| version.is_none_or(|version| member.version == version));
         let count = eligible().count() as u64;
-        if count == 0 { None } else { eligible().nth((lot.rotate_left(32) % count) as usize) }
+        eligible().nth(lot.rotate_left(32).checked_rem(count)? as usize)
     }
 }
 

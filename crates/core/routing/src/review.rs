@@ -15,6 +15,9 @@ use crate::routes::{Choice, Ranked, Routes};
 
 /// Problems that are listed at most.
 pub(crate) const LISTED: usize = 1000;
+/// Better alternatives that each one is compared with at most, so that the time it takes grows with the number of
+/// routes and not with its square. With more of them on the same host and path segment a problem may go unseen.
+const COMPARED: usize = 1000;
 
 /// Sorted, none twice.
 pub(crate) fn problems(routes: &Routes) -> Vec<Problem> {
@@ -154,7 +157,9 @@ fn better(routes: &Routes, rank: usize) -> impl Iterator<Item = &Ranked> {
     let own = &routes.ranked[rank];
     let lists = routes.index.lists(Key::of(&own.alternative));
     let above = lists.flat_map(move |list| list.iter().take_while(move |other| (**other as usize) < rank));
-    above.map(|other| &routes.ranked[*other as usize]).filter(|other| other.choice != own.choice)
+    let others =
+        above.map(|other| &routes.ranked[*other as usize]).filter(|other| other.choice != own.choice);
+    others.take(COMPARED)
 }
 
 /// Routes whose rules are not taken apart.

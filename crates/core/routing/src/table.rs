@@ -88,20 +88,16 @@ impl Table {
     }
 
     /// Of routes that share their requests, the one that the lot falls on. One that could not answer leaves its share
-    /// to those that can.
+    /// to those that can; without a share nobody gets anything unless nobody has one.
     fn chosen(&self, choice: &Choice, lot: u64) -> &RouteEntry {
+        let oldest = &self.routes.entries[choice.entries[0]];
         if !choice.shares {
-            return &self.routes.entries[choice.entries[0]];
+            return oldest;
         }
-        let entries = choice.taking().iter().map(|entry| &self.routes.entries[*entry]);
-        let answering = || entries.clone().filter(|entry| self.answers(entry));
-        let weighted = |entry: &&RouteEntry| u64::from(entry.weight.unwrap_or(1));
-        let total: u64 = answering().map(|entry| weighted(&entry)).sum();
-        let drawn = match total {
-            0 => None,
-            _ => drawn(answering().map(|entry| (entry, weighted(&entry))), lot % total),
-        };
-        drawn.unwrap_or(&self.routes.entries[choice.entries[0]])
+        let entries = choice.entries.iter().map(|entry| &self.routes.entries[*entry]);
+        let shares = entries.map(|entry| (entry, u64::from(entry.weight.unwrap_or(0))));
+        let answering = shares.clone().filter(|(entry, _)| self.answers(entry));
+        drawn(answering, lot).or_else(|| drawn(shares, lot)).unwrap_or(oldest)
     }
 
     fn answers(&self, entry: &RouteEntry) -> bool {
@@ -146,8 +142,10 @@ impl Table {
     }
 }
 
-/// The item on whose share the number falls; none when it is not below the sum of all.
-pub(crate) fn drawn<T>(mut shares: impl Iterator<Item = (T, u64)>, mut number: u64) -> Option<T> {
+/// The item on whose share the lot falls; none when nobody has a share.
+pub(crate) fn drawn<T>(mut shares: impl Iterator<Item = (T, u64)> + Clone, lot: u64) -> Option<T> {
+    let total: u64 = shares.clone().map(|(_, share)| share).sum();
+    let mut number = lot.checked_rem(total)?;
     shares.find_map(|(item, share)| {
         let rest = number.checked_sub(share);
         number = rest.unwrap_or(number);

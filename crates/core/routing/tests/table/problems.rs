@@ -140,3 +140,11 @@ fn a_problem_says_whom_it_concerns() {
     let concerned = |name: &str| table.problems[0].concerns(&crate::kit::name(name));
     assert!(concerned("old") && concerned("new") && !concerned("ol"));
 }
+
+#[test]
+fn a_problem_has_a_form_for_programs() {
+    let table = table(&two("Host(a)", "Host(a)"));
+    let json = serde_json::to_value(&table.problems).unwrap();
+    assert_eq!(json, serde_json::json!([{ "kind": "conflict", "winner": "old/1", "loser": "new/1" }]));
+    assert_eq!(serde_json::from_value::<Vec<adsum_routing::Problem>>(json).unwrap(), table.problems);
+}

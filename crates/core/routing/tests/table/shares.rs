@@ -40,7 +40,13 @@ fn each_route_has_its_share_however_the_rule_is_written() {
 fn one_that_could_not_answer_leaves_its_share_to_the_others() {
     let services = [weighted("a", 1, "Host(a)", Some(1)), weighted("b", 2, "Host(a)", Some(1))];
     assert_eq!(shares(&with_instances(&services, &["b"]), &["a/1", "b/1"]), [0, 100]);
-    assert_eq!(shares(&with_instances(&services, &[]), &["a/1", "b/1"]), [100, 0]);
+    assert_eq!(shares(&with_instances(&services, &[]), &["a/1", "b/1"]), [50, 50], "nobody could");
+}
+
+#[test]
+fn one_without_a_share_gets_nothing_even_when_the_others_are_away() {
+    let services = [weighted("a", 1, "Host(a)", Some(0)), weighted("b", 2, "Host(a)", Some(1))];
+    assert_eq!(shares(&with_instances(&services, &["a"]), &["a/1", "b/1"]), [0, 100]);
 }
 
 #[test]

@@ -187,7 +187,7 @@ impl Worker {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_passes_too_early_and_nobody_waits_for_the_dead(steps in prop::collection::vec(step(), 1..120)) {
