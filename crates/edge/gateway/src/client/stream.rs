@@ -39,6 +39,8 @@ pub(crate) struct Stream {
     unseen: bool,
     /// Released and not taken yet.
     released: BytesMut,
+    /// Why the body that is being read has no good end; told when what was released before has been taken.
+    broken: Option<&'static str>,
     reading: Watch,
     writing: Watch,
     lingered: Option<usize>,
@@ -69,6 +71,7 @@ impl Stream {
             unseen: !first.is_empty(),
             held: first,
             released: BytesMut::new(),
+            broken: None,
             reading: Watch::default(),
             writing: Watch::default(),
             lingered: None,
@@ -89,17 +92,17 @@ impl Stream {
     }
 
     /// Has the guard look at what is held.
-    fn inspect_held(&mut self) -> io::Result<()> {
+    fn inspect_held(&mut self) {
         self.unseen = false;
         let mut state = self.gate.lock();
         let Some(guard) = &mut state.guard else {
             self.released = self.held.split();
-            return Ok(());
+            return;
         };
         let verdict = guard.inspect(&self.held);
         self.released = self.held.split_to(verdict.released);
         drop(state);
-        self.heed(verdict.next)
+        self.heed(verdict.next);
     }
 
     /// Reads into the parser's buffer and takes back what is not released.
@@ -116,20 +119,20 @@ impl Stream {
         self.held.extend_from_slice(&fresh[verdict.released..]);
         drop(state);
         buf.set_filled(before + verdict.released);
-        Poll::Ready(self.heed(verdict.next))
+        self.heed(verdict.next);
+        Poll::Ready(Ok(()))
     }
 
-    fn heed(&mut self, next: Next) -> io::Result<()> {
+    fn heed(&mut self, next: Next) {
         match next {
-            Next::More | Next::Held(_) | Next::Waiting => Ok(()),
+            Next::More | Next::Held(_) | Next::Waiting => {}
             Next::Refused(rejection) => {
                 self.held = BytesMut::new();
                 self.refuse(Refused::Offence(rejection));
                 match rejection.place {
-                    Place::Body => Err(io::Error::new(io::ErrorKind::InvalidData, rejection.reason())),
+                    Place::Body => self.broken = Some(rejection.reason()),
                     Place::Idle | Place::Head | Place::Upgrade | Place::Tunnel => {
                         self.released.extend_from_slice(STAND_IN);
-                        Ok(())
                     }
                 }
             }
@@ -202,11 +205,14 @@ impl AsyncRead for Stream {
                 this.released.advance(length);
                 return Poll::Ready(Ok(()));
             }
+            if let Some(reason) = this.broken {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
+            }
             if this.is_waiting(cx) {
                 return Poll::Pending;
             }
             if this.unseen {
-                this.inspect_held()?;
+                this.inspect_held();
                 continue;
             }
             if this.held.is_empty() {
@@ -222,7 +228,7 @@ impl AsyncRead for Stream {
                 if length == 0 {
                     return Poll::Ready(Ok(()));
                 }
-                this.inspect_held()?;
+                this.inspect_held();
                 if !this.released.is_empty() {
                     this.reading.has_come();
                 }
@@ -249,6 +255,7 @@ impl Stream {
                 self.reading.has_come();
                 Came::Released
             }
+            Poll::Ready(()) if self.broken.is_some() => Came::Held,
             Poll::Ready(()) if self.held.is_empty() && self.released.is_empty() => Came::End,
             Poll::Ready(()) => {
                 // The beginning of a head: its time begins now, however long the client was silent before.
