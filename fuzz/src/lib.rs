@@ -3,22 +3,29 @@
 //!
 //! The tests of the workspace replay the committed corpus, and mutations of it, through the same functions.
 
+use std::borrow::Cow;
+
+use adsum_catalog::{Catalog, records};
 use adsum_framing::{Guard, Limits, Next};
 use adsum_journal::fuzzing;
-use adsum_keyspace::{decode_commit, decode_rows, encode_commit, encode_row};
+use adsum_keyspace::{Database, Keyspace, Now, decode_commit, decode_rows, encode_commit, encode_row};
+use adsum_model::{Route, Rule, Service, Spec};
 use adsum_resp::{Parsed, Parser};
+use adsum_routing::{Asked, Entrance, Table, matches, path};
 
 /// What is done with some bytes.
 pub type Target = fn(&[u8]);
 
 /// One function for the bytes of each kind; the name is that of the target and of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("segment", segment),
     ("snapshot", snapshot),
     ("commit", commit),
     ("rows", rows),
     ("requests", requests),
     ("framing", framing),
+    ("paths", paths),
+    ("rules", rules),
 ];
 
 /// A segment of the journal, with a search for what a torn tail leaves.
@@ -102,4 +109,58 @@ fn released(bytes: &[u8], at_once: usize) -> (usize, u64, Option<Next>) {
         next = Some(verdict.next);
     }
     (begin, guard.requests(), next)
+}
+
+/// A request's path. What is normal stays so, does not grow, and has no dot segments.
+pub fn paths(bytes: &[u8]) {
+    let Ok(raw) = str::from_utf8(bytes) else { return };
+    let Ok(normal) = path::normalise(raw) else { return };
+    assert!(normal.starts_with('/') && normal.len() <= raw.len());
+    assert!(!normal.split('/').any(|segment| segment == "." || segment == ".."));
+    assert_eq!(path::normalise(&normal), Ok(Cow::Borrowed(&*normal)));
+}
+
+/// A route's rule, as people write it. It is printed as it parses; and a table, which takes it apart, has the requests
+/// that it matches when it is looked at whole.
+pub fn rules(bytes: &[u8]) {
+    let Ok(rule) = String::from_utf8_lossy(bytes).parse::<Rule>() else { return };
+    if let Ok(parsed) = rule.to_string().parse::<Rule>() {
+        assert_eq!(parsed, rule);
+    }
+    let table = table(rule);
+    let rule = &table.routes().next().expect("the service has a route").rule;
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-beta", http::HeaderValue::from_static("yes"));
+    for (host, path) in
+        [("a", "/"), ("b.a", "/api"), ("c.b.a.", "/api/x"), ("shop.local", "/x//y"), ("", "/api/")]
+    {
+        for method in [http::Method::GET, http::Method::POST] {
+            let asked = Asked { host, path, method: &method, headers: &headers };
+            assert_eq!(
+                table.find(Entrance::Gateway, &asked, 0).is_some(),
+                matches(rule, &asked),
+                "{asked:?}"
+            );
+        }
+    }
+}
+
+/// Of one service with one route.
+fn table(rule: Rule) -> Table {
+    let mut spec = Spec::new("shop".parse().expect("a name"), vec!["shop".to_string()]);
+    let (name, weight) = (None, None);
+    spec.routing.routes = vec![Route {
+        name,
+        rule,
+        priority: 0,
+        weight,
+        rewrite: Default::default(),
+        target: Default::default(),
+    }];
+    let service = Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 };
+    let mut keyspace = Keyspace::default();
+    keyspace
+        .transact(Now::default(), |tx| records::put_service(tx, &service))
+        .expect("a record is no bigger than a value may be");
+    Table::build(&Catalog::load(keyspace.keys(Database::System), keyspace.revision()), None)
 }

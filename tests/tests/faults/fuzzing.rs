@@ -165,6 +165,28 @@ const HEADS: [&str; 9] = [
     "GET / HTTP/1.1\nHost: a\n\n",
 ];
 
+/// Paths that are normal, that become so, and that are refused.
+const PATHS: [&str; 8] = [
+    "/api/v1/users/1234",
+    "/a/./b/../c/%2e%2E/d",
+    "/%61%2D%5f%7E/%c3%BC/a%20b",
+    "//a///b/..//",
+    "/../..",
+    "/a;x=1/..;/b",
+    "/%252e%252e/%2f%5c%00",
+    "/a%2",
+];
+
+/// Rules of every matcher, nested, with and without quotes.
+const RULES: [&str; 6] = [
+    "Host(shop.local) && PathPrefix(/api)",
+    "Host(`a`, `*.a`) || !(Method(GET, post) && Path(/))",
+    "!(Host(a) && !Header(X-Beta, \"yes\") || PathPrefix(/api/) && !!Path(/api/x))",
+    "((Host([::1]) || Path(`/x//y`)) && (Method(PUT) || Method(GET))) || Header(x-beta, `a, (b)`)",
+    "Path(/a%2Db) || Path(/a%2fb) || PathPrefix(/x/../api)",
+    "Host(a) && Host(b)",
+];
+
 fn write_corpus() {
     let mut files: BTreeMap<(&str, String), Vec<u8>> = BTreeMap::new();
     for (number, text) in REQUESTS.iter().enumerate() {
@@ -172,6 +194,13 @@ fn write_corpus() {
     }
     for (number, text) in HEADS.iter().enumerate() {
         files.insert(("framing", number.to_string()), text.as_bytes().to_vec());
+    }
+    for (target, texts) in [("paths", &PATHS[..]), ("rules", &RULES[..])] {
+        let named = texts
+            .iter()
+            .enumerate()
+            .map(|(number, text)| ((target, number.to_string()), text.as_bytes().to_vec()));
+        files.extend(named);
     }
     let data = written();
     for (number, entry) in std::fs::read_dir(data.path()).unwrap().enumerate() {
