@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 mod parse;
 
-/// Letters of the longest rule that is read.
+/// Letters of the longest rule that is read, also with a matcher for each of its arguments.
 pub const LONGEST_RULE: usize = 4096;
 /// How deep parentheses and `!` may stand in each other.
 pub const DEEPEST_RULE: usize = 32;

@@ -2,7 +2,15 @@
 
 use super::{DEEPEST_RULE, LONGEST_RULE, Rule, RuleError};
 
+/// Only what can be kept is a rule: it is kept as it prints, which is longer where a matcher has several arguments, and
+/// has to be read again.
 pub(super) fn rule(text: &str) -> Result<Rule, RuleError> {
+    let rule = read(text)?;
+    read(&rule.to_string())?;
+    Ok(rule)
+}
+
+fn read(text: &str) -> Result<Rule, RuleError> {
     if text.trim().is_empty() {
         return Err(RuleError::Empty);
     }

@@ -53,6 +53,20 @@ fn a_rule_without_bounds_is_refused() {
     assert!(nested.parse::<Rule>().is_ok());
 }
 
+/// A rule is kept as it prints, and what is kept has to be read again: several arguments print as several matchers.
+#[test]
+fn a_rule_that_would_print_without_bounds_is_refused() {
+    let hosts = |count: usize| format!("Host({})", vec!["a"; count].join(","));
+    let kept: Rule = hosts(300).parse().unwrap();
+    assert_eq!(kept.to_string().parse(), Ok(kept));
+    assert!(hosts(2000).len() < LONGEST_RULE);
+    assert!(matches!(hosts(2000).parse::<Rule>(), Err(RuleError::TooLong)));
+    let nested = |depth: usize| format!("{}(Host(a,b) && Path(/))", "!".repeat(depth));
+    let kept: Rule = nested(29).parse().unwrap();
+    assert_eq!(kept.to_string().parse(), Ok(kept));
+    assert!(matches!(nested(30).parse::<Rule>(), Err(RuleError::TooDeep { .. })));
+}
+
 #[test]
 fn a_rule_is_kept_as_its_text() {
     let rule: Rule = "Host(a) && !Path(/b)".parse().unwrap();
