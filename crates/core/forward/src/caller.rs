@@ -10,29 +10,22 @@
 //! | `X-Request-Id`, `X-Correlation-Id` | kept when valid | kept when valid |
 //! | `traceparent` | trace kept, parent renewed | as from a trusted one |
 //! | `tracestate`, B3 | kept | kept |
-//!
-//! Without a valid `traceparent` and without B3 a trace begins here; its id is the request id's when that is made here
-//! too.
 
-use std::fmt::Write;
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 use crate::examine::{Found, Known, examine};
 use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
-use crate::{GatewayError, Host, Network, id, trace};
+use crate::identity::{self, Seed};
+use crate::{GatewayError, Host, Network};
 
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Kept from the caller; the request id when it has none.
-pub const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const PROXY: HeaderName = HeaderName::from_static("proxy");
 
@@ -56,6 +49,8 @@ pub struct Caller {
     address: HeaderValue,
     /// An element of `Forwarded` but for the host.
     forwarded: Box<str>,
+    /// The last host and the whole element with it: most connections ask for one host only.
+    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
     proto: HeaderValue,
     port: HeaderValue,
 }
@@ -66,13 +61,6 @@ pub struct Inbound<'a> {
     pub version: Version,
     pub host: &'a Host,
     pub seed: Seed,
-}
-
-/// Chance, for ids. Different for each request.
-#[derive(Clone, Copy, Debug)]
-pub struct Seed {
-    pub request: u128,
-    pub span: u64,
 }
 
 /// What was learned on the way.
@@ -99,6 +87,7 @@ impl Gate {
             trusted: self.trusted.iter().any(|network| network.contains(peer)),
             address: HeaderValue::from_str(&peer.to_string()).expect("an address is ASCII"),
             forwarded: forwarded.into(),
+            last: RefCell::default(),
             proto: HeaderValue::from_static(proto),
             port: self.port.clone(),
         }
@@ -120,9 +109,10 @@ impl Caller {
         headers.reserve(10);
         self.tell_forwarded(headers, &found, inbound.host);
         headers.append(header::VIA, via(inbound.version));
-        let request_id = identify(headers, &found, inbound.seed);
-        follow_trace(headers, &found, inbound.seed);
-        headers.insert(header::HOST, inbound.host.value().clone());
+        let request_id = identity::give(headers, &found, inbound.seed);
+        if !inbound.host.is_header() {
+            headers.insert(header::HOST, inbound.host.value().clone());
+        }
         Ok(Passed { request_id, upgrade })
     }
 
@@ -147,22 +137,34 @@ impl Caller {
         let forwarded = if known(Known::Forwarded) {
             joined(headers, &header::FORWARDED, element.as_bytes())
         } else {
-            HeaderValue::try_from(element).expect("addresses and checked hosts are ASCII")
+            element
         };
         headers.insert(header::FORWARDED, forwarded);
     }
 
-    /// RFC 7239. A host with a port or brackets is no token, and is quoted.
-    fn forwarded_element(&self, host: &Host) -> String {
-        let host = host.as_str();
-        let mut element = String::with_capacity(self.forwarded.len() + host.len() + 8);
-        element.push_str(&self.forwarded);
-        if host.contains([':', '[']) {
-            write!(element, ";host=\"{host}\"").expect("a string takes all");
-        } else if !host.is_empty() {
-            write!(element, ";host={host}").expect("a string takes all");
+    fn forwarded_element(&self, host: &Host) -> HeaderValue {
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((known, element)) if known == host.value() => element.clone(),
+            Some(_) | None => {
+                let element = self.make_element(host.as_str());
+                *last = Some((host.value().clone(), element.clone()));
+                element
+            }
         }
-        element
+    }
+
+    /// RFC 7239. A host with a port or brackets is no token, and is quoted.
+    fn make_element(&self, host: &str) -> HeaderValue {
+        let start = &self.forwarded;
+        let element = if host.is_empty() {
+            start.to_string()
+        } else if host.contains([':', '[']) {
+            format!("{start};host=\"{host}\"")
+        } else {
+            format!("{start};host={host}")
+        };
+        HeaderValue::try_from(element).expect("addresses and checked hosts are ASCII")
     }
 }
 
@@ -252,45 +254,4 @@ fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
     }
     list.extend_from_slice(last);
     HeaderValue::try_from(list).expect("header values and ASCII make a header value")
-}
-
-fn identify(headers: &mut HeaderMap, found: &Found, seed: Seed) -> HeaderValue {
-    let request = valid_id(headers, found.has(Known::RequestId), &X_REQUEST_ID).unwrap_or_else(|| {
-        let made = id::make(seed.request);
-        headers.insert(X_REQUEST_ID, made.clone());
-        made
-    });
-    if valid_id(headers, found.has(Known::CorrelationId), &X_CORRELATION_ID).is_none() {
-        headers.insert(X_CORRELATION_ID, request.clone());
-    }
-    request
-}
-
-fn valid_id(headers: &HeaderMap, there: bool, name: &HeaderName) -> Option<HeaderValue> {
-    if !there {
-        return None;
-    }
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().filter(|value| id::is_valid(value))?;
-    values.next().is_none().then(|| value.clone())
-}
-
-fn follow_trace(headers: &mut HeaderMap, found: &Found, seed: Seed) {
-    let renewed = found.has(Known::TraceParent).then(|| {
-        let mut values = headers.get_all(&TRACEPARENT).iter();
-        let only = values.next().filter(|_| values.next().is_none());
-        only.and_then(|value| trace::renew(value, seed.span))
-    });
-    if let Some(renewed) = renewed.flatten() {
-        headers.insert(TRACEPARENT, renewed);
-        return;
-    }
-    if found.has(Known::TraceState) {
-        headers.remove(TRACESTATE);
-    }
-    if found.has(Known::B3) {
-        headers.remove(TRACEPARENT);
-    } else {
-        headers.insert(TRACEPARENT, trace::make(seed.request, seed.span));
-    }
 }

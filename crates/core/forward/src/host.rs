@@ -17,6 +17,8 @@ pub struct Host {
     /// Where the name is in `value`, unless it had to be lower-cased.
     name: Range<usize>,
     lower: Option<Box<str>>,
+    /// It is the `Host` that came, so that nothing has to be changed.
+    is_header: bool,
 }
 
 /// Why a request's host is not accepted: 400.
@@ -41,7 +43,7 @@ impl Host {
         }
         let Some(authority) = uri.authority() else {
             return match header {
-                Some(value) => Host::check(value.clone()),
+                Some(value) => Host::check(value.clone(), true),
                 None if version == Version::HTTP_10 => Ok(Host::none()),
                 None => Err(HostError::Missing),
             };
@@ -54,7 +56,7 @@ impl Host {
             Some(_) | None => {}
         }
         let value = HeaderValue::from_str(authority.as_str()).map_err(|_| HostError::Invalid)?;
-        Host::check(value)
+        Host::check(value, false)
     }
 
     /// In lower case, without port; an IPv6 address in its brackets. Empty for HTTP/1.0 without `Host`.
@@ -71,11 +73,15 @@ impl Host {
         self.value.to_str().expect("only ASCII letters pass the check")
     }
 
-    fn none() -> Host {
-        Host { value: HeaderValue::from_static(""), name: 0..0, lower: None }
+    pub(crate) fn is_header(&self) -> bool {
+        self.is_header
     }
 
-    fn check(value: HeaderValue) -> Result<Host, HostError> {
+    fn none() -> Host {
+        Host { value: HeaderValue::from_static(""), name: 0..0, lower: None, is_header: false }
+    }
+
+    fn check(value: HeaderValue, is_header: bool) -> Result<Host, HostError> {
         let bytes = value.as_bytes();
         if bytes.is_empty() || bytes.len() > LONGEST {
             return Err(HostError::Invalid);
@@ -89,7 +95,7 @@ impl Host {
         let lower = name.iter().any(u8::is_ascii_uppercase).then(|| {
             name.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>().into_boxed_str()
         });
-        Ok(Host { name: 0..end, lower, value })
+        Ok(Host { name: 0..end, lower, value, is_header })
     }
 }
 

@@ -32,7 +32,7 @@ mod events;
 mod examine;
 mod hop;
 mod host;
-mod id;
+mod identity;
 mod network;
 mod proxy;
 mod response;
@@ -41,19 +41,18 @@ mod rewrite;
 mod trace;
 mod websocket;
 
-pub use caller::{Caller, Gate, Inbound, Passed, Seed};
+pub use caller::{Caller, Gate, Inbound, Passed};
 pub use cookie::{cookie, sticky_cookie};
 pub use error::{ErrorAnswer, GatewayError, X_GATEWAY_ERROR};
 pub use events::EventScanner;
 pub use host::{Host, HostError};
+pub use identity::{Seed, X_CORRELATION_ID, X_REQUEST_ID};
 pub use network::{Network, NetworkError};
 pub use proxy::proxy_header;
 pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, mark_retry, pass_back};
 pub use retry_after::retry_after;
 pub use rewrite::{X_FORWARDED_PREFIX, rewrite};
 pub use websocket::{WebSocketScanner, close_frame};
-
-pub use caller::{X_CORRELATION_ID, X_REQUEST_ID};
 
 /// Where a piece of a stream has places at which it can be ended or something put in: numbers of bytes from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::caller::X_REQUEST_ID;
 use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
+use crate::identity::X_REQUEST_ID;
 
 /// How many tries it took, in answers; on a request it marks a retry, which no gateway sends again.
 pub const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-attempts");

@@ -8,11 +8,18 @@
 //! The parent id is renewed on the way. A trace that begins here is marked as sampled: a service that follows its
 //! parent's decision would record nothing otherwise.
 
+use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::id::write_hex;
-
 const LENGTH: usize = 55;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A trace that begins here.
+pub(crate) struct Trace {
+    pub(crate) parent: HeaderValue,
+    /// Its id alone: the same bytes in memory.
+    pub(crate) id: HeaderValue,
+}
 
 /// What of an incoming `traceparent` goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,26 +31,39 @@ struct Parent<'a> {
 /// The same trace with a new parent, or none when the value is not valid.
 pub(crate) fn renew(value: &HeaderValue, span: u64) -> Option<HeaderValue> {
     let parent = parse(value.as_bytes())?;
-    Some(write(span, |text| {
-        text[3..35].copy_from_slice(parent.trace);
-        text[53..].copy_from_slice(parent.flags);
-    }))
+    let mut text = frame(span);
+    text[3..35].copy_from_slice(parent.trace);
+    text[53..].copy_from_slice(parent.flags);
+    Some(value_of(Bytes::copy_from_slice(&text)))
 }
 
-/// A trace that begins here.
-pub(crate) fn make(trace: u128, span: u64) -> HeaderValue {
-    write(span, |text| {
-        write_hex(trace.max(1), &mut text[3..35]);
-        text[53..].copy_from_slice(b"01");
-    })
+pub(crate) fn begin(trace: u128, span: u64) -> Trace {
+    let mut text = frame(span);
+    write_hex(trace.max(1), &mut text[3..35]);
+    text[53..].copy_from_slice(b"01");
+    let bytes = Bytes::copy_from_slice(&text);
+    Trace { id: value_of(bytes.slice(3..35)), parent: value_of(bytes) }
 }
 
-fn write(span: u64, rest: impl FnOnce(&mut [u8; LENGTH])) -> HeaderValue {
+/// All but the trace id and the flags.
+fn frame(span: u64) -> [u8; LENGTH] {
     let mut text = [b'-'; LENGTH];
     text[..2].copy_from_slice(b"00");
     write_hex(u128::from(span.max(1)), &mut text[36..52]);
-    rest(&mut text);
-    HeaderValue::from_bytes(&text).expect("hexadecimal digits and hyphens make a header value")
+    text
+}
+
+fn value_of(bytes: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes).expect("hexadecimal digits and hyphens make a header value")
+}
+
+/// Fills `into` with the last digits of `number`.
+fn write_hex(number: u128, into: &mut [u8]) {
+    let mut rest = number;
+    for digit in into.iter_mut().rev() {
+        *digit = HEX[(rest & 15) as usize];
+        rest >>= 4;
+    }
 }
 
 /// A version that we do not know may have more after the flags; of those only the sampled bit means the same to us.
