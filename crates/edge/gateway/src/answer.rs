@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use crate::events::Events;
+use crate::farewell::Farewell;
 use crate::patience::Watch;
 use crate::station::Lease;
 use crate::upstream::{Line, SharedSeat};
@@ -23,6 +25,7 @@ pub(crate) struct Answer {
 pub(crate) enum Source {
     Own(Option<Bytes>),
     Instance(Delivery),
+    Events(Box<Events>),
 }
 
 /// What an answer comes over.
@@ -53,14 +56,27 @@ pub(crate) enum Cut {
 }
 
 impl Source {
-    pub(crate) fn instance(body: Incoming, carrier: Carrier, lease: Lease, idle: Duration) -> Source {
+    /// With a farewell it is an event stream.
+    pub(crate) fn instance(
+        body: Incoming,
+        carrier: Carrier,
+        mut lease: Lease,
+        idle: Duration,
+        farewell: Option<Farewell>,
+    ) -> Source {
+        if farewell.is_some() && !body.is_end_stream() {
+            lease.upgrade();
+        }
         let mut delivery =
             Delivery { body, carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle };
         if delivery.body.is_end_stream() {
             delivery.end();
             return Source::Own(None);
         }
-        Source::Instance(delivery)
+        match farewell {
+            Some(farewell) => Source::Events(Box::new(Events::new(delivery, farewell))),
+            None => Source::Instance(delivery),
+        }
     }
 }
 
@@ -101,12 +117,16 @@ impl Delivery {
         self.lease = None;
     }
 
-    pub(crate) fn lease(&mut self) -> Option<&mut Lease> {
-        self.lease.as_mut()
+    /// What is left of it is not wanted.
+    pub(crate) fn close(&mut self) {
+        self.carrier = None;
+        self.lease = None;
     }
 
-    pub(crate) fn is_ended(&self) -> bool {
-        self.lease.is_none()
+    pub(crate) fn count_cut(&self) {
+        if let Some(lease) = &self.lease {
+            lease.cut();
+        }
     }
 }
 
@@ -127,6 +147,7 @@ impl Body for Answer {
         let next = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Instance(delivery) => delivery.poll_next(cx),
+            Source::Events(events) => events.poll_next(cx),
         };
         let next = ready!(next);
         if let Some(Ok(frame)) = &next {
@@ -145,6 +166,7 @@ impl Body for Answer {
         match &self.source {
             Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Source::Instance(delivery) => delivery.body.is_end_stream(),
+            Source::Events(_) => false,
         }
     }
 
@@ -152,6 +174,8 @@ impl Body for Answer {
         match &self.source {
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Source::Instance(delivery) => delivery.body.size_hint(),
+            // It may end before its end.
+            Source::Events(_) => SizeHint::default(),
         }
     }
 }

@@ -69,6 +69,15 @@ pub enum StartError {
 impl Gateway {
     /// Binds its addresses and serves; without a table every request is answered with 404.
     pub fn start(settings: Settings, control: Arc<dyn Control>) -> Result<Gateway, StartError> {
+        Gateway::start_with(settings, control, Arc::default())
+    }
+
+    /// The same with a table by which the first request finds its way already.
+    pub fn start_with(
+        settings: Settings,
+        control: Arc<dyn Control>,
+        table: Arc<Table>,
+    ) -> Result<Gateway, StartError> {
         let settings = Arc::new(Settings { workers: settings.workers.max(1), ..settings });
         let certificate =
             settings.tls.as_ref().map(Certificate::read).transpose().map_err(StartError::Certificate)?;
@@ -80,7 +89,7 @@ impl Gateway {
             addresses,
             ledgers: Vec::new(),
             orders: Vec::new(),
-            tables: watch::Sender::new(Arc::default()),
+            tables: watch::Sender::new(table),
             stop,
             log: Mutex::new(Some(log.clone())),
             threads: Vec::new(),
@@ -179,6 +188,8 @@ impl Gateway {
 
     fn hire(&mut self, parts: Parts, listeners: Listeners) -> Result<(), StartError> {
         let (orders, given) = mpsc::unbounded_channel();
+        // Heeded before anything is accepted.
+        let _ = orders.send(Order::Apply(self.tables.borrow().clone()));
         self.ledgers.push(parts.ledger.clone());
         self.orders.push(orders);
         let name = format!("gateway-{}", parts.number);
@@ -205,7 +216,9 @@ impl Gateway {
     ) -> Result<(), StartError> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-        let tables = self.tables.subscribe();
+        let mut tables = self.tables.subscribe();
+        // The first table has ports too.
+        tables.mark_changed();
         let tls = settings.tls.clone().zip(certificate);
         let doorman = Doorman {
             settings,

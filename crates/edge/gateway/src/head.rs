@@ -118,7 +118,11 @@ pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
+/// Whether it goes on without a known end.
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        return false;
+    }
     let start = headers.get(header::CONTENT_TYPE).and_then(|value| value.as_bytes().get(..17));
     start.is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }

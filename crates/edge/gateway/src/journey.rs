@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::answer::{Answer, Carrier, Source};
 use crate::client::{Client, Refused};
+use crate::farewell::Farewell;
 use crate::head;
 use crate::payload::{Payload, Permit, Tape};
 use crate::refuse::Refusal;
@@ -194,7 +195,9 @@ impl Journey {
             return Ok(self.upgraded(head, carrier, lease, picked));
         }
         let idle = self.station.pool().policy.idle_timeout;
-        let source = Source::instance(body, carrier, lease, idle);
+        let farewell =
+            head::is_event_stream(&head.headers).then(|| Farewell::new(&self.client.worker, &lease.upstream));
+        let source = Source::instance(body, carrier, lease, idle, farewell);
         Ok(Reply { head, source, picked })
     }
 

@@ -4,6 +4,8 @@ mod answer;
 mod bind;
 mod client;
 mod control;
+mod events;
+mod farewell;
 mod gateway;
 mod head;
 mod journey;

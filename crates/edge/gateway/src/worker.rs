@@ -243,6 +243,13 @@ impl Worker {
         Door { entrance, tls, listener }
     }
 
+    /// A connection goes on as something else.
+    pub(crate) fn adopt(self: &Rc<Worker>) -> Guest {
+        self.house.open.fetch_add(1, Ordering::Relaxed);
+        self.ledger.connections.add(1);
+        Guest(self.clone())
+    }
+
     /// A connection begins, if there is room.
     fn welcome(self: &Rc<Worker>) -> Option<Guest> {
         let open = self.house.open.fetch_add(1, Ordering::Relaxed);
@@ -253,7 +260,7 @@ impl Worker {
 }
 
 /// A client's connection is open.
-struct Guest(Rc<Worker>);
+pub(crate) struct Guest(Rc<Worker>);
 
 impl Drop for Guest {
     fn drop(&mut self) {

@@ -51,11 +51,8 @@ impl Line {
         meter: Arc<Meter>,
         patience: Duration,
     ) -> Result<Line, hyper::Error> {
-        let (sender, connection) = http1::Builder::new()
-            .max_headers(200)
-            .max_buf_size(64 << 10)
-            .handshake(TokioIo::new(socket))
-            .await?;
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(64 << 10).handshake(TokioIo::new(socket)).await?;
         let driver = Some(connection);
         Ok(Line { sender, driver, over: false, meter, rested: Instant::now(), reused: false, patience })
     }

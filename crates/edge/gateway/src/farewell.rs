@@ -1,0 +1,85 @@
+//! What stays open for long is told when its instance drains, or the gateway stops: first to end by itself, at a moment
+//! of its own, so that not all clients come back at once; when the time is over it is cut.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio::time::Sleep;
+
+use crate::upstream::Upstream;
+use crate::worker::Worker;
+
+/// What is to be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// End politely. Comes once.
+    Leave,
+    /// The time is over.
+    Cut,
+}
+
+pub(crate) struct Farewell {
+    stage: Stage,
+    /// Which moment of the first half of the time it is, in 1/65536.
+    lot: u16,
+}
+
+enum Stage {
+    Undisturbed(Pin<Box<dyn Future<Output = Instant>>>),
+    Leaving { timer: Pin<Box<Sleep>>, until: Instant },
+    Left(Pin<Box<Sleep>>),
+}
+
+impl Farewell {
+    pub(crate) fn new(worker: &Worker, upstream: &Upstream) -> Farewell {
+        let deadline = deadline(upstream.watch_drain(), worker.stop.clone());
+        Farewell { stage: Stage::Undisturbed(Box::pin(deadline)), lot: (worker.lot() >> 48) as u16 }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Call> {
+        loop {
+            match &mut self.stage {
+                Stage::Undisturbed(deadline) => {
+                    let until = ready!(deadline.as_mut().poll(cx));
+                    let now = Instant::now();
+                    let half = until.saturating_duration_since(now) / 2;
+                    let moment = now + half * u32::from(self.lot) / (1 << 16);
+                    let timer = Box::pin(tokio::time::sleep_until(moment.into()));
+                    self.stage = Stage::Leaving { timer, until };
+                }
+                Stage::Leaving { timer, until } => {
+                    ready!(timer.as_mut().poll(cx));
+                    self.stage = Stage::Left(Box::pin(tokio::time::sleep_until((*until).into())));
+                    return Poll::Ready(Call::Leave);
+                }
+                Stage::Left(timer) => {
+                    ready!(timer.as_mut().poll(cx));
+                    return Poll::Ready(Call::Cut);
+                }
+            }
+        }
+    }
+}
+
+/// Until when it may go on, as soon as there is such a moment.
+async fn deadline(
+    mut drain: watch::Receiver<Option<Instant>>,
+    mut stop: watch::Receiver<Option<Instant>>,
+) -> Instant {
+    let of = async |watched: &mut watch::Receiver<Option<Instant>>| match watched
+        .wait_for(Option::is_some)
+        .await
+    {
+        Ok(until) => *until,
+        // Whoever could say so has gone.
+        Err(_) => std::future::pending().await,
+    };
+    let until = tokio::select! {
+        until = of(&mut drain) => until,
+        until = of(&mut stop) => until,
+    };
+    until.unwrap_or_else(Instant::now)
+}
