@@ -28,6 +28,7 @@ pub use report::{Latencies, Outcome, Record, Report};
 
 /// Load that runs beside the test.
 pub struct Load {
+    begin: Instant,
     shared: Arc<Shared>,
     thread: JoinHandle<Report>,
 }
@@ -41,13 +42,19 @@ struct Shared {
 
 impl Load {
     pub fn start(plan: Plan) -> Load {
+        let begin = Instant::now();
         let shared = Arc::new(Shared::default());
         let inside = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime can be made").block_on(generate(plan, &inside))
+            runtime.expect("a runtime can be made").block_on(generate(plan, begin, &inside))
         });
-        Load { shared, thread }
+        Load { begin, shared, thread }
+    }
+
+    /// How long it has gone on: what the records count from.
+    pub fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
     }
 
     /// How many requests have begun.
@@ -86,11 +93,10 @@ impl Load {
     }
 }
 
-async fn generate(plan: Plan, shared: &Arc<Shared>) -> Report {
+async fn generate(plan: Plan, begin: Instant, shared: &Arc<Shared>) -> Report {
     let (ended, mut records) = mpsc::unbounded_channel();
     let client = client::Client::new(&plan);
     let plan = Arc::new(plan);
-    let begin = Instant::now();
     let mut number = 0;
     while !shared.stop.load(Ordering::Relaxed) && plan.requests.is_none_or(|most| number < most) {
         let due = begin + plan.interval * u32::try_from(number).expect("a load has fewer than 2^32 requests");
