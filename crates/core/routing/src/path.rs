@@ -29,6 +29,9 @@ pub fn normalise(raw: &str) -> Result<Cow<'_, str>, PathError> {
         return Err(PathError::Relative);
     }
     let decoded = decode(raw)?;
+    if !decoded.contains("/.") {
+        return Ok(decoded);
+    }
     if has_dot_parameter(&decoded) {
         return Err(PathError::DotParameter);
     }
