@@ -9,6 +9,7 @@ mod changes;
 mod half_open;
 mod keep_alive;
 mod killed;
+mod long_lived;
 mod slow;
 mod stage;
 mod storm;
