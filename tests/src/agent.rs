@@ -162,6 +162,13 @@ impl Agent {
         self.wait_ready();
     }
 
+    /// Starts it again on the same data and addresses, once it has ended, and does not wait.
+    #[track_caller]
+    pub fn begin(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        self.spawn();
+    }
+
     /// Waits until the agent ends by itself.
     #[track_caller]
     pub fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {

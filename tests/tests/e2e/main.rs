@@ -7,6 +7,7 @@ mod chirp;
 mod demo;
 mod durability;
 mod full;
+mod gateway;
 mod kit;
 mod kv;
 mod lock;

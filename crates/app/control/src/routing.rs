@@ -72,10 +72,9 @@ impl Routing {
         // Before it could route anything: nobody is to be taken away behind its back.
         (0..settings.workers).for_each(|worker| acknowledgements.join(worker));
         let desk = Arc::new(Desk::new(acknowledgements.clone(), settings.workers));
-        let gateway = Gateway::start(settings, desk.clone())?;
         let (last_known, table) = LastKnown::read(data_dir);
         let table = Arc::new(table.unwrap_or_default());
-        gateway.apply(table.clone());
+        let gateway = Gateway::start_with(settings, desk.clone(), table.clone())?;
         let tables = watch::Sender::new(Current { table, fresh: false, since: Instant::now() });
         let last_known = Mutex::new(last_known);
         let (addresses, gateway) = (gateway.addresses(), Mutex::new(Some(gateway)));
