@@ -6,6 +6,9 @@
 //! 3. Among the instances of the version the strategy decides. Instances that the request has tried already, or that
 //!    are full, are left out; when the version has no other, the next version that has one takes the request.
 //!
+//! An instance in slow start is passed by at random as often as its share is short of a full one, beginning with nine
+//! times out of ten; sticky clients and hash keys take no notice of that.
+//!
 //! With a hash key both draws come from the key, so that a key stays with its version too.
 //!
 //! `max_requests` of the policy is for all workers together: each has an equal part of it, and at least 1.

@@ -221,6 +221,12 @@ impl Exchange {
         self.current
     }
 
+    /// Whether the next try must not go over a connection that has been used before: as the last [`Try`] said, for a
+    /// request that was held meanwhile.
+    pub fn wants_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// Whether an instance may get it twice, by its method or by the policy.
     pub fn is_repeatable(&self) -> bool {
         self.repeatable

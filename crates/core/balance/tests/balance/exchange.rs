@@ -182,6 +182,7 @@ fn all_waits_of_a_request_together_are_no_longer_than_its_hold() {
     course.begin();
     assert!(matches!(course.after(answered(StatusCode::BAD_GATEWAY)), Next::Try(_)));
     assert_eq!(course.after(full), Next::Hold { until });
+    assert!(course.exchange.wants_fresh(), "what the retry asked for holds after the wait too");
     course.now = until;
     assert_eq!(course.after(full), Next::Refuse(GatewayError::HoldExpired));
 }

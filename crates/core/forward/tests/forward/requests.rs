@@ -1,9 +1,9 @@
 //! Requests on their way to the service: what the gateway adds, what is for one hop only.
 
-use adsum_forward::{Gate, GatewayError, mark_retry};
-use http::{HeaderMap, Version};
+use adsum_forward::{Gate, GatewayError, Host, Inbound, mark_retry};
+use http::{HeaderMap, Uri, Version};
 
-use crate::{STRANGER, TRUSTED, gate, headers, pass, passed, values};
+use crate::{SEED, STRANGER, TRUSTED, gate, headers, pass, passed, values};
 
 #[track_caller]
 fn check(headers: &HeaderMap, name: &str, expect: &[&str]) {
@@ -30,6 +30,34 @@ fn an_address_or_host_with_colons_is_quoted() {
     check(&headers, "forwarded", &["for=\"[2001:db8::7]\";proto=https;host=\"shop.local:443\""]);
     check(&headers, "x-forwarded-for", &["2001:db8::7"]);
     check(&headers, "via", &["2.0 adsum"]);
+}
+
+#[test]
+fn each_request_of_a_connection_has_its_own_host() {
+    let caller = gate().caller(STRANGER.parse().unwrap());
+    for name in ["one.local", "two.local", "two.local", "one.local"] {
+        let mut asked = headers(&[("host", name)]);
+        let host = Host::of(&Uri::from_static("/"), &asked, Version::HTTP_11).unwrap();
+        caller.pass_on(&mut asked, &Inbound { version: Version::HTTP_11, host: &host, seed: SEED }).unwrap();
+        check(&asked, "forwarded", &[&format!("for=203.0.113.7;proto=http;host={name}")]);
+        check(&asked, "x-forwarded-host", &[name]);
+    }
+}
+
+#[test]
+fn the_host_of_the_target_takes_the_place_of_the_header() {
+    let targets = [
+        (Version::HTTP_11, "http://a.local/x", Some("b.local")),
+        (Version::HTTP_2, "http://a.local/x", None),
+    ];
+    for (version, target, header) in targets {
+        let mut asked = headers(&header.map(|host| ("host", host)).into_iter().collect::<Vec<_>>());
+        let host = Host::of(&Uri::from_static(target), &asked, version).unwrap();
+        let caller = gate().caller(STRANGER.parse().unwrap());
+        caller.pass_on(&mut asked, &Inbound { version, host: &host, seed: SEED }).unwrap();
+        check(&asked, "host", &["a.local"]);
+        check(&asked, "x-forwarded-host", &["a.local"]);
+    }
 }
 
 #[test]
@@ -163,6 +191,7 @@ fn no_upgrade_leads_past_the_gateway_or_comes_from_where_there_is_none() {
         (Version::HTTP_11, "upgrade", "websocket, h2c"),
         (Version::HTTP_11, "upgrade", "TLS/1.2"),
         (Version::HTTP_11, "upgrade", "HTTP/2.0"),
+        (Version::HTTP_11, "upgrade", "h2"),
         (Version::HTTP_11, "upgrade", ""),
         (Version::HTTP_11, "close", "websocket"),
         (Version::HTTP_10, "upgrade", "websocket"),
