@@ -276,8 +276,10 @@ impl Balancer {
         for (version, members) in places {
             let share = version.map_or(1, |version| weights.get(&version).copied().unwrap_or(0));
             let turn = old.iter().find(|group| group.version == version).map(|group| group.turn);
+            let hashes = members.iter().map(|at| self.seats.at(*at).hash).collect();
             if share > 0 {
-                self.groups.push(Group { version, share, members, turn: turn.unwrap_or(self.seed as usize) });
+                let turn = turn.unwrap_or(self.seed as usize);
+                self.groups.push(Group { version, share, members, hashes, turn });
             }
         }
         self.shares = self.groups.iter().map(|group| u64::from(group.share)).sum();

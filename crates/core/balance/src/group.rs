@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use adsum_model::Balance;
 
 use crate::lot::{Lots, mix};
-use crate::member::{Member, Seat, Seats};
+use crate::member::{Seat, Seats};
 
 /// How often somebody in slow start is passed by before it is taken all the same.
 const REDRAWS: u32 = 8;
@@ -17,6 +17,8 @@ pub(crate) struct Group {
     pub(crate) share: u32,
     /// Never empty; places in the order of the ids.
     pub(crate) members: Vec<u32>,
+    /// Of each of them, side by side, since all are looked at for a key.
+    pub(crate) hashes: Vec<u64>,
     /// Whose turn it is, of round robin.
     pub(crate) turn: usize,
 }
@@ -98,11 +100,15 @@ impl Group {
         admitted.map(|at| (load(at), at)).min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, at)| at)
     }
 
-    /// Rendezvous hashing: each member has a score for the key. When one goes, only its own keys move.
+    /// Rendezvous hashing: each member has a score for the key, and the highest has the request. When one goes, only
+    /// its own keys move.
     fn highest_score(&self, key: u64, judge: &Judge<'_>) -> Option<u32> {
-        let score = |member: &Member| mix(key ^ member.hash);
-        let admitted = self.members.iter().copied().filter(|at| judge.admits(*at));
-        admitted.max_by_key(|at| score(judge.seats.at(*at)))
+        let scores = || self.hashes.iter().map(|hash| mix(key ^ hash)).zip(&self.members);
+        let (_, best) = scores().max()?;
+        if judge.admits(*best) {
+            return Some(*best);
+        }
+        scores().filter(|(_, at)| judge.admits(**at)).max().map(|(_, at)| *at)
     }
 
     /// The index of one by chance, but not `except`.
