@@ -31,6 +31,8 @@ use super::settings::loopback;
 /// Client connections that may be asked for.
 const CONNECTIONS: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 const WORKERS: std::ops::RangeInclusive<usize> = 1..=256;
+/// File descriptors that are not for the gateway's connections.
+const OTHERS: usize = 128;
 const PATIENCE: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 /// Beside `--gateway-addr`, which stands with the other faces.
@@ -165,6 +167,21 @@ fn workers(given: Option<usize>, default: usize) -> anyhow::Result<usize> {
     Ok(workers)
 }
 
+/// Takes no more client connections than there are file descriptors for. Each may need one to an instance too, and the
+/// other faces, the journal and the probes of health never go without: clients of the gateway would else have instances
+/// fail that are well.
+pub(super) fn afford(limits: &mut Limits, files: u64) {
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    let affordable = (files.saturating_sub(OTHERS) / 2).max(1);
+    if affordable < limits.connections {
+        tracing::warn!(
+            files,
+            "the gateway takes {affordable} clients at a time: raise the limit of open files"
+        );
+        limits.connections = affordable;
+    }
+}
+
 fn patience(name: &str, text: Option<&str>, default: Duration) -> anyhow::Result<Duration> {
     let Some(text) = text else { return Ok(default) };
     let duration = parse_duration(text).with_context(|| format!("{name} of the gateway"))?;
@@ -224,6 +241,20 @@ mod tests {
         assert_eq!(settings.workers, 3);
         assert_eq!(settings.limits.head_timeout, Duration::from_secs(5));
         assert_eq!(settings.limits.idle_timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn no_more_connections_are_taken_than_there_are_descriptors_for() {
+        #[track_caller]
+        fn check(files: u64, expect: usize) {
+            let mut limits = Limits::default();
+            afford(&mut limits, files);
+            assert_eq!(limits.connections, expect);
+        }
+        check(65_536, 10_000);
+        check(1024, 448);
+        check(256, 64);
+        check(64, 1);
     }
 
     #[test]

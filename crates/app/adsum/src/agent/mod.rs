@@ -74,8 +74,8 @@ pub(crate) enum Durability {
 /// Runs until it is told to end, or can no longer keep its word.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
-    let settings = Settings::resolve(args)?;
-    allow_many_clients();
+    let mut settings = Settings::resolve(args)?;
+    gateway::afford(&mut settings.gateway.limits, allow_many_clients());
     runtime()?.block_on(async {
         // Before anything is started that would be left behind.
         let told = ToldToEnd::listen()?;
@@ -86,17 +86,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Raises the limit of open files as far as the agent's own limits of clients need it. Instances inherit it, so it is not
-/// raised to whatever is allowed.
-fn allow_many_clients() {
+/// raised to whatever is allowed. Returns the limit.
+fn allow_many_clients() -> u64 {
     const FILES: u64 = 65_536;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return FILES };
     let wanted = FILES.min(hard);
     if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_err() {
         tracing::warn!(
             limit = soft,
             "the limit of open files cannot be raised: clients beyond it are turned away"
         );
+        return soft;
     }
+    soft.max(wanted)
 }
 
 /// The control runtime: one thread for the controllers, HTTP and DNS. The RESP face has its own, one per core.
