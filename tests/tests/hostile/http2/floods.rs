@@ -1,0 +1,185 @@
+//! Floods of frames that cost the client less than us.
+
+use std::time::{Duration, Instant};
+
+use adsum_tests::until_ok;
+
+use super::frames::{
+    CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, End, HEADERS, PING,
+    RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, head,
+};
+use crate::meters::{cpu, cpu_in_a_second, resident_bytes};
+use crate::world::World;
+
+/// Others wait no longer than this, on a machine that runs other tests too.
+const TOLERABLE: Duration = Duration::from_millis(500);
+
+/// Sends `frames` of round after round until the other side has enough, and at most for two seconds. Returns how many
+/// rounds it took.
+fn flood(connection: &mut Connection, mut round: impl FnMut(u32) -> Vec<u8>) -> u32 {
+    let begin = Instant::now();
+    for number in 0.. {
+        if begin.elapsed() > Duration::from_secs(2) || !connection.send(&round(number)) {
+            return number;
+        }
+    }
+    u32::MAX
+}
+
+/// Others are served while it goes on, and memory has a bound.
+#[track_caller]
+fn bounded(world: &World, flooding: impl FnOnce() + Send) {
+    let before = resident_bytes(world.agent_pid());
+    let spent = cpu(world.agent_pid());
+    std::thread::scope(|scope| {
+        let flooding = scope.spawn(flooding);
+        while !flooding.is_finished() {
+            let waited = world.latency();
+            assert!(waited < TOLERABLE, "others waited {waited:?}");
+        }
+        flooding.join().unwrap();
+    });
+    assert!(world.latency() < TOLERABLE);
+    let grown = resident_bytes(world.agent_pid()).saturating_sub(before);
+    println!("{grown} bytes more, {:?} of processor time", cpu(world.agent_pid()) - spent);
+    assert!(grown < 32 << 20, "{grown} bytes more");
+}
+
+fn stream(number: u32) -> u32 {
+    2 * number + 1
+}
+
+/// The control, and the proof that the frames are well-formed.
+#[test]
+fn a_decent_connection_is_served() {
+    let world = World::start();
+    let mut connection = Connection::open(world.gateway());
+    connection.send(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &head("GET", "/decent")));
+    let body: Vec<u8> = std::iter::from_fn(|| connection.frame())
+        .take_while(|frame| frame.kind != DATA || frame.flags & END_STREAM == 0 || !frame.payload.is_empty())
+        .find(|frame| frame.kind == DATA)
+        .expect("an answer with a body")
+        .payload;
+    assert!(body.starts_with(b"GET /decent HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&body));
+}
+
+/// CVE-2023-44487.
+#[test]
+fn rapid_reset_is_ended() {
+    let world = World::start();
+    bounded(&world, || {
+        let mut connection = Connection::open(world.gateway());
+        let rounds = flood(&mut connection, |number| {
+            let open = frame(HEADERS, END_STREAM | END_HEADERS, stream(number), &head("GET", "/reset"));
+            [open, frame(RST_STREAM, 0, stream(number), &8_u32.to_be_bytes())].concat()
+        });
+        let end = connection.end();
+        println!("ended by {end:?} after {rounds} resets");
+        assert!(matches!(end, End::Away(ENHANCE_YOUR_CALM) | End::Closed), "{end:?}");
+    });
+    // Next to nothing of it got through.
+    assert!(world.entries().count("head GET /reset") < 500);
+}
+
+/// CVE-2024-27316 and others: a head without an end.
+#[test]
+fn endless_continuations_are_ended() {
+    let world = World::start();
+    bounded(&world, || {
+        let mut connection = Connection::open(world.gateway());
+        connection.send(&frame(HEADERS, END_STREAM, 1, &head("GET", "/continued")));
+        // A field of 100 bytes, 100 times.
+        let field = [&[0, 1, b'x', 100][..], &[b'a'; 100]].concat();
+        let rounds = flood(&mut connection, |_| frame(CONTINUATION, 0, 1, &field.repeat(100)));
+        let end = connection.end();
+        println!("ended by {end:?} after {rounds} frames");
+    });
+    assert_eq!(world.entries().count("head GET /continued"), 0);
+}
+
+/// A few bytes that stand for a large head: a remembered field, named again and again.
+#[test]
+fn a_compressed_bomb_is_refused() {
+    let world = World::start();
+    bounded(&world, || {
+        let mut connection = Connection::open(world.gateway());
+        // Remembered as field 62: 3,000 bytes.
+        let remembered = [&[0x40, 1, b'x', 0x7f][..], &[0xb9, 0x16], &[b'a'; 3000 - 64]].concat();
+        let block = [&head("GET", "/bomb")[..], &remembered, &[0xbe; 10_000]].concat();
+        connection.send(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block));
+        let refused = std::iter::from_fn(|| connection.frame()).find(|frame| frame.kind != SETTINGS);
+        let refused = refused.expect("an answer");
+        assert!([HEADERS, RST_STREAM, super::frames::GOAWAY].contains(&refused.kind), "{refused:?}");
+    });
+    assert_eq!(world.entries().count("head GET /bomb"), 0);
+}
+
+/// Answers to pings and settings that nobody reads: we stop reading too, and wait.
+#[test]
+fn pings_and_settings_whose_answers_are_not_read_are_bounded() {
+    let world = World::start();
+    for flooded in [frame(PING, 0, 0, &[0; 8]), frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100])] {
+        let batch = flooded.repeat(1000);
+        let mut connection = Connection::open(world.gateway());
+        bounded(&world, || {
+            let rounds = flood(&mut connection, |_| batch.clone());
+            println!("{} frames were taken", rounds * 1000);
+        });
+        until_ok("it rests, since its answers are not read", Duration::from_secs(15), || {
+            let busy = cpu_in_a_second(world.agent_pid());
+            if busy < Duration::from_millis(200) { Ok(()) } else { Err(format!("{busy:?} of a second")) }
+        });
+    }
+}
+
+/// RUSTSEC-2026-0258: frames of data without data.
+#[test]
+fn endless_empty_data_is_ended() {
+    let world = World::start();
+    bounded(&world, || {
+        let mut connection = Connection::open(world.gateway());
+        connection.send(&frame(HEADERS, END_HEADERS, 1, &head("POST", "/empty")));
+        let batch = frame(DATA, 0, 1, &[]).repeat(1000);
+        let rounds = flood(&mut connection, |_| batch.clone());
+        println!("ended by {:?} after {} frames", connection.end(), rounds * 1000);
+    });
+}
+
+/// CVE-2025-8671: faults that make the server reset the streams itself.
+#[test]
+fn made_you_reset_is_ended() {
+    let world = World::start();
+    type Fault = fn(u32) -> Vec<u8>;
+    let faults: [(&str, Fault); 3] = [
+        ("a window grown by nothing", |stream| frame(WINDOW_UPDATE, 0, stream, &[0; 4])),
+        ("a window grown too far", |stream| frame(WINDOW_UPDATE, 0, stream, &0x7fff_ffff_u32.to_be_bytes())),
+        ("data after the end", |stream| frame(DATA, 0, stream, b"abc")),
+    ];
+    for (name, fault) in faults {
+        bounded(&world, || {
+            let mut connection = Connection::open(world.gateway());
+            let rounds = flood(&mut connection, |number| {
+                let open = frame(HEADERS, END_STREAM | END_HEADERS, stream(number), &head("GET", "/made"));
+                [open, fault(stream(number))].concat()
+            });
+            println!("{name}: ended by {:?} after {rounds} streams", connection.end());
+        });
+    }
+    assert!(world.entries().count("head GET /made") < 5000);
+}
+
+/// More streams than were granted.
+#[test]
+fn streams_beyond_the_limit_are_refused() {
+    let world = World::start();
+    let mut connection = Connection::open(world.gateway());
+    for number in 0..500 {
+        // A body that never comes keeps each of them open.
+        connection.send(&frame(HEADERS, END_HEADERS, stream(number), &head("POST", "/open")));
+    }
+    let refused =
+        std::iter::from_fn(|| connection.frame()).find(|frame| matches!(frame.kind, RST_STREAM | 7));
+    assert!(refused.is_some());
+    assert!(world.latency() < TOLERABLE);
+    assert!(world.entries().count("head POST /open") <= 100);
+}

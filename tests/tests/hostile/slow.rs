@@ -1,0 +1,136 @@
+//! Clients that take their time: they cost their own connection, and nobody else's.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use adsum_tests::until_ok;
+use socket2::{Domain, Socket, Type};
+
+use crate::meters::{p99, resident_bytes};
+use crate::world::World;
+
+const CROWD: usize = 1000;
+/// What others may wait for at most, on a machine that runs other tests too.
+const TOLERABLE: Duration = Duration::from_millis(500);
+
+fn crowd(world: &World) -> Vec<TcpStream> {
+    (0..CROWD).map(|_| TcpStream::connect(world.gateway()).unwrap()).collect()
+}
+
+/// Writes one more byte of `bytes` on each connection, until all were closed by the other side.
+fn dribble(mut crowd: Vec<TcpStream>, bytes: &'static [u8]) -> std::thread::JoinHandle<Duration> {
+    std::thread::spawn(move || {
+        crowd.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+        let begin = Instant::now();
+        for byte in bytes {
+            crowd.retain_mut(|stream| stream.write_all(&[*byte]).is_ok());
+            if crowd.is_empty() {
+                break;
+            }
+            // One byte each 100 ms from a thousand clients.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(crowd.is_empty(), "{} connections are still open", crowd.len());
+        begin.elapsed()
+    })
+}
+
+const SLOW_HEAD: &[u8] =
+    b"GET /slow HTTP/1.1\r\nHost: a.example\r\nX-Very-Long-Field: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+/// Slowloris.
+#[test]
+fn a_thousand_dribbled_heads_are_closed_in_time_and_others_are_served() {
+    let world = World::with("head_timeout = \"2s\"", |builder| builder);
+    let dribbling = dribble(crowd(&world), SLOW_HEAD);
+    let waited = p99(&world);
+    let closed = dribbling.join().unwrap();
+    assert!(waited < TOLERABLE, "others waited {waited:?}");
+    assert!(closed < Duration::from_secs(8), "closed after {closed:?}");
+    assert_eq!(world.entries().count("head GET /slow"), 0);
+    println!("others' p99 {waited:?}; all closed after {closed:?}");
+}
+
+/// The first byte counts too: whoever says nothing at all is closed as well.
+#[test]
+fn a_thousand_silent_connections_are_closed_in_time() {
+    let world = World::with("head_timeout = \"1s\"\nidle_timeout = \"1s\"", |builder| builder);
+    let mut crowd = crowd(&world);
+    assert!(p99(&world) < TOLERABLE);
+    crowd.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    until_ok("all are closed", Duration::from_secs(10), || {
+        crowd.retain_mut(|stream| match stream.read(&mut [0; 512]) {
+            Ok(length) => length > 0,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        });
+        if crowd.is_empty() { Ok(()) } else { Err(format!("{} are open", crowd.len())) }
+    });
+}
+
+/// A body that comes slowly is no offence; it costs one connection here and one to the instance.
+#[test]
+fn slow_bodies_do_not_disturb_others() {
+    let world = World::start();
+    let mut slow: Vec<_> = (0..200)
+        .map(|_| {
+            let mut client = world.client();
+            client.send(
+                b"POST /slow HTTP/1.1\r\nHost: a.example\r\nContent-Length: 20\r\nConnection: close\r\n\r\n",
+            );
+            client
+        })
+        .collect();
+    for _ in 0..19 {
+        assert!(slow.iter_mut().all(|client| client.send(b"x")));
+        let waited = world.latency();
+        assert!(waited < TOLERABLE, "others waited {waited:?}");
+    }
+    for mut client in slow {
+        client.send(b"x");
+        assert_eq!(client.answers()[0].status, 200);
+    }
+    assert_eq!(world.entries().count("request POST /slow"), 200);
+}
+
+/// Clients with a tiny window that ask for a megabyte and read a byte now and then: what they do not take stays where it
+/// is, at the instance, and not in our memory.
+#[test]
+fn a_thousand_slow_readers_cost_bounded_memory_and_others_are_served() {
+    let world = World::start();
+    let before = resident_bytes(world.agent_pid());
+    let mut crowd: Vec<Socket> = (0..CROWD).map(|_| slow_reader(&world)).collect();
+    let mut waited = Duration::ZERO;
+    for _ in 0..3 {
+        crowd.iter_mut().for_each(|socket| assert!(socket.read(&mut [0; 1]).unwrap() == 1));
+        waited = waited.max(p99(&world));
+    }
+    let grown = resident_bytes(world.agent_pid()).saturating_sub(before);
+    println!("others' p99 {waited:?}; {} KiB for each of {CROWD} slow readers", grown / 1024 / CROWD as u64);
+    // A gigabyte was asked for.
+    assert!(grown < 128 << 20, "{grown} bytes more");
+    assert!(waited < TOLERABLE, "others waited {waited:?}");
+    drop(crowd);
+    // What was held for them is let go at the instance too.
+    until_ok("the instance is rid of them", Duration::from_secs(20), || {
+        let open = connections_of(&world);
+        if open < 50 { Ok(()) } else { Err(format!("{open} connections")) }
+    });
+}
+
+fn slow_reader(world: &World) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.connect(&world.gateway().into()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    (&socket).write_all(b"GET /bytes/1000000 HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    socket
+}
+
+/// The open sockets of the recorder.
+fn connections_of(world: &World) -> usize {
+    let recorder = &world.agent.instances_of("recorder")[0];
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", recorder.pid)).unwrap();
+    let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}

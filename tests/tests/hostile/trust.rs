@@ -1,0 +1,178 @@
+//! What gateways were talked into elsewhere: each of these was a vulnerability of somebody's.
+
+use std::time::Duration;
+
+use adsum_tests::until;
+
+use crate::world::World;
+
+const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
+const SOON: Duration = Duration::from_secs(10);
+
+/// Bytes behind a request for an upgrade were taken for the other protocol before anybody had agreed to it
+/// (CVE-2026-2833).
+#[test]
+fn bytes_behind_a_declined_upgrade_are_a_request_like_any_other() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send(
+        b"GET /declined HTTP/1.1\r\nHost: a.example\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n\
+          GET /next HTTP/1.1\r\nHost: nobody.example\r\nConnection: close\r\n\r\n",
+    );
+    let statuses: Vec<u16> = client.answers().iter().map(|answer| answer.status).collect();
+    // The second was routed by its own host, and not sent where the first one went.
+    assert_eq!(statuses, [200, 404]);
+    assert_eq!(world.entries().count("head GET /next"), 0);
+}
+
+#[test]
+fn bytes_behind_an_accepted_upgrade_belong_to_the_other_protocol() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send(
+        b"GET /accept HTTP/1.1\r\nHost: a.example\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n\
+          \x81\x05hello\n\n",
+    );
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.header("upgrade")), (101, Some("echo")));
+    while client.received().len() < 9 {
+        assert!(client.more());
+    }
+    assert_eq!(client.received(), b"\x81\x05hello\n\n");
+}
+
+/// The rest of a body that nobody wanted was read as the next request (CVE-2025-4366).
+#[test]
+fn the_body_of_a_request_that_the_gateway_answered_itself_is_no_request() {
+    let world = World::start();
+    let mut client = world.client();
+    let refused =
+        format!("POST / HTTP/1.1\r\nHost: nobody.example\r\nContent-Length: {}\r\n\r\n", SMUGGLED.len());
+    let next = "GET /next HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    client.send(format!("{refused}{SMUGGLED}{next}").as_bytes());
+    let statuses: Vec<u16> = client.answers().iter().map(|answer| answer.status).collect();
+    // Either the body is read away, or the connection ends.
+    assert!(statuses == [404, 200] || statuses == [404], "{statuses:?}");
+    assert_eq!(world.entries().count("head GET /smuggled"), 0);
+}
+
+/// An instance that answers before it has the body: the connection to it is not used for somebody else's request while
+/// it still waits for the rest.
+#[test]
+fn a_body_that_was_not_sent_to_its_end_leaves_no_connection_behind() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send(b"POST /early HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000\r\n\r\nabc");
+    assert_eq!(client.answer().status, 200);
+    drop(client);
+    for number in 0..20 {
+        assert_eq!(world.get(&format!("/after/{number}")).status, 200);
+    }
+    let early = world.bytes().into_iter().find(|bytes| bytes.starts_with("POST /early")).unwrap();
+    let after = early.split_once("\r\n\r\n").unwrap().1;
+    assert!("abc".starts_with(after), "{after:?}");
+}
+
+/// `Connection: X-Forwarded-For` made gateways drop the fields that they add themselves (CVE-2024-45410), in any case.
+#[test]
+fn no_connection_field_removes_what_the_gateway_says() {
+    let world = World::start();
+    let fields =
+        ["X-Forwarded-For", "x-forwarded-proto", "X-FORWARDED-HOST", "forwarded", "Via", "x-request-id"];
+    for named in fields {
+        let mut client = world.client();
+        let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close, {named}\r\n\r\n");
+        client.send(request.as_bytes());
+        let seen = client.answer().text().to_ascii_lowercase();
+        for field in fields {
+            assert!(seen.contains(&format!("\r\n{}: ", field.to_ascii_lowercase())), "{named}: {seen}");
+        }
+    }
+}
+
+/// Nor what a request needs to be one.
+#[test]
+fn no_connection_field_removes_host_or_length() {
+    let world = World::start();
+    for named in ["Host", "content-length", "Content-Type", "x-served-by, host,Content-Length"] {
+        let mut client = world.client();
+        let fields = format!("Connection: close, {named}\r\nContent-Length: 43");
+        client.send(
+            format!("POST /named HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n\r\n{SMUGGLED}").as_bytes(),
+        );
+        let seen = client.answer();
+        assert_eq!(seen.status, 200, "{named}");
+        assert!(
+            seen.text().to_ascii_lowercase().contains("\r\nhost: a.example\r\n"),
+            "{named}: {}",
+            seen.text()
+        );
+    }
+    assert_eq!(world.entries().count("request POST /named"), 4);
+    assert_eq!(world.entries().count("head GET /smuggled"), 0);
+}
+
+/// What a client that nobody trusts says about where it comes from is not passed on, however it is spelt.
+#[test]
+fn forged_origins_are_dropped() {
+    let world = World::start();
+    let forged = [
+        "X-Forwarded-For: 6.6.6.6",
+        "x-forwarded-for: 6.6.6.6",
+        "X_Forwarded_For: 6.6.6.6",
+        "Forwarded: for=6.6.6.6",
+        "X-Forwarded-Host: 6.6.6.6",
+        "X-Forwarded_Proto: 6.6.6.6",
+        "X-Forwarded-Port: 6.6.6.6",
+    ];
+    for field in forged {
+        let mut client = world.client();
+        client.send(
+            format!("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{field}\r\n\r\n").as_bytes(),
+        );
+        let seen = client.answer().text();
+        assert!(!seen.contains("6.6.6.6"), "{field}: {seen}");
+    }
+}
+
+/// What was matched is what is forwarded, and no spelling of a path gets around it.
+#[test]
+fn a_path_is_forwarded_as_it_was_matched() {
+    let world = World::start();
+    for path in
+        ["/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00b", "/a%3bb", "/a%3fb", "/a%23b", "/a%zz", "/a%2"]
+    {
+        let mut client = world.client();
+        client
+            .send(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").as_bytes());
+        assert_eq!(client.answer().status, 400, "{path}");
+    }
+    for (asked, seen) in [
+        ("/%2e%2e/admin", "/admin"),
+        ("/public/%2E%2e/admin", "/admin"),
+        ("/public/../admin", "/admin"),
+        ("/./%61dmin", "/admin"),
+        ("//admin", "//admin"),
+        ("/admin?a=%2f..", "/admin?a=%2f.."),
+    ] {
+        let mut client = world.client();
+        client
+            .send(format!("GET {asked} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").as_bytes());
+        let text = client.answer().text();
+        assert!(text.starts_with(&format!("GET {seen} HTTP/1.1\r\n")), "{asked}: {text}");
+    }
+}
+
+/// HTTP/1.0 has no chunks and no upgrades; what it asks for is forwarded as HTTP/1.1.
+#[test]
+fn http_1_0_is_served_and_closed() {
+    let world = World::start();
+    let mut client = world.client();
+    client
+        .send(b"GET /old HTTP/1.0\r\nHost: a.example\r\nUpgrade: echo\r\n\r\nGET /smuggled HTTP/1.0\r\n\r\n");
+    let answers = client.answers();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].status, 200);
+    until("it is written down", SOON, || (world.entries().count("request GET /old") == 1).then_some(()));
+    assert_eq!(world.entries().count("head GET /smuggled"), 0);
+}
