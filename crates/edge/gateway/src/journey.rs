@@ -8,7 +8,7 @@ use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSen
 use adsum_forward::GatewayError;
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
@@ -181,7 +181,7 @@ impl Journey {
         let event = Event::Answered { status: head.status, class, retry_after };
         let next = match (head.status, &self.upgrade) {
             // An upgrade that nobody asked for.
-            (http::StatusCode::SWITCHING_PROTOCOLS, None) => self.decide(Event::Invalid),
+            (StatusCode::SWITCHING_PROTOCOLS, None) => self.decide(Event::Invalid),
             _ => self.decide(event),
         };
         if next != Next::Forward {
@@ -191,7 +191,7 @@ impl Journey {
         if let Body::Taped(tape) = &self.body {
             tape.borrow_mut().stop_keeping();
         }
-        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.upgraded(head, carrier, lease, picked));
         }
         let idle = self.station.pool().policy.idle_timeout;
@@ -311,9 +311,19 @@ impl Journey {
         if self.exchange.tries() > 1 {
             adsum_forward::mark_retry(request.headers_mut(), self.exchange.tries());
         }
+        // The instance decides whether it wants the body; what it says meanwhile comes through.
+        let asks = !http2 && head::expects_continue(&self.parts.headers);
+        let (permit, grant) = asks.then(Permit::ask).unzip();
         if let Body::Taped(tape) = &self.body {
-            let permit = head::expects_continue(&self.parts.headers).then(|| Permit::ask(&mut request));
             *request.body_mut() = Payload::taped(tape, permit);
+        }
+        if !http2 && (grant.is_some() || self.client.gate.takes_interim()) {
+            let gate = self.client.gate.clone();
+            hyper::ext::on_informational(&mut request, move |response| match (response.status(), &grant) {
+                (StatusCode::CONTINUE, Some(grant)) => grant.give(),
+                (StatusCode::CONTINUE, None) => {}
+                (status, _) => gate.say_interim(status, response.headers()),
+            });
         }
         request
     }
@@ -326,7 +336,7 @@ impl Reply {
         let cookie = journey.cookie(picked, &visit);
         head::to_client(&mut head, &journey.client, &visit, cookie);
         visit.answered(head.status);
-        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
             visit.upgraded();
         }
         Response::from_parts(head, Answer::new(source, visit))

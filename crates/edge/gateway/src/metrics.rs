@@ -115,6 +115,8 @@ pub(crate) struct Ledger {
     pub(crate) in_flight: Counter,
     pub(crate) upgrades: Counter,
     pub(crate) cut: Counter,
+    /// Requests that wait for an instance.
+    pub(crate) pending: Counter,
     /// Answers of the gateway itself where no route was found.
     pub(crate) unrouted: Counter,
     routes: Mutex<Vec<Arc<RouteSeries>>>,

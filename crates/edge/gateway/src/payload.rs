@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
@@ -128,21 +127,25 @@ impl Payload {
     }
 }
 
+/// By which the word is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant(Arc<Mutex<Word>>);
+
+impl Grant {
+    pub(crate) fn give(&self) {
+        let mut word = self.0.lock();
+        word.given = true;
+        if let Some(waker) = word.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
 impl Permit {
-    /// From now on the word of whoever answers `request` is listened for.
-    pub(crate) fn ask(request: &mut Request<Payload>) -> Permit {
-        let word = Arc::new(Mutex::new(Word::default()));
-        let hears = word.clone();
-        hyper::ext::on_informational(request, move |response| {
-            if response.status() == StatusCode::CONTINUE {
-                let mut word = hears.lock();
-                word.given = true;
-                if let Some(waker) = word.waker.take() {
-                    waker.wake();
-                }
-            }
-        });
-        Permit { word, patience: Box::pin(tokio::time::sleep(PATIENCE)), given: false }
+    pub(crate) fn ask() -> (Permit, Grant) {
+        let word = Arc::<Mutex<Word>>::default();
+        let patience = Box::pin(tokio::time::sleep(PATIENCE));
+        (Permit { word: word.clone(), patience, given: false }, Grant(word))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -13,7 +13,7 @@ use adsum_model::{Name, Upstream as Speech};
 use adsum_routing::{Member, Pool, Standing};
 use tokio::sync::Notify;
 
-use crate::metrics::RouteSeries;
+use crate::metrics::{Ledger, RouteSeries};
 use crate::upstream::{InFlightKind, Role, Trust, Upstream};
 use crate::worker::Worker;
 
@@ -28,6 +28,7 @@ pub(crate) struct Station {
     /// By label.
     routes: RefCell<HashMap<String, Arc<RouteSeries>>>,
     workers: u32,
+    ledger: Arc<Ledger>,
 }
 
 /// A request that waits for an instance.
@@ -68,6 +69,7 @@ impl Station {
             upstreams: RefCell::default(),
             routes: RefCell::default(),
             workers,
+            ledger: worker.ledger.clone(),
         });
         station.update(pool, worker, now);
         station
@@ -215,7 +217,7 @@ impl Station {
         let joined = self.pending.borrow_mut().join(waiter.clone(), until, most);
         let Ok(ticket) = joined else { return Err(Event::PendingFull) };
         // Dropped with the request, it leaves the queue.
-        let _place = Place { station: self, ticket };
+        let _place = Place::new(self, ticket);
         let served = tokio::time::timeout_at(until.into(), waiter.bell.notified()).await;
         let lease = waiter.lease.borrow_mut().take();
         match (served, lease) {
@@ -246,9 +248,18 @@ struct Place<'a> {
     ticket: adsum_balance::Ticket,
 }
 
+impl<'a> Place<'a> {
+    fn new(station: &'a Station, ticket: adsum_balance::Ticket) -> Place<'a> {
+        station.ledger.pending.add(1);
+        Place { station, ticket }
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.station.pending.borrow_mut().cancel(self.ticket);
+        self.station.ledger.pending.sub(1);
+        let gone = self.station.pending.borrow_mut().cancel(self.ticket);
+        drop(gone);
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use adsum_framing::{Guard, Limits, Rejection};
+use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
 
 /// Shared by a connection's stream and its service, which are polled by one task: the lock is never waited for.
@@ -24,7 +25,12 @@ pub(super) struct State {
     /// The stream waits for what comes of an upgrade.
     pub(super) waiting: Option<Waker>,
     answered: u64,
+    /// Heads of 1xx that are to be written before the answer that is under way.
+    pub(super) interim: Vec<u8>,
 }
+
+/// Bytes of 1xx that wait to be written. A client that does not take them misses further ones.
+const INTERIM: usize = 16 << 10;
 
 /// Why no further request is taken.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +49,7 @@ impl Gate {
             refused: None,
             waiting: None,
             answered: 0,
+            interim: Vec::new(),
         })))
     }
 
@@ -78,6 +85,30 @@ impl Gate {
             guard.upgraded();
         }
         state.wake();
+    }
+
+    /// Whether 1xx can be passed on: not on HTTP/2, where hyper has no way to write them.
+    pub(crate) fn takes_interim(&self) -> bool {
+        self.lock().guard.is_some()
+    }
+
+    /// An instance has said something before its answer (102, 103).
+    pub(crate) fn say_interim(&self, status: StatusCode, headers: &HeaderMap) {
+        let mut state = self.lock();
+        if state.guard.is_none() || state.interim.len() > INTERIM {
+            return;
+        }
+        let out = &mut state.interim;
+        let reason = status.canonical_reason().unwrap_or("Interim");
+        out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).as_bytes());
+        let hops = [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::UPGRADE];
+        for (name, value) in headers.iter().filter(|(name, _)| !hops.contains(name)) {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Why the body of the request that is under way has failed, if the client is to blame.

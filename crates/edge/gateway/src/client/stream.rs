@@ -27,6 +27,9 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r
 /// once, what it still sends would be answered by a reset that destroys the answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 << 10;
+/// An HTTP/2 client that never stops sending lets others have their turn after so many reads: a read may bring a thousand
+/// frames of next to nothing.
+const READS_AT_ONCE: u8 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -44,6 +47,10 @@ pub(crate) struct Stream {
     reading: Watch,
     writing: Watch,
     lingered: Option<usize>,
+    /// Reads that brought something, one after the other.
+    reads: u8,
+    /// 1xx being written.
+    interim: BytesMut,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +82,8 @@ impl Stream {
             reading: Watch::default(),
             writing: Watch::default(),
             lingered: None,
+            interim: BytesMut::new(),
+            reads: 0,
         }
     }
 
@@ -110,7 +119,10 @@ impl Stream {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         let mut state = self.gate.lock();
-        let Some(guard) = &mut state.guard else { return Poll::Ready(Ok(())) };
+        let Some(guard) = &mut state.guard else {
+            self.reads += 1;
+            return Poll::Ready(Ok(()));
+        };
         let fresh = &buf.filled()[before..];
         if fresh.is_empty() {
             return Poll::Ready(Ok(()));
@@ -215,6 +227,11 @@ impl AsyncRead for Stream {
                 this.inspect_held();
                 continue;
             }
+            if this.reads >= READS_AT_ONCE {
+                this.reads = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if this.held.is_empty() {
                 let before = buf.filled().len();
                 let read = this.poll_direct(cx, buf)?;
@@ -250,7 +267,10 @@ enum Came {
 impl Stream {
     fn reading_of(&mut self, read: Poll<()>, length: usize) -> Came {
         match read {
-            Poll::Pending => Came::Nothing,
+            Poll::Pending => {
+                self.reads = 0;
+                Came::Nothing
+            }
             Poll::Ready(()) if length > 0 => {
                 self.reading.has_come();
                 Came::Released
@@ -284,6 +304,23 @@ impl Stream {
         }
     }
 
+    /// Writes what instances said before their answers. Called where the parser's own buffer is empty, so that it comes
+    /// between two answers; once begun, before anything else.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            let taken = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.interim))?;
+            self.interim.advance(taken);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn take_interim(&mut self) {
+        let mut state = self.gate.lock();
+        if !state.interim.is_empty() {
+            self.interim.extend_from_slice(&std::mem::take(&mut state.interim));
+        }
+    }
+
     /// Reads and forgets until the client has closed, within bounds.
     fn poll_linger(&mut self, cx: &mut Context<'_>, mut seen: usize) -> Poll<()> {
         let mut chunk = [0; 4096];
@@ -305,7 +342,10 @@ impl Stream {
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let taken = Pin::new(&mut this.socket).poll_write(cx, buf);
+        let taken = match this.poll_interim(cx)? {
+            Poll::Ready(()) => Pin::new(&mut this.socket).poll_write(cx, buf),
+            Poll::Pending => Poll::Pending,
+        };
         this.watch_write(taken, cx)
     }
 
@@ -315,13 +355,20 @@ impl AsyncWrite for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let taken = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        let taken = match this.poll_interim(cx)? {
+            Poll::Ready(()) => Pin::new(&mut this.socket).poll_write_vectored(cx, bufs),
+            Poll::Pending => Poll::Pending,
+        };
         this.watch_write(taken, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let flushed = Pin::new(&mut this.socket).poll_flush(cx);
+        this.take_interim();
+        let flushed = match this.poll_interim(cx)? {
+            Poll::Ready(()) => Pin::new(&mut this.socket).poll_flush(cx),
+            Poll::Pending => Poll::Pending,
+        };
         match flushed {
             Poll::Pending => this.stalled(cx).map_ok(|_| ()),
             Poll::Ready(outcome) => Poll::Ready(outcome),

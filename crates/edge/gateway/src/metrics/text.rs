@@ -53,7 +53,7 @@ impl Text {
     }
 
     fn worker(&mut self, ledger: &Ledger) {
-        let rows: [(&'static str, &'static str, &'static str, &Counter); 10] = [
+        let rows: [(&'static str, &'static str, &'static str, &Counter); 11] = [
             (
                 "adsum_gateway_connections_accepted_total",
                 "Client connections accepted.",
@@ -81,6 +81,7 @@ impl Text {
                 &ledger.rejected,
             ),
             ("adsum_gateway_unrouted_total", "Requests that no route was for.", "counter", &ledger.unrouted),
+            ("adsum_gateway_pending", "Requests that wait for an instance.", "gauge", &ledger.pending),
             ("adsum_gateway_in_flight", "Requests in flight.", "gauge", &ledger.in_flight),
             (
                 "adsum_gateway_upgrades",

@@ -17,8 +17,8 @@ use parking_lot::{Condvar, Mutex};
 mod backend;
 mod wire;
 
-pub(crate) use backend::{Backend, Peer};
-pub(crate) use wire::{Answer, Wire};
+pub(crate) use backend::Backend;
+pub(crate) use wire::Wire;
 
 /// Longer than anything that is waited for takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,17 +67,7 @@ impl House {
         spec.update.drain_timeout = Duration::from_secs(2);
         spec.routing.policy = policy;
         spec.routing.publish = publish.to_vec();
-        spec.routing.routes = rules
-            .iter()
-            .map(|rule| Route {
-                name: None,
-                rule: rule.parse().unwrap(),
-                priority: 0,
-                weight: None,
-                rewrite: Default::default(),
-                target: Default::default(),
-            })
-            .collect();
+        spec.routing.routes = rules.iter().map(|rule| route(rule)).collect();
         self.put_spec(spec);
     }
 
@@ -160,6 +150,34 @@ impl House {
                 self.gateway.metrics()
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+pub(crate) fn route(rule: &str) -> Route {
+    Route {
+        name: None,
+        rule: rule.parse().unwrap(),
+        priority: 0,
+        weight: None,
+        rewrite: Default::default(),
+        target: Default::default(),
+    }
+}
+
+/// Something that one of several connections takes.
+pub(crate) struct Shared<T>(tokio::sync::Mutex<Option<T>>);
+
+pub(crate) fn shared<T>(value: T) -> Arc<Shared<T>> {
+    Arc::new(Shared(tokio::sync::Mutex::new(Some(value))))
+}
+
+impl<T> Shared<T> {
+    /// Waits for ever when somebody else has it.
+    pub(crate) async fn take(&self) -> T {
+        match self.0.lock().await.take() {
+            Some(value) => value,
+            None => std::future::pending().await,
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The gateway with real sockets: clients in front of it, backends that are written by hand behind it.
 #![allow(clippy::unwrap_used)]
 
+mod body;
+mod drain;
 mod kit;
+mod patience;
 mod plain;
+mod ports;
+mod retry;
