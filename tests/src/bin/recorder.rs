@@ -9,6 +9,8 @@
 //! /early                 200 at once, the body is read afterwards
 //! /accept                101, then every byte is sent back
 //! /bytes/N               200 with so many bytes
+//! /twice                 200, and another 200 that nobody asked for, in one write
+//! /no-content            204 with a body all the same; HEAD of it likewise
 //! ```
 
 use std::fs::File;
@@ -18,6 +20,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use adsum_tests::backend::Ledger;
+
+/// An answer that a test recognises wherever it turns up.
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nastray!\n";
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(setting("RECORDER_FOLDER"));
@@ -64,6 +69,10 @@ impl Connection {
             self.body(&head)?;
             match target.strip_prefix("/bytes/") {
                 _ if target.starts_with("/accept") => self.echo()?,
+                _ if target.starts_with("/twice") => self.say(&ANSWER.repeat(2))?,
+                _ if target.starts_with("/no-content") => {
+                    self.say(&ANSWER.replace("200 OK", "204 No Content"))?
+                }
                 Some(length) => self.answer(method, &"x".repeat(length.parse().ok()?))?,
                 None => self.answer(method, &head)?,
             }
@@ -72,15 +81,19 @@ impl Connection {
         Some(())
     }
 
+    fn say(&mut self, bytes: &str) -> Option<()> {
+        self.stream.write_all(bytes.as_bytes()).ok()
+    }
+
     fn answer(&mut self, method: &str, body: &str) -> Option<()> {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         let body = if method == "HEAD" { "" } else { body };
-        self.stream.write_all(format!("{head}{body}").as_bytes()).ok()
+        self.say(&format!("{head}{body}"))
     }
 
     fn echo(&mut self) -> Option<()> {
         let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
-        self.stream.write_all(head.as_bytes()).ok()?;
+        self.say(head)?;
         loop {
             let bytes = std::mem::take(&mut self.buffer);
             self.stream.write_all(&bytes).ok()?;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use adsum_tests::until_ok;
+use adsum_tests::{require, until_ok};
 use socket2::{Domain, Socket, Type};
 
 use crate::meters::{p99, resident_bytes};
@@ -56,10 +56,15 @@ fn a_thousand_dribbled_heads_are_closed_in_time_and_others_are_served() {
 #[test]
 fn a_thousand_silent_connections_are_closed_in_time() {
     let world = World::with("head_timeout = \"1s\"\nidle_timeout = \"1s\"", |builder| builder);
-    let mut crowd = crowd(&world);
+    let crowd = crowd(&world);
     assert!(p99(&world) < TOLERABLE);
+    all_are_closed(crowd, Duration::from_secs(10));
+}
+
+#[track_caller]
+fn all_are_closed(mut crowd: Vec<TcpStream>, deadline: Duration) {
     crowd.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
-    until_ok("all are closed", Duration::from_secs(10), || {
+    until_ok("all are closed", deadline, || {
         crowd.retain_mut(|stream| match stream.read(&mut [0; 512]) {
             Ok(length) => length > 0,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
@@ -133,4 +138,49 @@ fn connections_of(world: &World) -> usize {
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", recorder.pid)).unwrap();
     let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
+/// TLS handshakes that do not go on (CVE-2026-22045, CVE-2026-26999): silence, and half a greeting.
+#[test]
+fn stalled_handshakes_are_closed_in_time_and_others_are_served() {
+    if !require("openssl") {
+        return;
+    }
+    let files = adsum_tests::Scratch::new();
+    let (cert, key) = (files.file("cert.pem"), files.file("key.pem"));
+    let mut openssl = std::process::Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]);
+    openssl.args([
+        "-subj",
+        "/CN=a.example",
+        "-addext",
+        "subjectAltName=DNS:a.example",
+        "-out",
+        &cert,
+        "-keyout",
+        &key,
+    ]);
+    adsum_tests::running::run(&mut openssl, b"", Duration::from_secs(20)).ok();
+    let ports = adsum_tests::port::Block::reserve();
+    let tls = ports.address(0);
+    let section = format!("tls_addr = \"{tls}\"\ntls_cert = \"{cert}\"\ntls_key = \"{key}\"");
+    let world = World::with(&section, |builder| builder);
+    let mut crowd: Vec<TcpStream> = (0..400).map(|_| TcpStream::connect(tls).unwrap()).collect();
+    // The beginning of a ClientHello of 512 bytes.
+    crowd
+        .iter_mut()
+        .skip(200)
+        .for_each(|stream| stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc").unwrap());
+    assert!(p99(&world) < TOLERABLE);
+    all_are_closed(crowd, Duration::from_secs(20));
 }

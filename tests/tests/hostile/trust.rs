@@ -176,3 +176,36 @@ fn http_1_0_is_served_and_closed() {
     until("it is written down", SOON, || (world.entries().count("request GET /old") == 1).then_some(()));
     assert_eq!(world.entries().count("head GET /smuggled"), 0);
 }
+
+/// A URL as the target is what counts, and what the instance sees is a path.
+#[test]
+fn a_url_as_the_target_is_forwarded_as_a_path() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send(b"GET http://a.example/url?q=1 HTTP/1.1\r\nHost: A.example\r\nConnection: close\r\n\r\n");
+    let text = client.answer().text().to_ascii_lowercase();
+    assert!(
+        text.starts_with("get /url?q=1 http/1.1\r\n") && text.contains("\r\nhost: a.example\r\n"),
+        "{text}"
+    );
+}
+
+/// What an instance says without having been asked is nobody's answer.
+#[test]
+fn no_answer_goes_astray() {
+    let world = World::start();
+    for (method, path) in
+        [("GET", "/twice"), ("HEAD", "/twice"), ("GET", "/no-content"), ("HEAD", "/no-content")]
+    {
+        let mut client = world.client();
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+        client.send(request.as_bytes());
+        while client.more() {}
+        assert!(client.received().starts_with(b"HTTP/1.1 20"), "{method} {path}");
+        for number in 0..20 {
+            let answer = world.get(&format!("/after/{number}"));
+            let text = answer.text();
+            assert!(text.starts_with(&format!("GET /after/{number} ")), "{method} {path}: {answer:?}");
+        }
+    }
+}

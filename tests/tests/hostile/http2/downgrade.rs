@@ -21,8 +21,8 @@ fn asked(world: &World, fields: &[(&str, &str)], body: &[u8]) -> Outcome {
     }
     while let Some(frame) = connection.frame() {
         match frame.kind {
-            // 0x88 is 200 in the static table.
-            HEADERS if frame.payload.contains(&0x88) => return Outcome::Answered,
+            // The status comes first, and 0x88 is 200 in the static table.
+            HEADERS if frame.payload.first() == Some(&0x88) => return Outcome::Answered,
             HEADERS | RST_STREAM | GOAWAY => return Outcome::Refused,
             _ => {}
         }
@@ -86,4 +86,17 @@ fn a_good_request_with_a_body_arrives_whole() {
     assert_eq!(asked(&world, &good, SMUGGLED.as_bytes()), Outcome::Answered);
     let entries = world.entries();
     assert_eq!((entries.count("request POST /bad"), entries.count("head GET /smuggled")), (1, 0));
+}
+
+/// Two names for the host are refused, whichever of them would be routed.
+#[test]
+fn a_second_host_is_refused() {
+    let world = World::start();
+    for (authority, host) in [("a.example", "other.example"), ("other.example", "a.example")] {
+        let both = [request((":authority", authority)), vec![("host", host)]].concat();
+        assert_eq!(asked(&world, &both, b""), Outcome::Refused, "{authority}, {host}");
+    }
+    assert_eq!(world.entries().count("head POST /bad"), 0);
+    let same = [request((":authority", "a.example")), vec![("host", "a.example")]].concat();
+    assert_eq!(asked(&world, &same, b""), Outcome::Answered);
 }

@@ -183,3 +183,28 @@ fn streams_beyond_the_limit_are_refused() {
     assert!(world.latency() < TOLERABLE);
     assert!(world.entries().count("head POST /open") <= 100);
 }
+
+/// Answers that a client asks for and has no room for stay at the instance: 500 megabytes on 5 connections.
+#[test]
+fn answers_without_room_cost_bounded_memory() {
+    let world = World::start();
+    let before = resident_bytes(world.agent_pid());
+    let mut crowd: Vec<Connection> = (0..5).map(|_| Connection::open(world.gateway())).collect();
+    for connection in &mut crowd {
+        // INITIAL_WINDOW_SIZE: a byte for each stream.
+        connection.send(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 1]));
+        for number in 0..100 {
+            let head = head("GET", "/bytes/1000000");
+            connection.send(&frame(HEADERS, END_STREAM | END_HEADERS, stream(number), &head));
+        }
+    }
+    // The first byte of each is as much as may come.
+    for connection in &mut crowd {
+        let bytes = std::iter::from_fn(|| connection.frame()).filter(|frame| frame.kind == DATA);
+        assert_eq!(bytes.take(100).map(|frame| frame.payload.len()).sum::<usize>(), 100);
+    }
+    assert!(world.latency() < TOLERABLE);
+    let grown = resident_bytes(world.agent_pid()).saturating_sub(before);
+    println!("{} KiB for each of 500 answers", grown / 1024 / 500);
+    assert!(grown < 100 << 20, "{grown} bytes more");
+}
