@@ -173,13 +173,13 @@ fn workers(given: Option<usize>, default: usize) -> anyhow::Result<usize> {
 pub(super) fn afford(limits: &mut Limits, files: u64) {
     let files = usize::try_from(files).unwrap_or(usize::MAX);
     let affordable = (files.saturating_sub(OTHERS) / 2).max(1);
-    if affordable < limits.connections {
+    if affordable < limits.connections / 2 {
         tracing::warn!(
             files,
             "the gateway takes {affordable} clients at a time: raise the limit of open files"
         );
-        limits.connections = affordable;
     }
+    limits.connections = limits.connections.min(affordable);
 }
 
 fn patience(name: &str, text: Option<&str>, default: Duration) -> anyhow::Result<Duration> {
