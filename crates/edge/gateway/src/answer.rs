@@ -83,11 +83,9 @@ impl Source {
 impl Delivery {
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let mut next = Pin::new(&mut self.body).poll_frame(cx);
-        if next.is_pending() {
-            if let Some(Carrier::Line(line)) = &mut self.carrier {
-                line.drive(cx);
-                next = Pin::new(&mut self.body).poll_frame(cx);
-            }
+        if let (Poll::Pending, Some(Carrier::Line(line))) = (&next, &mut self.carrier) {
+            line.drive(cx);
+            next = Pin::new(&mut self.body).poll_frame(cx);
         }
         match next {
             Poll::Pending if self.idle.is_zero() => Poll::Pending,

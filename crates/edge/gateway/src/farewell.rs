@@ -3,12 +3,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
+use crate::metrics::Ledger;
 use crate::upstream::Upstream;
 use crate::worker::Worker;
 
@@ -25,6 +27,7 @@ pub(crate) struct Farewell {
     stage: Stage,
     /// Which moment of the first half of the time it is, in 1/65536.
     lot: u16,
+    ledger: Arc<Ledger>,
 }
 
 enum Stage {
@@ -36,7 +39,11 @@ enum Stage {
 impl Farewell {
     pub(crate) fn new(worker: &Worker, upstream: &Upstream) -> Farewell {
         let deadline = deadline(upstream.watch_drain(), worker.stop.clone());
-        Farewell { stage: Stage::Undisturbed(Box::pin(deadline)), lot: (worker.lot() >> 48) as u16 }
+        Farewell {
+            stage: Stage::Undisturbed(Box::pin(deadline)),
+            lot: (worker.lot() >> 48) as u16,
+            ledger: worker.ledger.clone(),
+        }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Call> {
@@ -53,6 +60,7 @@ impl Farewell {
                 Stage::Leaving { timer, until } => {
                     ready!(timer.as_mut().poll(cx));
                     self.stage = Stage::Left(Box::pin(tokio::time::sleep_until((*until).into())));
+                    self.ledger.told.add(1);
                     return Poll::Ready(Call::Leave);
                 }
                 Stage::Left(timer) => {

@@ -111,10 +111,8 @@ impl AccessLogger {
     }
 
     pub(crate) fn write(&self, line: Box<Line>) {
-        if let Some(sender) = &self.sender {
-            if sender.try_send(line).is_err() {
-                self.state.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        if self.sender.as_ref().is_some_and(|sender| sender.try_send(line).is_err()) {
+            self.state.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -131,10 +129,8 @@ impl AccessLogger {
 impl Writer {
     /// Waits until everything is written. All loggers have to be gone.
     pub(crate) fn join(mut self) {
-        if let Some(thread) = self.0.take() {
-            if thread.join().is_err() {
-                tracing::error!("the access log's thread has panicked");
-            }
+        if self.0.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the access log's thread has panicked");
         }
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct Ledger {
     pub(crate) in_flight: Counter,
     pub(crate) upgrades: Counter,
     pub(crate) cut: Counter,
+    /// Long-lived connections that were told to leave.
+    pub(crate) told: Counter,
     /// Requests that wait for an instance.
     pub(crate) pending: Counter,
     /// Answers of the gateway itself where no route was found.

@@ -38,6 +38,7 @@ pub(crate) struct Upstream {
     /// For TLS: whom to trust, and by which name the instance is asked for.
     trust: Option<Trust>,
     /// HTTP/1.1 connections between two requests. The one used last is at the end.
+    #[allow(clippy::vec_box, reason = "a line moves between here and its requests, and is large")]
     resting: RefCell<Vec<Box<Line>>>,
     /// HTTP/2 connections.
     shared: RefCell<Vec<Shared>>,

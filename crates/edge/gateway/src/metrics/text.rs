@@ -53,7 +53,7 @@ impl Text {
     }
 
     fn worker(&mut self, ledger: &Ledger) {
-        let rows: [(&'static str, &'static str, &'static str, &Counter); 11] = [
+        let rows: [(&'static str, &'static str, &'static str, &Counter); 12] = [
             (
                 "adsum_gateway_connections_accepted_total",
                 "Client connections accepted.",
@@ -81,6 +81,12 @@ impl Text {
                 &ledger.rejected,
             ),
             ("adsum_gateway_unrouted_total", "Requests that no route was for.", "counter", &ledger.unrouted),
+            (
+                "adsum_gateway_told_total",
+                "Long-lived connections told to leave, by a drain or at the end of the gateway.",
+                "counter",
+                &ledger.told,
+            ),
             ("adsum_gateway_pending", "Requests that wait for an instance.", "gauge", &ledger.pending),
             ("adsum_gateway_in_flight", "Requests in flight.", "gauge", &ledger.in_flight),
             (

@@ -177,8 +177,7 @@ async fn close_is_put_between_two_messages_and_never_into_one() {
     assert_eq!(wire.take(5).await.unwrap(), [0x01, 3, b'a', b'b', b'c']);
     house.instance("web", 1, backend.addr, Health::Draining);
     house.apply();
-    // The first half of the drain timeout of two seconds is over, so that the time to tell has come.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    house.metric_becomes("adsum_gateway_told_total", "", 1.0).await;
     assert!(wire.read.is_empty());
     wire.send(frame(1, b"go on", Some([4; 4]))).await;
     assert_eq!(wire.take(4).await.unwrap(), [0x80, 2, b'd', b'e']);
@@ -262,7 +261,7 @@ async fn event_stream_ends_between_two_events_when_its_instance_drains() {
     house.metric_becomes("adsum_gateway_upgrades", "", 1.0).await;
     house.instance("web", 1, backend.addr, Health::Draining);
     house.apply();
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    house.metric_becomes("adsum_gateway_told_total", "", 1.0).await;
     go.send(()).unwrap();
     let body = String::from_utf8(wire.chunks().await.unwrap()).unwrap();
     assert_eq!(body, "data: one\n\ndata: two\n\n");

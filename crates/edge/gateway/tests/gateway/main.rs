@@ -8,3 +8,5 @@ mod patience;
 mod plain;
 mod ports;
 mod retry;
+mod secure;
+mod stop;

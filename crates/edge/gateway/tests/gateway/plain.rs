@@ -158,3 +158,62 @@ async fn request_that_is_no_http_is_refused_behind_those_that_are() {
     assert_eq!(backend.seen.count(), 1);
     assert_eq!(house.metric("adsum_gateway_rejected_total", ""), 1.0);
 }
+
+#[tokio::test]
+async fn client_is_sent_to_an_instance_of_its_own_when_a_route_says_so() {
+    let backend = Backend::saying("hello").await;
+    let mut house = House::new();
+    let mut spec = adsum_model::Spec::new("proxy".parse().unwrap(), vec!["true".into()]);
+    let target = adsum_model::Target::RedirectToInstance { service: "user-{1}".to_owned() };
+    spec.routing.routes = vec![adsum_model::Route { target, ..crate::kit::route("PathPrefix(/user)") }];
+    house.put_spec(spec);
+    house.put("user-ann", Policy::default(), &[], &[]);
+    house.instance("user-ann", 1, backend.addr, Health::Passing);
+    house.apply();
+    let mut wire = house.connect().await;
+    let answer = wire.get("/user/Ann/posts?page=2").await;
+    assert_eq!(answer.status, 302);
+    assert_eq!(answer.header("location"), Some(format!("http://{}/posts?page=2", backend.addr).as_str()));
+    assert_eq!(house.control.asked(), ["user-ann".parse().unwrap()]);
+    assert_eq!(wire.get("/user/bob").await.status, 404);
+    assert_eq!(backend.seen.count(), 0);
+}
+
+#[tokio::test]
+async fn sticky_client_stays_with_its_instance() {
+    let backends =
+        [Backend::saying("one").await, Backend::saying("two").await, Backend::saying("three").await];
+    let mut house = House::new();
+    let policy = Policy { sticky: Some("stay".to_owned()), ..Policy::default() };
+    house.serve("web", policy, &[&backends[0], &backends[1], &backends[2]]);
+    let mut wire = house.connect().await;
+    let first = wire.get("/").await;
+    let cookie = first.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    for _ in 0..20 {
+        wire.send(format!("GET / HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n")).await;
+        let answer = wire.answer().await.unwrap();
+        assert_eq!((answer.text(), answer.header("set-cookie")), (first.text(), None));
+    }
+}
+
+#[tokio::test]
+async fn path_is_matched_and_sent_on_as_one_and_the_same() {
+    let backend = Backend::saying("hello").await;
+    let mut house = House::new();
+    let mut spec = adsum_model::Spec::new("web".parse().unwrap(), vec!["true".into()]);
+    let rewrite = adsum_model::Rewrite::StripPrefix("/api".to_owned());
+    spec.routing.routes = vec![adsum_model::Route { rewrite, ..crate::kit::route("PathPrefix(/api)") }];
+    house.put_spec(spec);
+    house.instance("web", 1, backend.addr, Health::Passing);
+    house.apply();
+    let mut wire = house.connect().await;
+    for path in ["/api/%61/../b?q=/../x", "/%61pi/./b?q=/../x", "http://web.test/api/b?q=/../x"] {
+        assert_eq!(wire.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(wire.get("/api/../secret").await.status, 404);
+    assert_eq!(wire.get("/api/..%2fsecret").await.status, 400);
+    for request in backend.seen.requests() {
+        assert_eq!(request.line(), "GET /b?q=/../x HTTP/1.1");
+        assert_eq!(request.header("x-forwarded-prefix"), Some("/api"));
+    }
+}

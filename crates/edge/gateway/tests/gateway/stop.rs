@@ -1,0 +1,126 @@
+//! The gateway stops: nobody who was promised an answer goes without.
+
+use std::time::{Duration, Instant};
+
+use adsum_gateway::{AccessLog, LogTarget};
+use adsum_model::Policy;
+use tokio::sync::oneshot;
+
+use crate::drain::{frame, open_websocket, read_frame, websocket};
+use crate::kit::{Backend, House, shared};
+
+#[tokio::test]
+async fn request_in_flight_is_answered_with_close_and_resting_connections_end() {
+    let (release, released) = oneshot::channel::<()>();
+    let released = shared(released);
+    let backend = Backend::new(move |mut peer| {
+        let released = released.clone();
+        async move {
+            loop {
+                let request = peer.request().await?;
+                if request.line().starts_with("GET /slow") {
+                    let _ = released.take().await.await;
+                }
+                peer.say("done").await?;
+            }
+        }
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let addr = house.addr();
+    let mut resting = house.connect().await;
+    resting.get("/").await;
+    let mut slow = house.connect().await;
+    slow.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    house.metric_becomes("adsum_gateway_in_flight", "", 1.0).await;
+    let gateway = house.gateway;
+    let begun = Instant::now();
+    let stopping = tokio::task::spawn_blocking(move || gateway.stop(Duration::from_secs(20)));
+    assert_eq!(resting.rest().await.unwrap(), b"");
+    assert!(tokio::net::TcpStream::connect(addr).await.is_err(), "nothing is accepted any more");
+    release.send(()).unwrap();
+    let answer = slow.answer().await.unwrap();
+    assert_eq!((answer.text(), answer.header("connection")), ("done", Some("close")));
+    stopping.await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(15), "it does not wait for its grace");
+}
+
+#[tokio::test]
+async fn websocket_is_told_when_the_gateway_stops() {
+    let backend = websocket().await;
+    let house = House::serving(&[&backend]);
+    let mut wire = open_websocket(&house).await;
+    let gateway = house.gateway;
+    let stopping = tokio::task::spawn_blocking(move || gateway.stop(Duration::from_secs(2)));
+    let (opcode, payload) = read_frame(&mut wire).await.unwrap();
+    assert_eq!((opcode, &payload[..2]), (8, &1012u16.to_be_bytes()[..]));
+    wire.send(frame(8, &payload[..2], Some([9; 4]))).await;
+    assert_eq!(wire.rest().await.unwrap(), b"");
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_end_is_cut_when_the_grace_is_over() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        std::future::pending().await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    house.metric_becomes("adsum_gateway_in_flight", "", 1.0).await;
+    let gateway = house.gateway;
+    tokio::task::spawn_blocking(move || gateway.stop(Duration::from_millis(200))).await.unwrap();
+    assert!(wire.answer().await.is_err());
+}
+
+#[tokio::test]
+async fn log_has_a_line_for_each_request_and_goes_on_in_a_new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let backend = Backend::saying("hello").await;
+    let mut house =
+        House::with(|settings| settings.access_log = AccessLog::Json(LogTarget::File(path.clone())));
+    house.serve("web", Policy::default(), &[&backend]);
+    let mut wire = house.connect().await;
+    wire.send("GET /a?b HTTP/1.1\r\nhost: a\r\nuser-agent: x\\y\r\n\r\n").await;
+    let id = wire.answer().await.unwrap().header("x-request-id").unwrap_or_default().to_owned();
+    wire.ask("POST", "/b", "body").await;
+    wait_for_lines(&path, 2).await;
+    std::fs::rename(&path, folder.path().join("old.log")).unwrap();
+    house.gateway.reopen_log();
+    wire.get("/c").await;
+    wait_for_lines(&path, 1).await;
+    house.gateway.stop(Duration::from_secs(5));
+    let old = std::fs::read_to_string(folder.path().join("old.log")).unwrap();
+    assert!(old.contains("\"method\":\"POST\"") && old.contains("\"status\":200"), "{old}");
+    assert!(old.contains("\"user_agent\":\"x\\\\y\"") && old.contains(&id), "{old}");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\"target\":\"/c\""));
+}
+
+async fn wait_for_lines(path: &std::path::Path, count: usize) {
+    let end = Instant::now() + crate::kit::PATIENCE;
+    while std::fs::read_to_string(path).unwrap_or_default().lines().count() < count {
+        assert!(Instant::now() < end, "{path:?} has not {count} lines");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn combined_lines_are_as_httpd_writes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let backend = Backend::saying("hello").await;
+    let mut house =
+        House::with(|settings| settings.access_log = AccessLog::Combined(LogTarget::File(path.clone())));
+    house.serve("web", Policy::default(), &[&backend]);
+    let mut wire = house.connect().await;
+    wire.get("/a").await;
+    house.gateway.stop(Duration::from_secs(5));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with("127.0.0.1 - - [") && text.contains("] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\" "),
+        "{text}"
+    );
+}
