@@ -19,7 +19,7 @@ mod told;
 mod vitals;
 
 pub(crate) use faces::Faces;
-pub(crate) use node::Node;
+pub(crate) use node::{Addresses, Node};
 pub(crate) use settings::Settings;
 pub(crate) use told::ToldToEnd;
 

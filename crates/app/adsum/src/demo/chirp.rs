@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::spool;
-use crate::agent::Node;
+use crate::agent::{Addresses, Node};
 use crate::client::{Call, Client, Path as ApiPath};
 
 /// How long the application may take to be there.
@@ -62,11 +62,14 @@ impl Demo {
         let program = self.program.display().to_string();
         let process = json!({"kind": "process"});
         let healthz = json!({"kind": "http", "path": "/healthz"});
-        deploy(client, "chirp-proxy", 1, &healthz, vec![program.clone(), "proxy".into()]).await?;
-        deploy(client, "chirp-worker", 2, &process, vec![program.clone(), "worker".into()]).await?;
-        let mut reader = vec![program, "reader".into()];
-        reader.extend(self.stream.arguments(node)?);
-        deploy(client, "chirp-reader", 1, &process, reader).await?;
+        let run = |role: &str| vec![program.clone(), role.to_string()];
+        let routes = ["PathPrefix(/)", "PathPrefix(/user/); redirect-to-instance=chirp-user-{1}"];
+        let proxy = json!({"command": run("proxy"), "check": healthz, "routes": routes});
+        deploy(client, "chirp-proxy", &proxy).await?;
+        let worker = json!({"command": run("worker"), "check": process, "replicas": 2});
+        deploy(client, "chirp-worker", &worker).await?;
+        let reader = [run("reader"), self.stream.arguments(node)?].concat();
+        deploy(client, "chirp-reader", &json!({"command": reader, "check": process})).await?;
         for service in ["chirp-proxy", "chirp-worker", "chirp-reader"] {
             routable(node, service).await?;
             eprintln!("{service} is here");
@@ -105,15 +108,8 @@ fn program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-async fn deploy(
-    client: &Client,
-    name: &str,
-    replicas: u32,
-    check: &serde_json::Value,
-    command: Vec<String>,
-) -> anyhow::Result<()> {
-    let draft = json!({"command": command, "replicas": replicas, "check": check});
-    let call = Call::new(Method::PUT, ApiPath::of(&["api", "services", name])).json(&draft);
+async fn deploy(client: &Client, name: &str, draft: &serde_json::Value) -> anyhow::Result<()> {
+    let call = Call::new(Method::PUT, ApiPath::of(&["api", "services", name])).json(draft);
     client.send(call).await.with_context(|| format!("cannot deploy {name}"))?;
     Ok(())
 }
@@ -195,13 +191,14 @@ fn things_to_try(node: &Node) -> String {
     let proxy = proxy.map(|instance| instance.endpoint.to_string()).next().unwrap_or_default();
     let user = view.services_under("chirp-user-").find(|(_, state)| state.routable().next().is_some());
     let user = user.map_or("NAME", |(name, _)| name.as_str().trim_start_matches("chirp-user-"));
-    let (resp, http, dns) = (node.addresses.resp, node.addresses.http, node.addresses.dns);
+    let Addresses { resp, http, dns, gateway, .. } = node.addresses;
     let adsum = std::env::current_exe().map_or("adsum".to_string(), |program| program.display().to_string());
     format!(
         "Try, in another terminal:
   curl http://{proxy}/user
   curl -i http://{proxy}/user/{user}
   curl -L http://{proxy}/user/{user}
+  curl -L http://{gateway}/user/{user}/v1/tweet
   redis-cli -h {} -p {} --scan --pattern '/chirp/*'
   dig @{} -p {} chirp-user-{user}.service.adsum SRV +short
   {adsum} --addr {http} service ls
