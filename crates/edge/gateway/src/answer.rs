@@ -44,6 +44,10 @@ pub(crate) struct Delivery {
     idle: Duration,
 }
 
+/// Bytes of an answer that nobody wants, and how long they may take.
+const WORTH_READING: u64 = 64 << 10;
+const TIME_TO_READ: Duration = Duration::from_secs(1);
+
 /// Why an answer ends before its end. The client's connection is cut, so that nobody takes a part for the whole.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cut {
@@ -57,30 +61,53 @@ pub(crate) enum Cut {
 
 impl Source {
     /// With a farewell it is an event stream.
-    pub(crate) fn instance(
-        body: Incoming,
-        carrier: Carrier,
-        mut lease: Lease,
-        idle: Duration,
-        farewell: Option<Farewell>,
-    ) -> Source {
-        if farewell.is_some() && !body.is_end_stream() {
-            lease.upgrade();
-        }
-        let mut delivery =
-            Delivery { body, carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle };
+    pub(crate) fn instance(mut delivery: Delivery, farewell: Option<Farewell>) -> Source {
         if delivery.body.is_end_stream() {
             delivery.end();
             return Source::Own(None);
         }
         match farewell {
-            Some(farewell) => Source::Events(Box::new(Events::new(delivery, farewell))),
+            Some(farewell) => {
+                delivery.upgrade();
+                Source::Events(Box::new(Events::new(delivery, farewell)))
+            }
             None => Source::Instance(delivery),
         }
     }
 }
 
 impl Delivery {
+    pub(crate) fn new(body: Incoming, carrier: Carrier, lease: Lease, idle: Duration) -> Delivery {
+        Delivery { body, carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle }
+    }
+
+    /// It is not wanted. A short one is read to its end, so that its connection can be used again.
+    pub(crate) fn discard(mut self) {
+        if self.body.is_end_stream() {
+            return self.end();
+        }
+        if self.body.size_hint().upper().is_none_or(|length| length > WORTH_READING) {
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            let read = std::future::poll_fn(|cx| {
+                while let Some(frame) = ready!(self.poll_next(cx)) {
+                    if frame.is_err() {
+                        break;
+                    }
+                }
+                Poll::Ready(())
+            });
+            let _ = tokio::time::timeout(TIME_TO_READ, read).await;
+        });
+    }
+
+    fn upgrade(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.upgrade();
+        }
+    }
+
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let mut next = Pin::new(&mut self.body).poll_frame(cx);
         if let (Poll::Pending, Some(Carrier::Line(line))) = (&next, &mut self.carrier) {

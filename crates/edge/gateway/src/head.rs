@@ -7,7 +7,7 @@ use adsum_forward::{GatewayError, Host, Inbound, Marks, Seed, cookie};
 use adsum_model::{Balance, HashKey, Policy, Rewrite, Upstream as Speech};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Uri, Version, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header, response};
 use hyper::body::Incoming;
 
 use crate::client::Client;
@@ -15,6 +15,8 @@ use crate::payload::Payload;
 use crate::refuse::Refusal;
 use crate::station::Wish;
 use crate::visit::Visit;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Which host is meant, without doubt.
 pub(crate) fn host(parts: &Parts) -> Result<Host, Refusal> {
@@ -107,6 +109,17 @@ pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
+/// How long a connection may rest by what its instance says (`Keep-Alive: timeout=5`), less the time that a request
+/// needs to get there.
+pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(KEEP_ALIVE)?.to_str().ok()?;
+    let parameters = value.split(',').filter_map(|parameter| parameter.split_once('='));
+    let (_, seconds) =
+        parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
+    let timeout = Duration::from_secs(seconds.trim().parse().ok()?);
+    Some(timeout.saturating_sub((timeout / 2).min(Duration::from_secs(1))))
+}
+
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if !headers.contains_key(header::RETRY_AFTER) {
         return None;
@@ -149,5 +162,26 @@ pub(crate) fn marks<'a>(client: &Client, visit: &'a Visit) -> Marks<'a> {
         request_id: visit.request_id.as_ref().filter(|_| wished.request_id),
         served_by: visit.upstream.as_ref().map(|upstream| &upstream.label).filter(|_| wished.served_by),
         attempts: (wished.attempts && visit.tries > 0).then_some(visit.tries),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &'static str, expect: Option<u64>) {
+        let headers = HeaderMap::from_iter([(KEEP_ALIVE, HeaderValue::from_static(value))]);
+        assert_eq!(keep_alive(&headers), expect.map(Duration::from_millis), "{value}");
+    }
+
+    #[test]
+    fn connection_rests_for_less_than_its_instance_says() {
+        check("timeout=5", Some(4000));
+        check("max=100, Timeout = 2", Some(1000));
+        check("timeout=1, max=3", Some(500));
+        check("timeout=0", Some(0));
+        check("max=3", None);
+        check("timeout=soon", None);
     }
 }

@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use crate::answer::{Answer, Carrier, Source};
+use crate::answer::{Answer, Carrier, Delivery, Source};
 use crate::client::{Client, Refused};
 use crate::farewell::Farewell;
 use crate::head;
@@ -90,7 +90,7 @@ impl Journey {
                 }
                 Next::Hold { until } => {
                     visit.held();
-                    match self.station.hold(self.wish.clone(), until).await {
+                    match Box::pin(self.station.hold(self.wish.clone(), until)).await {
                         Ok(lease) => {
                             held = Some(lease);
                             Next::Try(Try { pause: Duration::ZERO, fresh: false })
@@ -169,7 +169,7 @@ impl Journey {
     fn answered(
         &mut self,
         response: Response<Incoming>,
-        carrier: Carrier,
+        mut carrier: Carrier,
         mut lease: Lease,
         picked: Picked,
     ) -> Result<Reply, Next> {
@@ -177,6 +177,9 @@ impl Journey {
         let class = Class::of(head.status, &head.headers);
         lease.observe(class, Instant::now());
         lease.upstream.series.requests.count(head.status);
+        if let (Carrier::Line(line), Some(rest)) = (&mut carrier, head::keep_alive(&head.headers)) {
+            line.patience = line.patience.min(rest);
+        }
         let retry_after = head::retry_after(&head.headers);
         let event = Event::Answered { status: head.status, class, retry_after };
         let next = match (head.status, &self.upgrade) {
@@ -184,8 +187,9 @@ impl Journey {
             (StatusCode::SWITCHING_PROTOCOLS, None) => self.decide(Event::Invalid),
             _ => self.decide(event),
         };
+        let idle = self.station.pool().policy.idle_timeout;
         if next != Next::Forward {
-            // The answer is dropped with its connection: it is not worth reading to its end.
+            Delivery::new(body, carrier, lease, idle).discard();
             return Err(next);
         }
         if let Body::Taped(tape) = &self.body {
@@ -194,10 +198,9 @@ impl Journey {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.upgraded(head, carrier, lease, picked));
         }
-        let idle = self.station.pool().policy.idle_timeout;
         let farewell =
             head::is_event_stream(&head.headers).then(|| Farewell::new(&self.client.worker, &lease.upstream));
-        let source = Source::instance(body, carrier, lease, idle, farewell);
+        let source = Source::instance(Delivery::new(body, carrier, lease, idle), farewell);
         Ok(Reply { head, source, picked })
     }
 
@@ -221,15 +224,24 @@ impl Journey {
             Speech::Http => {
                 let line = match self.resting(upstream, fresh).await {
                     Some(line) => line,
-                    None => self.open_line(upstream, connect_by).await?,
+                    // What is seldom needed is kept out of the request's own state, which is moved about.
+                    None => Box::pin(self.open_line(upstream, connect_by)).await?,
                 };
                 self.send_line(line).await
             }
-            Speech::H2c | Speech::Https(_) => match upstream.connection(fresh, connect_by).await {
-                Ok(Opened::Shared(shared)) => self.send_shared(shared).await,
-                Ok(Opened::Line(line)) => self.send_line(line).await,
-                Err(error) => Err(connect_event(upstream, &error)),
-            },
+            Speech::H2c | Speech::Https(_) => {
+                if let Some(shared) = upstream.shared() {
+                    return self.send_shared(shared).await;
+                }
+                if let Some(line) = self.resting(upstream, fresh).await {
+                    return self.send_line(line).await;
+                }
+                match Box::pin(upstream.connection(connect_by)).await {
+                    Ok(Opened::Shared(shared)) => self.send_shared(shared).await,
+                    Ok(Opened::Line(line)) => self.send_line(line).await,
+                    Err(error) => Err(connect_event(upstream, &error)),
+                }
+            }
         }
     }
 

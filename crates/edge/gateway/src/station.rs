@@ -184,10 +184,11 @@ impl Station {
 
     /// An instance for a request, which has it from now on. Nobody overtakes those who wait.
     pub(crate) fn pick(self: &Rc<Station>, wish: &Wish, now: Instant) -> Result<(Lease, Picked), NoPick> {
-        if !self.pending.borrow().is_empty() {
-            return Err(NoPick::Full);
+        if self.pending.borrow().is_empty() {
+            return self.pick_now(wish, now);
         }
-        self.pick_now(wish, now)
+        let somebody = self.pool.borrow().routable().next().is_some();
+        Err(if somebody { NoPick::Full } else { NoPick::Nobody })
     }
 
     fn pick_now(self: &Rc<Station>, wish: &Wish, now: Instant) -> Result<(Lease, Picked), NoPick> {

@@ -23,6 +23,8 @@ use crate::settings::Limits;
 
 /// Handed to the parser in place of a request that is refused, so that the answer keeps its place behind earlier ones.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+/// Header lines that the parser behind the guard takes at most.
+const PARSED: usize = 100;
 /// A client that was refused has this long, and may send this much, before its connection is closed for good: closed at
 /// once, what it still sends would be answered by a reset that destroys the answer.
 const LINGER: Duration = Duration::from_secs(1);
@@ -64,7 +66,8 @@ struct Patience {
 impl Stream {
     /// `first` was read from the socket to see what it speaks. HTTP/2 has no guard.
     pub(crate) fn new(socket: Socket, first: BytesMut, http2: bool, limits: &Limits) -> Stream {
-        let framing = Framing { head: limits.head, target: limits.target, fields: limits.headers };
+        let framing =
+            Framing { head: limits.head, target: limits.target, fields: limits.headers.min(PARSED) };
         let gate = Gate::new((!http2).then_some(framing));
         Stream {
             socket,

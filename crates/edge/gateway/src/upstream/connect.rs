@@ -52,18 +52,12 @@ impl Upstream {
 
     /// A connection where it turns out only then whether it can be shared. Where it can, those who come while one is
     /// being made wait for it instead of making more.
-    pub(crate) async fn connection(&self, fresh: bool, by: Option<Instant>) -> Result<Opened, ConnectError> {
-        loop {
-            if let Some(shared) = self.shared.borrow().iter().find(|shared| shared.has_room()) {
-                return Ok(Opened::Shared(shared.clone()));
-            }
-            if !self.opening.get() || self.speaks_lines.get() {
-                break;
-            }
+    pub(crate) async fn connection(&self, by: Option<Instant>) -> Result<Opened, ConnectError> {
+        while self.opening.get() && !self.speaks_lines.get() {
             self.opened.notified().await;
-        }
-        if let Some(line) = self.take_resting(!fresh, Instant::now()).filter(|_| !fresh) {
-            return Ok(Opened::Line(line));
+            if let Some(shared) = self.shared() {
+                return Ok(Opened::Shared(shared));
+            }
         }
         let _opening = Opening::begin(self);
         let opened = self.open(by).await?;
@@ -72,6 +66,11 @@ impl Upstream {
             Opened::Line(_) => self.speaks_lines.set(true),
         }
         Ok(opened)
+    }
+
+    /// One that has room for a further request.
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        self.shared.borrow().iter().find(|shared| shared.has_room()).cloned()
     }
 
     /// The socket alone, and whether HTTP/2 is spoken on it.
