@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use adsum_tests::{require, until_ok};
 use socket2::{Domain, Socket, Type};
 
-use crate::meters::{p99, resident_bytes};
+use crate::meters::{cpu_in_a_second, p99, resident_bytes};
 use crate::world::World;
 
 const CROWD: usize = 1000;
@@ -183,4 +184,54 @@ fn stalled_handshakes_are_closed_in_time_and_others_are_served() {
         .for_each(|stream| stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc").unwrap());
     assert!(p99(&world) < TOLERABLE);
     all_are_closed(crowd, Duration::from_secs(20));
+}
+
+/// A client that asks and asks and takes no answer is not read from any more.
+#[test]
+fn pipelined_requests_whose_answers_are_not_read_are_bounded() {
+    let world = World::start();
+    let before = resident_bytes(world.agent_pid());
+    let requests = b"GET /bytes/100000 HTTP/1.1\r\nHost: a.example\r\n\r\n".repeat(1000);
+    let mut crowd = crowd(&world);
+    crowd.truncate(50);
+    for stream in &mut crowd {
+        stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+        // As much as the other side takes.
+        let _ = stream.write_all(&requests);
+    }
+    until_ok("it rests, since its answers are not taken", Duration::from_secs(15), || {
+        let busy = cpu_in_a_second(world.agent_pid());
+        if busy < Duration::from_millis(200) { Ok(()) } else { Err(format!("{busy:?} of a second")) }
+    });
+    let waited = p99(&world);
+    let grown = resident_bytes(world.agent_pid()).saturating_sub(before);
+    println!("others' p99 {waited:?}; {} KiB for each of 50 clients", grown / 1024 / 50);
+    assert!(waited < TOLERABLE, "others waited {waited:?}");
+    // Five gigabytes were asked for.
+    assert!(grown < 50 << 20, "{grown} bytes more");
+    assert!(world.entries().count("head GET /bytes") < 50 * 1000);
+}
+
+/// Connections that come and go without a word, a thousand a second.
+#[test]
+fn a_flood_of_connections_does_not_stop_others() {
+    let world = World::start();
+    let gateway = world.gateway();
+    let over = AtomicBool::new(false);
+    let (waited, opened) = std::thread::scope(|scope| {
+        let flooding = scope.spawn(|| {
+            let (mut opened, begin) = (0, Instant::now());
+            while !over.load(Ordering::Relaxed) {
+                opened += usize::from(TcpStream::connect(gateway).is_ok());
+                // It is the rate that counts, not what this machine can do.
+                std::thread::sleep(Duration::from_millis(opened as u64).saturating_sub(begin.elapsed()));
+            }
+            opened
+        });
+        let waited = p99(&world).max(p99(&world));
+        over.store(true, Ordering::Relaxed);
+        (waited, flooding.join().unwrap())
+    });
+    println!("others' p99 {waited:?} beside {opened} connections");
+    assert!(opened > 50 && waited < TOLERABLE, "{opened} connections, {waited:?}");
 }

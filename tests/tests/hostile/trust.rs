@@ -209,3 +209,44 @@ fn no_answer_goes_astray() {
         }
     }
 }
+
+/// Many clients ask for HTTP/2 with each request, and live without it.
+#[test]
+fn requests_that_ask_for_h2c_are_answered_one_after_the_other() {
+    let world = World::start();
+    let mut client = world.client();
+    for number in 0..3 {
+        let fields = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk";
+        client.send(format!("GET /h2c/{number} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n\r\n").as_bytes());
+        let answer = client.answer();
+        assert_eq!(answer.status, 200);
+        assert!(answer.text().starts_with(&format!("GET /h2c/{number} ")), "{}", answer.text());
+    }
+}
+
+/// A client that goes in the middle of its body: the gateway does not end the body for it.
+#[test]
+fn a_body_that_breaks_off_never_becomes_whole() {
+    let world = World::start();
+    let bodies = [
+        ("content-length: 100", "Content-Length: 100\r\n\r\nabc"),
+        ("transfer-encoding: chunked", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+    ];
+    for (kind, body) in bodies {
+        let mut client = world.client();
+        client.send(format!("POST /broken HTTP/1.1\r\nHost: a.example\r\n{body}").as_bytes());
+        until("the instance has the body so far", SOON, || {
+            world
+                .bytes()
+                .iter()
+                .any(|bytes| bytes.to_ascii_lowercase().contains(kind) && bytes.contains("abc"))
+                .then_some(())
+        });
+        drop(client);
+    }
+    // Later requests are there; whatever was to become of the broken ones has become of them.
+    (0..20).for_each(|number| assert_eq!(world.get(&format!("/after/{number}")).status, 200));
+    let entries = world.entries();
+    assert_eq!((entries.count("head POST /broken"), entries.count("request POST /broken")), (2, 0));
+    assert!(world.bytes().iter().all(|bytes| !bytes.contains("\r\n0\r\n")));
+}
