@@ -159,7 +159,7 @@ pub(super) fn adsum(place: &Place, folder: TempDir) -> anyhow::Result<Spawned> {
     let mut command = Command::new(&program);
     command.args(["agent", "--resp-addr", &resp.to_string(), "--http-addr", &http.to_string()]);
     command.args(["--dns-addr", &dns.to_string(), "--gateway-addr", &place.http1.to_string()]);
-    command.args(["--port-range", "21400-21799", "--gateway-workers", "2"]);
+    command.args(["--port-range", "21400-21799"]);
     command.args(["--access-log", if place.logs { "combined" } else { "off" }]);
     command.arg("--data-dir").arg(folder.path().join("data"));
     let template = place.write("backend.conf", &backend::configured(&place.folder, "@PORT@", None)?)?;
