@@ -18,7 +18,7 @@ use crate::control::Control;
 use crate::log::{AccessLogger, Writer};
 use crate::metrics::{Ledger, Text};
 use crate::settings::Settings;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, LOOK};
 use crate::worker::{Doorman, House, Listeners, Order, Parts, Worker};
 
 /// Serves until it is stopped. Dropped, it stops at once.
@@ -229,7 +229,7 @@ impl Gateway {
         };
         let follow = async {
             match tls {
-                Some((settings, certificate)) => certificate.follow(settings).await,
+                Some((settings, certificate)) => certificate.follow(settings, LOOK).await,
                 None => std::future::pending().await,
             }
         };

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::settings::TlsSettings;
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(10);
+pub(crate) const LOOK: Duration = Duration::from_secs(10);
 
 /// Shared by all workers.
 #[derive(Clone)]
@@ -30,11 +30,11 @@ impl Certificate {
         TlsAcceptor::from(self.0.load_full())
     }
 
-    /// Follows the files for as long as it is polled. Files that cannot be used leave the certificate as it is.
-    pub(crate) async fn follow(self, settings: TlsSettings) {
+    /// Follows the files for as long as it is polled, looking at them this often. Files that cannot be used leave the certificate as it is.
+    pub(crate) async fn follow(self, settings: TlsSettings, every: Duration) {
         let mut seen = stamp(&settings);
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(every).await;
             let now = stamp(&settings);
             if now != seen {
                 seen = now;
@@ -80,4 +80,56 @@ fn stamp(settings: &TlsSettings) -> [Option<(SystemTime, u64)>; 2] {
         let meta = fs::metadata(path).ok()?;
         Some((meta.modified().ok()?, meta.len()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(settings: &TlsSettings) {
+        let made = rcgen::generate_simple_self_signed(["web.test".to_owned()]).unwrap();
+        fs::write(&settings.cert, made.cert.pem()).unwrap();
+        fs::write(&settings.key, made.signing_key.serialize_pem()).unwrap();
+    }
+
+    #[test]
+    fn new_files_make_a_new_certificate_and_damaged_ones_leave_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let settings =
+            TlsSettings { addr, cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        write(&settings);
+        let certificate = Certificate::read(&settings).unwrap();
+        let first = certificate.0.load_full();
+        fs::write(&settings.cert, "half of a certi").unwrap();
+        certificate.reload(&settings);
+        assert!(Arc::ptr_eq(&first, &certificate.0.load_full()));
+        write(&settings);
+        certificate.reload(&settings);
+        assert!(!Arc::ptr_eq(&first, &certificate.0.load_full()));
+    }
+
+    #[tokio::test]
+    async fn files_are_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let settings =
+            TlsSettings { addr, cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        write(&settings);
+        let certificate = Certificate::read(&settings).unwrap();
+        let first = certificate.0.load_full();
+        let following = tokio::spawn(certificate.clone().follow(settings.clone(), Duration::from_millis(5)));
+        // Its first look at them comes before they change.
+        tokio::task::yield_now().await;
+        write(&settings);
+        let later = SystemTime::now() + Duration::from_secs(60);
+        fs::File::options().append(true).open(&settings.cert).unwrap().set_modified(later).unwrap();
+        let changed = async {
+            while Arc::ptr_eq(&first, &certificate.0.load_full()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), changed).await.unwrap();
+        following.abort();
+    }
 }

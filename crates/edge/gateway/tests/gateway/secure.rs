@@ -299,3 +299,79 @@ fn certificate_that_cannot_be_used_is_named() {
     let error = adsum_gateway::Gateway::start(settings, Arc::<crate::kit::Recorder>::default()).unwrap_err();
     assert!(error.to_string().contains("cert.pem"), "{error}");
 }
+
+/// Reads frames of HTTP/2 by hand, up to the first HEADERS of a stream.
+async fn until_headers<S>(wire: &mut Wire<S>) -> u32
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        let head = wire.take(9).await.unwrap();
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        wire.take(length).await.unwrap();
+        if head[3] == 1 {
+            return u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        }
+    }
+}
+
+fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[tokio::test]
+async fn post_that_an_http2_instance_has_refused_or_left_behind_goes_to_another_one() {
+    const RST_STREAM: u8 = 3;
+    const GOAWAY: u8 = 7;
+    let refusing: [fn(u32) -> Vec<u8>; 2] =
+        [|stream| h2_frame(RST_STREAM, 0, stream, &7u32.to_be_bytes()), |_| h2_frame(GOAWAY, 0, 0, &[0; 8])];
+    for refuse in refusing {
+        let bad = Backend::new(move |mut peer| async move {
+            peer.wire.take(24).await?;
+            peer.write(h2_frame(4, 0, 0, &[])).await?;
+            loop {
+                let stream = until_headers(&mut peer.wire).await;
+                peer.write(refuse(stream)).await?;
+            }
+        })
+        .await;
+        let (good, _) = instance(None).await;
+        let mut house = House::new();
+        house.put("web", speaking(Upstream::H2c), &["PathPrefix(/)"], &[]);
+        house.instance("web", 1, bad.addr, Health::Passing);
+        house.instance("web", 2, good, Health::Passing);
+        house.apply();
+        let mut wire = house.connect().await;
+        let mut tries = 0;
+        for _ in 0..20 {
+            let answer = wire.ask("POST", "/", "once").await;
+            assert_eq!(answer.status, 200, "{}", answer.head);
+            tries += answer.header("x-attempts").unwrap().parse::<u32>().unwrap();
+        }
+        assert!(tries > 20, "the fault fired");
+    }
+}
+
+#[tokio::test]
+async fn http2_clients_are_told_to_go_and_their_streams_end_when_the_gateway_stops() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        // Until the gateway is stopping: its own connection is not touched before its answer.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        peer.say("late").await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let mut sender = http2(TcpStream::connect(house.addr()).await.unwrap()).await;
+    let asked = sender.send_request(ask("/", ""));
+    house.metric_becomes("adsum_gateway_in_flight", "", 1.0).await;
+    let gateway = house.gateway;
+    let stopping = tokio::task::spawn_blocking(move || gateway.stop(std::time::Duration::from_secs(20)));
+    assert_eq!(text(asked.await.unwrap()).await, "late");
+    stopping.await.unwrap();
+    assert!(sender.send_request(ask("/", "")).await.is_err());
+}
