@@ -63,6 +63,26 @@ impl Acknowledgements {
         }
     }
 
+    /// Waits until every worker of a gateway that lives has applied the revision.
+    pub async fn reached(&self, revision: Revision) {
+        let mut changed = self.subscribe();
+        loop {
+            changed.borrow_and_update();
+            if self.gateways_applied(Instant::now()).is_none_or(|applied| applied >= revision) {
+                return;
+            }
+            // The sender lives as long as this handle.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// The least that one of them has applied.
+    fn gateways_applied(&self, now: Instant) -> Option<Revision> {
+        let barrier = self.inner.barrier.lock();
+        let gateways = barrier.members(now).filter(|member| member.live && member.id.face == Face::Gateway);
+        gateways.map(|member| member.applied).min()
+    }
+
     /// Wakes whoever waits for a verdict.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()
@@ -211,6 +231,19 @@ mod tests {
         changed.borrow_and_update();
         acknowledgements.report(0, Revision(7), []);
         assert!(!changed.has_changed().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_reached_when_the_last_worker_has_applied_it() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        acknowledgements.reached(Revision(7)).await;
+        [0, 1].into_iter().for_each(|worker| acknowledgements.join(worker));
+        acknowledgements.report(0, Revision(7), []);
+        let mut reached = std::pin::pin!(acknowledgements.reached(Revision(7)));
+        let early = tokio::time::timeout(std::time::Duration::ZERO, &mut reached).await;
+        assert!(early.is_err());
+        acknowledgements.report(1, Revision(8), []);
+        reached.await;
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use adsum_catalog::Catalog;
 use adsum_gateway::{Addresses, Gateway, StartError, WorkerStatus};
-use adsum_model::Name;
+use adsum_model::{Name, Revision};
 use adsum_routing::Table;
 use adsum_store::{Failed, Store};
 use parking_lot::Mutex;
@@ -35,6 +35,8 @@ pub use desk::Port;
 
 /// Between two writes of the table to disk: in a busy moment it changes many times a second.
 const WRITE_PAUSE: Duration = Duration::from_millis(500);
+/// How long an answer waits for the gateways to be where it is.
+const REACH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The gateway of this node, with the table that it has. Clones are the same.
 #[derive(Clone)]
@@ -73,7 +75,10 @@ impl Routing {
         (0..settings.workers).for_each(|worker| acknowledgements.join(worker));
         let desk = Arc::new(Desk::new(acknowledgements.clone(), settings.workers));
         let (last_known, table) = LastKnown::read(data_dir);
-        let table = Arc::new(table.unwrap_or_default());
+        let mut table = table.unwrap_or_default();
+        // Its revision is one of the last run, and says nothing about what is applied of this one's.
+        table.revision = Revision::ZERO;
+        let table = Arc::new(table);
         let gateway = Gateway::start_with(settings, desk.clone(), table.clone())?;
         let tables = watch::Sender::new(Current { table, fresh: false, since: Instant::now() });
         let last_known = Mutex::new(last_known);
@@ -92,6 +97,16 @@ impl Routing {
 
     pub fn current(&self) -> Current {
         self.inner.tables.borrow().clone()
+    }
+
+    /// Waits until every gateway that lives sends requests as the view says, for a moment at most. Where no table is made
+    /// of views there is nothing to wait for.
+    pub async fn reached(&self, view: &Catalog) {
+        if self.current().fresh {
+            let reached = self.inner.acknowledgements.reached(view.routing_revision());
+            // One that hangs is seen elsewhere.
+            let _ = tokio::time::timeout(REACH_PATIENCE, reached).await;
+        }
     }
 
     /// Whether each published port that was asked for could be opened.

@@ -35,6 +35,16 @@ fn a_request_goes_by_its_host_and_path() {
 }
 
 #[test]
+fn a_service_that_has_converged_is_served_at_once() {
+    let agent = Agent::start();
+    for round in 0..5 {
+        let host = format!("shop{round}.local");
+        create(&agent, &format!("shop{round}"), &["--route", &format!("Host({host})")]);
+        assert_eq!(get(&agent, &host, "/").unwrap().status, 200);
+    }
+}
+
+#[test]
 fn what_cannot_be_answered_says_why() {
     let agent = Agent::start();
     let nobody = get(&agent, "nobody.local", "/").unwrap();

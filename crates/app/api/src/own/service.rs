@@ -79,7 +79,7 @@ pub(crate) fn plan_of(state: &ApiState, catalog: &Catalog, name: &Name, service:
 }
 
 /// Nothing to do and nothing to wait for.
-fn is_converged(plan: &Plan) -> bool {
+pub(crate) fn is_converged(plan: &Plan) -> bool {
     plan.steps.is_empty() && plan.waiting_on.is_empty()
 }
 

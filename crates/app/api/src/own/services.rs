@@ -7,7 +7,7 @@ use hyper::StatusCode;
 
 use super::Refusal;
 use super::answer::{indexed, json};
-use super::service::{Summary, Whole, plan_of};
+use super::service::{Summary, Whole, is_converged, plan_of};
 use crate::ApiState;
 use crate::blocking::Blocking;
 use crate::closing::Closing;
@@ -47,5 +47,9 @@ pub(crate) async fn get(
         return Ok(indexed(index, Refusal::unknown_service(&text).into_response()));
     };
     let plan = plan_of(&state, &catalog, &name, service);
+    if is_converged(&plan) {
+        // Who reads that everything is as wanted may send requests at once.
+        state.routing.reached(&catalog).await;
+    }
     Ok(indexed(index, json(StatusCode::OK, &Whole::of(&name, service, &plan, index))))
 }

@@ -30,7 +30,10 @@ async fn routes_are_listed_with_who_answers_and_what_is_wrong() {
         routes.as_array().unwrap().iter().find(|route| route["route"] == label).cloned().unwrap_or_default()
     };
     let first = of("web/1");
-    assert_eq!((&first["rule"], &first["priority"], &first["routable"]), (&json!("Host(a)"), &json!(2), &json!(1)));
+    assert_eq!(
+        (&first["rule"], &first["priority"], &first["routable"]),
+        (&json!("Host(a)"), &json!(2), &json!(1))
+    );
     assert_eq!(of("web/2")["redirect"], "user-{1}");
     let shadowed = of("web/api");
     assert_eq!(shadowed["rewrite"], "strip /api");
@@ -43,7 +46,8 @@ async fn the_gateway_tells_its_table_its_workers_and_who_has_applied_it() {
     let gateway = face.get("/api/gateway").await.json();
     assert_eq!(gateway["table"]["revision"], gateway["table"]["wanted"]);
     assert_eq!(gateway["table"]["fresh"], true);
-    let members: Vec<_> = gateway["members"].as_array().unwrap().iter().map(|member| member["face"].clone()).collect();
+    let members: Vec<_> =
+        gateway["members"].as_array().unwrap().iter().map(|member| member["face"].clone()).collect();
     assert_eq!(members, ["gateway", "dns", "http"]);
     assert_eq!(gateway["workers"].as_array().unwrap().len(), 1);
     let pool = json!({"service": "web", "routable": 1, "draining": 0, "panic": false, "replacing": false});
@@ -63,7 +67,9 @@ async fn an_explanation_tells_of_routes_and_of_what_the_gateway_has_of_an_instan
         found.unwrap_or_else(|| panic!("{name}: {facts:?}")).clone()
     };
     let explained = why().await;
-    assert!(fact(&explained["facts"], "has routes")["detail"].as_str().unwrap().contains("web/api for Host(a)"));
+    assert!(
+        fact(&explained["facts"], "has routes")["detail"].as_str().unwrap().contains("web/api for Host(a)")
+    );
     assert_eq!(fact(&explained["facts"], "its routes and ports are its own")["holds"], false);
     assert_eq!(fact(&explained["instances"][0]["facts"], "is routed by the gateway")["holds"], true);
 
