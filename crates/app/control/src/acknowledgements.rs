@@ -12,7 +12,7 @@ use adsum_catalog::{Catalog, ServiceState};
 use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
 use adsum_rollout::service::{Held, drain_rest};
 use adsum_routing::{Barrier, Face, InFlight, LEASE, MemberId, Question, Verdict};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 /// Clones are the same.
@@ -47,7 +47,8 @@ impl Acknowledgements {
 
     /// A worker of the gateway is about to begin: it is waited for from here on.
     pub fn join(&self, worker: usize) {
-        self.inner.barrier.lock().join(self.member(Face::Gateway, worker), Instant::now());
+        let now = Instant::now();
+        self.barrier(now).join(self.member(Face::Gateway, worker), now);
     }
 
     /// What a worker of the gateway says of itself.
@@ -58,7 +59,9 @@ impl Acknowledgements {
         in_flight: impl IntoIterator<Item = (InstanceId, InFlight)>,
     ) {
         let id = self.member(Face::Gateway, worker);
-        if self.inner.barrier.lock().report(&id, applied, in_flight, Instant::now()) {
+        let now = Instant::now();
+        let changed = self.barrier(now).report(&id, applied, in_flight, now);
+        if changed {
             self.inner.changed.send_modify(|count| *count += 1);
         }
     }
@@ -97,7 +100,7 @@ impl Acknowledgements {
             return BTreeMap::new();
         }
         let now = Instant::now();
-        let mut barrier = self.inner.barrier.lock();
+        let mut barrier = self.barrier(now);
         self.report_faces(&mut barrier, view, now);
         draining
             .filter_map(|instance| {
@@ -115,7 +118,7 @@ impl Acknowledgements {
     /// All who are known, as of now.
     pub fn members(&self, view: &Catalog) -> Vec<Acknowledged> {
         let now = Instant::now();
-        let mut barrier = self.inner.barrier.lock();
+        let mut barrier = self.barrier(now);
         self.report_faces(&mut barrier, view, now);
         let members = barrier.members(now).map(|member| Acknowledged {
             id: member.id.clone(),
@@ -124,6 +127,15 @@ impl Acknowledgements {
             live: member.live,
         });
         members.collect()
+    }
+
+    /// Every look at the barrier tells it that this process goes on: while that stands still no worker can report.
+    fn barrier(&self, now: Instant) -> MutexGuard<'_, Barrier> {
+        let mut barrier = self.inner.barrier.lock();
+        if barrier.awake(now) {
+            tracing::warn!("the agent has stood still for a while: whoever routes is waited for anew");
+        }
+        barrier
     }
 
     fn report_faces(&self, barrier: &mut Barrier, view: &Catalog, now: Instant) {

@@ -34,6 +34,8 @@ use crate::{Budget, Class, Deadline, Moment};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const PAUSE: Duration = Duration::from_millis(25);
+/// Of `Retry-After`: an instance that asks for more is believed, and its answer forwarded.
+const LONGEST_WISH: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// No try begins with less time than this: it could not finish.
 const SHORTEST_TRY: Duration = Duration::from_millis(1);
@@ -315,7 +317,7 @@ impl Exchange {
         let again = passing
             && self.repeatable
             && self.may_try_again()
-            && wished <= self.hold
+            && wished <= self.hold.min(LONGEST_WISH)
             && self.has_time_after(pause, scene.now);
         if again && budget.retry(scene.now) {
             return self.again(pause);

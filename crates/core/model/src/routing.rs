@@ -101,7 +101,7 @@ pub struct Policy {
     pub max_requests: u32,
     /// Requests that may wait for an instance, because all are at `max_requests` or the only one is being replaced.
     pub max_pending: u32,
-    /// How long a request waits at most, within `timeout`.
+    /// How long a request waits at most, within `timeout`. By default longer than a drain and a start take together.
     pub hold: Duration,
     /// With fewer instances that pass, in percent, those that have passed before and still run get requests too.
     /// 0 is: only when none passes.
@@ -187,7 +187,7 @@ impl Default for Policy {
             retry_floor: 10,
             max_requests: 0,
             max_pending: 1000,
-            hold: Duration::from_secs(10),
+            hold: Duration::from_secs(45),
             panic_threshold: 0,
             idempotency: Idempotency::default(),
             proxy_protocol: None,

@@ -116,8 +116,9 @@ fn bounded(alternatives: Vec<Vec<Literal>>) -> Option<Vec<Vec<Literal>>> {
     (alternatives.len() <= ALTERNATIVES && literals <= LITERALS).then_some(alternatives)
 }
 
-/// Sorted, none twice; nothing when no request fits all.
+/// Sorted, none twice, none that always holds; nothing when no request fits all.
 fn conjunction(mut literals: Vec<Literal>) -> Option<Vec<Literal>> {
+    literals.retain(|literal| !literal.holds_always());
     literals.sort();
     literals.dedup();
     let mut pairs = literals

@@ -10,6 +10,9 @@
 //! Each report renews a lease; a member whose lease has lapsed blocks nobody, since it may be dead. After the deadline
 //! what is in flight blocks no longer, and what has not been applied still does. Nothing here is kept over a restart:
 //! members join again and report what they have applied.
+//!
+//! A silence of a member is told from a standstill of the observer itself (a stopped process, a paused machine) by
+//! [`Barrier::awake`]: nobody loses its lease while nobody could have listened.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +23,10 @@ use serde::{Deserialize, Serialize};
 
 /// How long a member counts after its last report.
 pub const LEASE: Duration = Duration::from_secs(5);
+/// How often the observer has to look around while it waits for somebody.
+pub const LOOK: Duration = Duration::from_secs(1);
+/// An observer that has not looked for longer than this has stood still.
+pub const STANDSTILL: Duration = Duration::from_secs(2);
 /// How long a member whose lease has lapsed is remembered, so that people can see that it has gone.
 pub const REMEMBERED: Duration = Duration::from_secs(60);
 
@@ -27,6 +34,8 @@ pub const REMEMBERED: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub struct Barrier {
     members: BTreeMap<MemberId, Member>,
+    /// When the observer looked around last.
+    looked: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,6 +112,18 @@ struct Member {
 }
 
 impl Barrier {
+    /// The observer looks around, before anything else that it does. If it has stood still since it last did, all leases
+    /// are longer by that time: whoever reported meanwhile has not been heard. Says whether that was so.
+    pub fn awake(&mut self, now: Instant) -> bool {
+        let still = self.looked.map(|looked| now.saturating_duration_since(looked)).unwrap_or_default();
+        self.looked = self.looked.max(Some(now));
+        let stood_still = still > STANDSTILL;
+        if stood_still {
+            self.members.values_mut().for_each(|member| member.lease_ends += still);
+        }
+        stood_still
+    }
+
     /// Somebody begins to route, or begins anew: what it said before no longer counts. It is waited for at once.
     pub fn join(&mut self, id: MemberId, now: Instant) {
         self.forget_the_gone(now);
@@ -150,8 +171,14 @@ impl Barrier {
         if holdups.is_empty() { Verdict::Passed } else { Verdict::Waiting(holdups) }
     }
 
-    /// When a verdict may become another by the passing of time alone; a question's own deadline comes on top.
+    /// When to look around and ask again, though nobody has reported; a question's own deadline comes on top.
     pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
+        let ends = self.lease_ends(now)?;
+        Some(ends.min(now + LOOK))
+    }
+
+    /// When the first lease ends, if nobody reports.
+    fn lease_ends(&self, now: Instant) -> Option<Instant> {
         self.members.values().map(|member| member.lease_ends).filter(|ends| *ends > now).min()
     }
 

@@ -25,7 +25,8 @@ mod wish;
 
 pub use asked::{Asked, Entrance, host_of};
 pub use barrier::{
-    Barrier, Face, Holdup, InFlight, LEASE, MemberId, MemberState, Question, REMEMBERED, Reason, Verdict,
+    Barrier, Face, Holdup, InFlight, LEASE, LOOK, MemberId, MemberState, Question, REMEMBERED, Reason,
+    STANDSTILL, Verdict,
 };
 pub use found::{Action, Found, Redirect};
 pub use matching::matches;

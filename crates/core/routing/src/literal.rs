@@ -84,6 +84,10 @@ impl Atom {
         }
     }
 
+    fn is_everywhere(&self) -> bool {
+        matches!(self, Atom::PathPrefix(prefix) if **prefix == *"/")
+    }
+
     /// Whether some request fits it: a path that no request has after normalisation is never met.
     fn can_be_met(&self) -> bool {
         match self {
@@ -119,7 +123,12 @@ impl Literal {
         }
     }
 
+    /// Every path begins with `/`.
+    pub(crate) fn holds_always(&self) -> bool {
+        self.wanted && self.atom.is_everywhere()
+    }
+
     pub(crate) fn can_be_met(&self) -> bool {
-        !self.wanted || self.atom.can_be_met()
+        if !self.wanted { !self.atom.is_everywhere() } else { self.atom.can_be_met() }
     }
 }

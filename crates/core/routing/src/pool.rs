@@ -116,11 +116,11 @@ fn panics(passing: usize, fallen: usize, threshold: u8) -> bool {
     fallen > 0 && (passing == 0 || below)
 }
 
-/// Whether the service has no instance only because one takes the place of another.
+/// Whether the service may have no routable instance only because others take the place of its last ones.
 fn is_replaced(service: &Service, state: &ServiceState) -> bool {
     let spec = &service.spec;
-    let one_at_a_time = spec.exclusive || (spec.update.order == Order::StopFirst && spec.replicas == 1);
-    one_at_a_time && !service.removed && spec.replicas > 0 && is_coming(service, state)
+    let stop_first = spec.exclusive || spec.update.order == Order::StopFirst;
+    stop_first && !service.removed && spec.replicas > 0 && is_coming(service, state)
 }
 
 /// Whether an instance is on its way in or out, or the next step is to create one: between two commits nobody may be

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use adsum_model::{InstanceId, Revision};
-use adsum_routing::{Barrier, Face, InFlight, LEASE, MemberId, Question, REMEMBERED, Verdict};
+use adsum_routing::{
+    Barrier, Face, InFlight, LEASE, LOOK, MemberId, Question, REMEMBERED, STANDSTILL, Verdict,
+};
 
 use crate::kit::name;
 
@@ -86,7 +88,8 @@ fn a_member_that_says_nothing_more_blocks_for_one_lease() {
     barrier.report(&gateway(0), Revision(1041), [], start);
     barrier.report(&gateway(1), Revision(1042), [], start + SECOND);
     let end = start + LEASE;
-    assert_eq!(barrier.next_wakeup(start), Some(end));
+    assert_eq!(barrier.next_wakeup(start), Some(start + LOOK));
+    assert_eq!(barrier.next_wakeup(end - LOOK / 2), Some(end));
     check(
         &barrier,
         start,
@@ -94,9 +97,36 @@ fn a_member_that_says_nothing_more_blocks_for_one_lease() {
         &["gateway on node one (worker 0) has applied 1041 of 1042"],
     );
     check(&barrier, start, end, &[]);
-    assert_eq!(barrier.next_wakeup(end), Some(end + SECOND));
+    assert_eq!(barrier.next_wakeup(end), Some(end + LOOK), "of the other one");
     assert!(barrier.report(&gateway(0), Revision(1041), [], end), "it is back, and is waited for again");
     check(&barrier, start, end, &["gateway on node one (worker 0) has applied 1041 of 1042"]);
+}
+
+#[test]
+fn nobody_loses_its_lease_while_the_observer_stands_still() {
+    let start = Instant::now();
+    let mut barrier = Barrier::default();
+    barrier.awake(start);
+    barrier.report(&gateway(0), Revision(1041), [], start);
+    let behind = ["gateway on node one (worker 0) has applied 1041 of 1042"];
+    let after = start + 60 * SECOND;
+    assert!(barrier.awake(after), "a minute in which nobody looked");
+    check(&barrier, start, after, &behind);
+    // From then on its silence is its own.
+    let mut now = after;
+    while now + LOOK < after + LEASE {
+        now += LOOK;
+        assert!(!barrier.awake(now));
+        check(&barrier, start, now, &behind);
+    }
+    now += LOOK;
+    assert!(!barrier.awake(now) && LOOK < STANDSTILL);
+    check(&barrier, start, now, &[]);
+}
+
+#[track_caller]
+fn check_live(barrier: &Barrier, now: Instant, why: &str) {
+    assert!(barrier.members(now).all(|member| member.live), "{why}");
 }
 
 #[test]
@@ -129,7 +159,7 @@ fn a_report_says_whether_it_changed_anything() {
     let mut barrier = Barrier::default();
     assert!(barrier.report(&gateway(0), Revision(7), [], start));
     assert!(!barrier.report(&gateway(0), Revision(7), in_flight(0, 0), start + SECOND));
-    assert_eq!(barrier.next_wakeup(start), Some(start + SECOND + LEASE), "it renews the lease all the same");
+    check_live(&barrier, start + SECOND / 2 + LEASE, "it renews the lease all the same");
     assert!(barrier.report(&gateway(0), Revision(7), in_flight(1, 0), start));
     assert!(barrier.report(&gateway(0), Revision(8), in_flight(1, 0), start));
 }

@@ -164,12 +164,13 @@ fn who_is_not_wanted_any_more_is_not_being_replaced() {
 }
 
 #[test]
-fn one_replica_that_is_replaced_stop_first_is_held_too() {
+fn what_is_replaced_stop_first_is_held_too_with_any_number_of_replicas() {
     let mut shop = shop();
     shop.spec.update.order = Order::StopFirst;
     replacing(&shop, &of(&[Health::Draining]), true);
     shop.spec.replicas = 2;
-    replacing(&shop, &of(&[Health::Draining]), false);
+    replacing(&shop, &of(&[Health::Draining, Health::Draining]), true);
+    replacing(&shop, &of(&[Health::Draining, Health::Passing]), false);
 }
 
 #[test]

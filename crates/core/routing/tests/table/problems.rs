@@ -25,6 +25,15 @@ fn the_same_rule_of_two_services_is_a_conflict_that_the_older_one_wins() {
     check(&table(&two("Host(a) && Path(/x)", "Path(/x) && Host(A)")), "GET a/x", "old/1");
 }
 
+/// Every path is under `/`, so that it narrows nothing.
+#[test]
+fn a_prefix_of_everything_changes_nothing() {
+    told(&two("Host(a)", "Host(a) && PathPrefix(/)"), &[CONFLICT]);
+    told(&two("Host(a) && PathPrefix(/)", "Host(a) && Method(GET)"), &[]);
+    check(&table(&two("Host(a)", "Host(a) && PathPrefix(/)")), "GET a/x", "old/1");
+    check(&table(&two("Host(b)", "!PathPrefix(/)")), "GET a/x", "nobody");
+}
+
 #[test]
 fn rules_that_may_meet_and_that_only_age_ranks_are_a_conflict() {
     told(&two("Host(a) && Method(GET)", "Host(a) && Header(x, y)"), &[CONFLICT]);

@@ -72,10 +72,8 @@ impl Request {
 
 fn request() -> impl Strategy<Value = Request> {
     let hosts = ["a", "b.a", "c.b.a", "d.c.b.a", "b", "x", "", "a.", ".a"];
-    let paths = [
-        "/", "/x", "/x/", "/x/y", "/x/y/", "/x/y/z", "/x/y/z/w", "/xy", "/xy/z", "/z", "//", "//x", "/x//y",
-        "*",
-    ];
+    let paths =
+        ["/", "/x", "/x/", "/x/y", "/x/y/", "/x/y/z", "/x/y/z/w", "/xy", "/xy/z", "/z", "//", "//x", "/x//y"];
     let header =
         |name: &'static str| prop::collection::vec((Just(name), prop::sample::select(vec!["1", "2"])), 0..3);
     let headers = (header("p"), header("q")).prop_map(|(p, q)| [p, q].concat());
@@ -124,6 +122,8 @@ mod naive {
     fn merit_of(priority: i32, mut all: Vec<Rule>) -> Merit {
         all.sort();
         all.dedup();
+        // It narrows nothing.
+        all.retain(|rule| *rule != Rule::PathPrefix("/".into()));
         let host = all.iter().map(|rule| match rule {
             Rule::Host(host) if host.starts_with('*') => (1, host.len()),
             Rule::Host(_) => (2, 0),
@@ -134,7 +134,7 @@ mod naive {
             Rule::Path(_) => (2, 0),
             _ => (0, 0),
         });
-        let (host, path) = (host.max().unwrap(), path.max().unwrap());
+        let (host, path) = (host.max().unwrap_or((0, 0)), path.max().unwrap_or((0, 0)));
         let counted = usize::from(host.0 > 0) + usize::from(path.0 > 0);
         (priority, host, path, all.len() - counted)
     }

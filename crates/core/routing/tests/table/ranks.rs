@@ -22,7 +22,7 @@ fn the_more_specific_host_goes_first_whatever_the_path() {
 fn the_more_specific_path_goes_first_on_the_same_host() {
     beats("Host(a) && Path(/x/y)", "Host(a) && PathPrefix(/x/y) && Method(GET)", "GET a/x/y");
     beats("Host(a) && PathPrefix(/x/y)", "Host(a) && PathPrefix(/x) && Method(GET)", "GET a/x/y/z");
-    beats("PathPrefix(/)", "Method(GET)", "GET a/");
+    beats("Method(GET)", "PathPrefix(/)", "GET a/");
 }
 
 #[test]
