@@ -113,10 +113,10 @@ fn tweets_are_made_up_where_there_are_none() {
 #[test]
 fn ports_that_are_taken_make_way_and_it_says_which() {
     // Ours, or somebody else's: taken they are.
-    let _taken = [6379, 8500, 8600].map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    let _taken = [6379, 8500, 8600, 8080].map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
     let demo = Demo::start(&[], false);
     let text = demo.until_says("Try, in another terminal:");
-    for port in [6379, 8500, 8600] {
+    for port in [6379, 8500, 8600, 8080] {
         assert!(text.contains(&format!("port {port} is taken")), "{text}");
     }
     demo.end();
