@@ -106,7 +106,7 @@ mod tests {
         let dig = table().find(|component| component.program == "dig").unwrap();
         assert_eq!(dig.packages, "bind9-dnsutils");
         assert_eq!(dig.to_string(), "MISSING dig: needed by the DNS face (apt-get install bind9-dnsutils)");
-        assert_eq!(table().count(), 16);
+        assert!(table().all(|it| ![it.program, it.packages, it.needed_by].contains(&"")));
     }
 
     #[test]
