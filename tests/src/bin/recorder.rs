@@ -62,23 +62,21 @@ impl Connection {
             return None;
         };
         self.ledger.note(&format!("head {method} {target}"));
-        if target.starts_with("/early") {
+        let early = target.starts_with("/early");
+        if early {
             self.answer(method, &head)?;
-            self.body(&head)?;
-        } else {
-            self.body(&head)?;
-            match target.strip_prefix("/bytes/") {
-                _ if target.starts_with("/accept") => self.echo()?,
-                _ if target.starts_with("/twice") => self.say(&ANSWER.repeat(2))?,
-                _ if target.starts_with("/no-content") => {
-                    self.say(&ANSWER.replace("200 OK", "204 No Content"))?
-                }
-                Some(length) => self.answer(method, &"x".repeat(length.parse().ok()?))?,
-                None => self.answer(method, &head)?,
-            }
         }
+        self.body(&head)?;
+        // Before the answer: whoever has that finds this.
         self.ledger.note(&format!("request {method} {target}"));
-        Some(())
+        match target.strip_prefix("/bytes/") {
+            _ if early => Some(()),
+            _ if target.starts_with("/accept") => self.echo(),
+            _ if target.starts_with("/twice") => self.say(&ANSWER.repeat(2)),
+            _ if target.starts_with("/no-content") => self.say(&ANSWER.replace("200 OK", "204 No Content")),
+            Some(length) => self.answer(method, &"x".repeat(length.parse().ok()?)),
+            None => self.answer(method, &head),
+        }
     }
 
     fn say(&mut self, bytes: &str) -> Option<()> {

@@ -5,14 +5,11 @@ use std::time::{Duration, Instant};
 use adsum_tests::until_ok;
 
 use super::frames::{
-    CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, End, HEADERS, PING,
+    CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, End, GOAWAY, HEADERS, PING,
     RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, head,
 };
-use crate::meters::{cpu, cpu_in_a_second, resident_bytes};
+use crate::meters::{Waits, cpu, cpu_in_a_second, resident_bytes, waits};
 use crate::world::World;
-
-/// Others wait no longer than this, on a machine that runs other tests too.
-const TOLERABLE: Duration = Duration::from_millis(500);
 
 /// Sends `frames` of round after round until the other side has enough, and at most for two seconds. Returns how many
 /// rounds it took.
@@ -33,13 +30,14 @@ fn bounded(world: &World, flooding: impl FnOnce() + Send) {
     let spent = cpu(world.agent_pid());
     std::thread::scope(|scope| {
         let flooding = scope.spawn(flooding);
+        let mut times = Vec::new();
         while !flooding.is_finished() {
-            let waited = world.latency();
-            assert!(waited < TOLERABLE, "others waited {waited:?}");
+            times.push(world.latency());
         }
         flooding.join().unwrap();
+        times.push(world.latency());
+        Waits::of(times).are_tolerable();
     });
-    assert!(world.latency() < TOLERABLE);
     let grown = resident_bytes(world.agent_pid()).saturating_sub(before);
     println!("{grown} bytes more, {:?} of processor time", cpu(world.agent_pid()) - spent);
     assert!(grown < 32 << 20, "{grown} bytes more");
@@ -104,12 +102,13 @@ fn a_compressed_bomb_is_refused() {
     bounded(&world, || {
         let mut connection = Connection::open(world.gateway());
         // Remembered as field 62: 3,000 bytes.
-        let remembered = [&[0x40, 1, b'x', 0x7f][..], &[0xb9, 0x16], &[b'a'; 3000 - 64]].concat();
+        let remembered = [&[0x40, 1, b'x', 0x7f][..], &[0xb9, 0x16], &[b'a'; 3000]].concat();
         let block = [&head("GET", "/bomb")[..], &remembered, &[0xbe; 10_000]].concat();
         connection.send(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block));
-        let refused = std::iter::from_fn(|| connection.frame()).find(|frame| frame.kind != SETTINGS);
-        let refused = refused.expect("an answer");
-        assert!([HEADERS, RST_STREAM, super::frames::GOAWAY].contains(&refused.kind), "{refused:?}");
+        let told = std::iter::from_fn(|| connection.frame())
+            .find(|frame| matches!(frame.kind, HEADERS | RST_STREAM | GOAWAY))
+            .expect("an answer");
+        println!("told by {told:?}");
     });
     assert_eq!(world.entries().count("head GET /bomb"), 0);
 }
@@ -178,9 +177,9 @@ fn streams_beyond_the_limit_are_refused() {
         connection.send(&frame(HEADERS, END_HEADERS, stream(number), &head("POST", "/open")));
     }
     let refused =
-        std::iter::from_fn(|| connection.frame()).find(|frame| matches!(frame.kind, RST_STREAM | 7));
+        std::iter::from_fn(|| connection.frame()).find(|frame| matches!(frame.kind, RST_STREAM | GOAWAY));
     assert!(refused.is_some());
-    assert!(world.latency() < TOLERABLE);
+    waits(&world).are_tolerable();
     assert!(world.entries().count("head POST /open") <= 100);
 }
 
@@ -203,7 +202,7 @@ fn answers_without_room_cost_bounded_memory() {
         let bytes = std::iter::from_fn(|| connection.frame()).filter(|frame| frame.kind == DATA);
         assert_eq!(bytes.take(100).map(|frame| frame.payload.len()).sum::<usize>(), 100);
     }
-    assert!(world.latency() < TOLERABLE);
+    waits(&world).are_tolerable();
     let grown = resident_bytes(world.agent_pid()).saturating_sub(before);
     println!("{} KiB for each of 500 answers", grown / 1024 / 500);
     assert!(grown < 100 << 20, "{grown} bytes more");
