@@ -162,6 +162,11 @@ impl Station {
         series
     }
 
+    /// Forgets routes that are not in the table any more.
+    pub(crate) fn keep_routes(&self, is_in: impl Fn(&str) -> bool) {
+        self.routes.borrow_mut().retain(|label, _| is_in(label));
+    }
+
     pub(crate) fn upstreams(&self) -> Vec<Rc<Upstream>> {
         self.upstreams.borrow().iter().flatten().cloned().collect()
     }

@@ -1,7 +1,7 @@
 //! One thread with everything that it serves: nothing of it is shared with the other workers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -163,9 +163,22 @@ impl Worker {
         }
         drop(stations);
         before.into_values().for_each(|station| station.close(self, now));
+        self.forget_routes(&table);
         *self.table.borrow_mut() = table;
         self.ledger.sweep();
         self.report();
+    }
+
+    /// Nothing more is counted of what the table does not have.
+    fn forget_routes(&self, table: &Table) {
+        let labels: HashSet<&str> = table.routes().map(|route| route.label.as_str()).collect();
+        let ports: HashSet<u16> = table.ports().map(|(port, _)| port).collect();
+        for station in self.stations.borrow().values() {
+            station.keep_routes(|label| {
+                let port = label.rsplit_once(":").and_then(|(_, port)| port.parse().ok());
+                labels.contains(label) || port.is_some_and(|port| ports.contains(&port))
+            });
+        }
     }
 
     pub(crate) fn table(&self) -> std::cell::Ref<'_, Arc<Table>> {

@@ -217,3 +217,39 @@ async fn path_is_matched_and_sent_on_as_one_and_the_same() {
         assert_eq!(request.header("x-forwarded-prefix"), Some("/api"));
     }
 }
+
+#[tokio::test]
+async fn instances_and_routes_that_have_gone_are_counted_no_more() {
+    let backends = [Backend::saying("one").await, Backend::saying("two").await];
+    let mut house = House::serving(&[&backends[0]]);
+    let mut wire = house.connect().await;
+    wire.get("/").await;
+    house.metric_becomes("adsum_gateway_requests_total", "route=\"web/1\"", 1.0).await;
+    let gone = adsum_model::InstanceId::from_seed(1);
+    assert!(house.gateway.metrics().contains(gone.as_str()));
+    house.remove(1);
+    house.instance("web", 2, backends[1].addr, Health::Passing);
+    let named =
+        adsum_model::Route { name: Some("main".parse().unwrap()), ..crate::kit::route("PathPrefix(/)") };
+    let mut spec = adsum_model::Spec::new("web".parse().unwrap(), vec!["true".into()]);
+    spec.routing.routes = vec![named];
+    house.put_spec(spec);
+    house.apply();
+    assert_eq!(wire.get("/").await.text(), "two");
+    house.metric_becomes("adsum_gateway_requests_total", "route=\"web/main\"", 1.0).await;
+    let text = house.gateway.metrics();
+    assert!(!text.contains(gone.as_str()) && !text.contains("route=\"web/1\""), "{text}");
+}
+
+#[tokio::test]
+async fn several_workers_share_an_address_and_each_tells_of_itself() {
+    let backend = Backend::saying("hello").await;
+    let mut house = House::with(|settings| settings.workers = 3);
+    house.serve("web", Policy::default(), &[&backend]);
+    for _ in 0..30 {
+        assert_eq!(house.connect().await.get("/").await.text(), "hello");
+    }
+    house.metric_becomes("adsum_gateway_requests_total", "", 30.0).await;
+    let applied: Vec<_> = house.gateway.status().iter().map(|status| status.applied).collect();
+    assert_eq!(applied, [applied[0]; 3]);
+}
