@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adsum_forward::Caller;
 use adsum_framing::{Preface, preface};
@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::local::Local;
@@ -33,6 +34,9 @@ pub(crate) use stream::Stream;
 
 /// Fields of a head that the parser has room for without an allocation for each request.
 const PARSER_FIELDS: usize = 100;
+
+/// How long a client that was accepted when the gateway stopped has to say something.
+const LAST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Through which door connections come in.
 #[derive(Clone, Debug)]
@@ -75,7 +79,11 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
         Some(http2) => (BytesMut::new(), http2),
         None => {
             let read = timeout(worker.settings.limits.head_timeout, first_bytes(&mut socket));
-            let Ok(Ok(first)) = read.await else { return };
+            let first = tokio::select! {
+                first = read => first,
+                () = stopped(worker.stop.clone()) => return,
+            };
+            let Ok(Ok(first)) = first else { return };
             let http2 = preface(&first) == Preface::Http2;
             (first, http2)
         }
@@ -84,6 +92,13 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
     let caller = door.listener.caller(peer.ip());
     let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller });
     if http2 { serve_http2(stream, client).await } else { serve_http1(stream, client).await }
+}
+
+/// Comes when the gateway stops, a little later: who has just been accepted may have sent a request already.
+async fn stopped(mut stop: watch::Receiver<Option<Instant>>) {
+    // An error means that the gateway is gone, which stops as well.
+    let _ = stop.wait_for(Option::is_some).await;
+    tokio::time::sleep(LAST_REQUEST).await;
 }
 
 /// As many as it takes to tell; none when the client has closed before.

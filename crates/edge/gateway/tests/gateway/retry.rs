@@ -213,7 +213,10 @@ async fn caller_that_goes_takes_its_request_along() {
     let house = House::serving(&[&backend]);
     let mut wire = house.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    house.metric_becomes("adsum_gateway_in_flight", "", 1.0).await;
+    while backend.seen.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.metric("adsum_gateway_in_flight", ""), 1.0);
     drop(wire);
     house.metric_becomes("adsum_gateway_in_flight", "", 0.0).await;
     house.metric_becomes("adsum_gateway_abandoned_total", "", 1.0).await;

@@ -37,12 +37,34 @@ async fn request_in_flight_is_answered_with_close_and_resting_connections_end() 
     let begun = Instant::now();
     let stopping = tokio::task::spawn_blocking(move || gateway.stop(Duration::from_secs(20)));
     assert_eq!(resting.rest().await.unwrap(), b"");
-    assert!(tokio::net::TcpStream::connect(addr).await.is_err(), "nothing is accepted any more");
+    let refused = async { while tokio::net::TcpStream::connect(addr).await.is_ok() {} };
+    tokio::time::timeout(crate::kit::PATIENCE, refused).await.expect("nothing is accepted any more");
     release.send(()).unwrap();
     let answer = slow.answer().await.unwrap();
     assert_eq!((answer.text(), answer.header("connection")), ("done", Some("close")));
     stopping.await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(15), "it does not wait for its grace");
+}
+
+#[tokio::test]
+async fn client_in_the_queue_when_the_gateway_stops_is_served() {
+    let backend = Backend::saying("hello").await;
+    let house = House::serving(&[&backend]);
+    let mut first = house.connect().await;
+    first.get("/").await;
+    // The worker is kept busy by many, so that some are in the queue still when it is told to stop.
+    let mut wires = Vec::new();
+    for _ in 0..50 {
+        let mut wire = house.connect().await;
+        wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        wires.push(wire);
+    }
+    let gateway = house.gateway;
+    let stopping = tokio::task::spawn_blocking(move || gateway.stop(Duration::from_secs(20)));
+    for wire in &mut wires {
+        assert_eq!(wire.answer().await.unwrap().text(), "hello");
+    }
+    stopping.await.unwrap();
 }
 
 #[tokio::test]
