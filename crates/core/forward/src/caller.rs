@@ -10,6 +10,7 @@
 //! | `X-Request-Id`, `X-Correlation-Id` | kept when valid | kept when valid |
 //! | `traceparent` | trace kept, parent renewed | as from a trusted one |
 //! | `tracestate`, B3 | kept | kept |
+//! | `Cookie` in several lines, as HTTP/2 has it | one line | one line |
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -106,6 +107,9 @@ impl Caller {
             remove_claims(headers, &found);
         }
         remove_lookalikes(headers, &found);
+        if inbound.version == Version::HTTP_2 {
+            gather_cookies(headers);
+        }
         headers.reserve(10);
         self.tell_forwarded(headers, &found, inbound.host);
         headers.append(header::VIA, via(inbound.version));
@@ -223,6 +227,22 @@ fn remove<const N: usize>(headers: &mut HeaderMap, found: &Found, names: [(Known
             headers.remove(name);
         }
     }
+}
+
+/// HTTP/2 cuts `Cookie` into lines of one crumb each; whoever speaks HTTP/1 reads the first line alone (RFC 9113 section
+/// 8.2.3).
+fn gather_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    let Some((first, second)) = crumbs.next().zip(crumbs.next()) else { return };
+    let mut whole = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        whole.extend_from_slice(b"; ");
+        whole.extend_from_slice(crumb.as_bytes());
+    }
+    headers.insert(
+        header::COOKIE,
+        HeaderValue::try_from(whole).expect("header values and ASCII make a header value"),
+    );
 }
 
 /// How often our own name is in `Via`.

@@ -10,7 +10,8 @@
 //!             caller.pass_on(&mut headers, &Inbound { .. }) hop-by-hop headers out, forwarding headers in -> Passed
 //!             rewrite(&route.rewrite, path, &mut headers)   the path for the service, X-Forwarded-Prefix
 //!             mark_retry(&mut headers, n)                   from the second try on
-//! answer      pass_back(status, &mut headers, &marks)       hop-by-hop headers out, X-Request-Id and so on in
+//! answer      knows_coding(&headers)                        else what came is no answer
+//!             pass_back(status, &mut headers, &marks)       hop-by-hop headers out, X-Request-Id and so on in
 //!             sticky_cookie(..), GatewayError::answer(..)
 //! streams     WebSocketScanner, EventScanner, close_frame(..), proxy_header(..)
 //! ```
@@ -49,7 +50,7 @@ pub use host::{Host, HostError};
 pub use identity::{Seed, X_CORRELATION_ID, X_REQUEST_ID};
 pub use network::{Network, NetworkError};
 pub use proxy::proxy_header;
-pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, mark_retry, pass_back};
+pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, knows_coding, mark_retry, pass_back};
 pub use retry_after::retry_after;
 pub use rewrite::{X_FORWARDED_PREFIX, rewrite};
 pub use websocket::{WebSocketScanner, close_frame};

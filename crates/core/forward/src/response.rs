@@ -27,13 +27,24 @@ pub fn pass_back(status: StatusCode, headers: &mut HeaderMap, marks: &Marks<'_>)
     }
     headers.remove(KEEP_ALIVE);
     headers.remove(PROXY_CONNECTION);
-    headers.remove(header::TRANSFER_ENCODING);
+    if headers.remove(header::TRANSFER_ENCODING).is_some() {
+        // Not so long, whatever it says (RFC 9112 section 6.3): the chunks have said where the body ends.
+        headers.remove(header::CONTENT_LENGTH);
+    }
     if switches {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     } else {
         headers.remove(header::UPGRADE);
     }
     marks.put(headers);
+}
+
+/// Whether an answer's body is read as its sender means it: in chunks, or with no coding for its way at all. Any other
+/// coding would reach the caller undone and unnamed.
+pub fn knows_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return true };
+    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && codings.next().is_none()
 }
 
 impl Marks<'_> {

@@ -141,7 +141,7 @@ impl Journey {
     /// One try with one instance.
     async fn attempt(
         &mut self,
-        mut lease: Lease,
+        lease: Lease,
         picked: Picked,
         fresh: bool,
         visit: &mut Visit,
@@ -155,15 +155,18 @@ impl Journey {
         };
         match sent {
             Ok((response, carrier)) => self.answered(response, carrier, lease, picked),
-            Err(event) => {
-                if !is_stale(event) {
-                    lease.observe(Class::Technical, Instant::now());
-                    lease.upstream.series.failures.add(1);
-                }
-                drop(lease);
-                Err(self.decide(event))
-            }
+            Err(event) => Err(self.failed(event, lease)),
         }
+    }
+
+    /// The try has come to nothing.
+    fn failed(&mut self, event: Event, mut lease: Lease) -> Next {
+        if !is_stale(event) {
+            lease.observe(Class::Technical, Instant::now());
+            lease.upstream.series.failures.add(1);
+        }
+        drop(lease);
+        self.decide(event)
     }
 
     fn answered(
@@ -174,6 +177,9 @@ impl Journey {
         picked: Picked,
     ) -> Result<Reply, Next> {
         let (head, body) = response.into_parts();
+        if !adsum_forward::knows_coding(&head.headers) {
+            return Err(self.failed(Event::Invalid, lease));
+        }
         let class = Class::of(head.status, &head.headers);
         lease.observe(class, Instant::now());
         lease.upstream.series.requests.count(head.status);

@@ -1,6 +1,6 @@
 //! Answers on their way back.
 
-use adsum_forward::{Marks, pass_back};
+use adsum_forward::{Marks, knows_coding, pass_back};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::{headers, values};
@@ -38,6 +38,23 @@ fn connection_of_an_answer_cannot_take_out_its_length() {
     let headers =
         back(StatusCode::OK, &[("connection", "content-length"), ("content-length", "5")], &Marks::default());
     assert_eq!(values(&headers, "content-length"), ["5"]);
+}
+
+#[test]
+fn length_beside_chunks_is_not_passed_on() {
+    let headers =
+        back(StatusCode::OK, &[("content-length", "3"), ("transfer-encoding", "chunked")], &Marks::default());
+    assert!(headers.is_empty(), "{headers:?}");
+}
+
+#[test]
+fn only_chunks_are_a_coding_that_is_undone_on_the_way() {
+    let knows = |pairs: &[(&str, &str)]| knows_coding(&headers(pairs));
+    assert!(knows(&[]) && knows(&[("transfer-encoding", " Chunked")]));
+    for wrong in ["gzip", "gzip, chunked", "chunked, chunked", "identity", ""] {
+        assert!(!knows(&[("transfer-encoding", wrong)]), "{wrong}");
+    }
+    assert!(!knows(&[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")]));
 }
 
 #[test]

@@ -213,6 +213,18 @@ fn no_upgrade_leads_past_the_gateway_or_comes_from_where_there_is_none() {
 }
 
 #[test]
+fn crumbs_of_a_cookie_are_one_cookie_again() {
+    for (version, expect) in
+        [(Version::HTTP_2, &["a=1; b=2; c=3"][..]), (Version::HTTP_11, &["a=1", "b=2", "c=3"])]
+    {
+        let mut headers =
+            headers(&[("host", "shop.local"), ("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
+        pass(&gate(), STRANGER, version, &mut headers).unwrap();
+        check(&headers, "cookie", expect);
+    }
+}
+
+#[test]
 fn a_request_that_goes_in_circles_is_refused() {
     let visits = |count: usize| {
         let mut asked = headers(&[("host", "shop.local"), ("via", "1.1 edge, 1.0 adsumx"), ("via", "1.1")]);

@@ -145,3 +145,31 @@ async fn body_that_falls_silent_is_cut() {
     assert!(wire.answer().await.is_err());
     house.metric_becomes("adsum_gateway_in_flight", "", 0.0).await;
 }
+
+#[tokio::test]
+async fn length_beside_chunks_cuts_no_answer() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
+        peer.write(format!("{head}5\r\nwhole\r\n0\r\n\r\n")).await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    assert_eq!(house.connect().await.get("/").await.text(), "whole");
+}
+
+#[tokio::test]
+async fn answer_in_a_coding_that_nobody_asked_for_is_no_answer() {
+    for coding in ["gzip, chunked", "gzip"] {
+        let backend = Backend::new(move |mut peer| async move {
+            peer.request().await?;
+            let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n");
+            peer.write(head + "5\r\nwhole\r\n0\r\n\r\n").await
+        })
+        .await;
+        let house = House::serving(&[&backend]);
+        let answer = house.connect().await.get("/").await;
+        assert_eq!((answer.status, answer.header("x-gateway-error")), (502, Some("upstream-invalid")));
+        assert_eq!(backend.seen.count(), 1);
+    }
+}
