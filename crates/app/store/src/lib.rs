@@ -26,6 +26,7 @@ mod timer;
 mod visible;
 mod watch;
 
+pub use adsum_journal::Locked;
 pub use directory::Directory;
 pub use options::{Durability, OpenError, Options};
 pub use past::{HistoryOf, PastEvent, Unreadable};

@@ -1,13 +1,13 @@
 //! The handle, and the lock behind it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use adsum_catalog::Catalog;
-use adsum_journal::{ClusterId, Durability, Journal, JournalError};
+use adsum_journal::{ClusterId, Durability, Journal, JournalError, Locked};
 use adsum_keyspace::{Garbage, Now, Space, TooBig, Transaction, encode_commit};
 use adsum_model::Revision;
 use adsum_resp::Server;
@@ -88,10 +88,24 @@ impl Store {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn open(options: Options) -> Result<Store, OpenError> {
+        let locked = Store::lock(&options.dir)?;
+        Store::open_locked(locked, options)
+    }
+
+    /// Makes the directory this process's own, and does not read it yet.
+    pub fn lock(dir: &Path) -> Result<Locked, OpenError> {
+        Ok(adsum_journal::lock(dir)?)
+    }
+
+    /// As [`Store::open`], of a directory that was [locked](Store::lock) before.
+    ///
+    /// # Panics
+    /// As [`Store::open`].
+    pub fn open_locked(locked: Locked, options: Options) -> Result<Store, OpenError> {
         let visible = Arc::<Visible>::default();
         let failure = Arc::new(watch::Sender::new(None));
         let room = Room::new(&options.dir);
-        let (journal, recovered) = adsum_journal::open(adsum_journal::Options {
+        let (journal, recovered) = locked.open(adsum_journal::Options {
             durability: options.durability,
             on_durable: on_durable(&visible),
             on_failure: on_failure(&visible, &failure),

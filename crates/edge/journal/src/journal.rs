@@ -8,16 +8,15 @@ use parking_lot::Mutex;
 
 use crate::{
     committer::Committer,
-    directory::Directory,
     disk::{Disk, failure},
     error::{FailureKind, IoError, JournalError, OpenError, WriteError},
     header,
     kept::{self, Kept, SnapshotInfo},
     lock::Lock,
+    locked,
     log::Log,
     name::{self, Name},
     options::{ClusterId, Options},
-    points,
     queue::Queue,
     recovery::{Recovered, recover},
     reserve::{self, Reserve},
@@ -41,12 +40,7 @@ pub struct Journal {
 /// [`Recovered`]. Nothing but an interrupted, never acknowledged write at the very end is cut; everything else that is
 /// not as it was written refuses the start.
 pub fn open(options: Options) -> Result<(Journal, Recovered), OpenError> {
-    let refused = |source| OpenError::Directory { dir: options.dir.clone(), source };
-    let disk = Directory::open(&options.dir).map_err(refused)?;
-    let lock = Lock::take(&options.dir)?;
-    let segment_bytes = points::size("ADSUM_SEGMENT_BYTES", options.segment_bytes);
-    let options = Options { segment_bytes, ..options };
-    open_on(Arc::new(disk), Some(lock), options)
+    locked::lock(&options.dir)?.open(options)
 }
 
 pub(crate) fn open_on(

@@ -49,6 +49,7 @@ mod header;
 mod journal;
 mod kept;
 mod lock;
+mod locked;
 mod log;
 mod name;
 mod options;
@@ -76,6 +77,7 @@ pub use backup::{SnapshotSummary, inspect_snapshot, open_snapshot_file, restore_
 pub use error::{Damage, FailureKind, IoError, JournalError, OpenError, ReadError, RestoreError, WriteError};
 pub use journal::{Journal, open};
 pub use kept::SnapshotInfo;
+pub use locked::{Locked, lock};
 pub use options::{ClusterId, Durability, Options};
 pub use records::RecordReader;
 pub use recovery::{Recovered, TornTail};

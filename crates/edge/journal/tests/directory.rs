@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use adsum_journal::{ClusterId, Journal, OpenError, Options, Recovered, open};
+use adsum_journal::{ClusterId, Journal, OpenError, Options, Recovered, lock, open};
 
 fn options(dir: &Path) -> Options {
     Options { segment_bytes: 10_000, ..Options::new(dir, ClusterId([7; 16])) }
@@ -82,6 +82,22 @@ fn a_second_process_is_refused_with_the_number_of_the_first() {
         format!("data directory {} is in use by process {}", temp.path().display(), std::process::id());
     assert!(message.starts_with(&expected), "{message}");
     journal.close().expect("healthy");
+    start(temp.path());
+}
+
+#[test]
+fn a_directory_may_be_locked_before_it_is_read() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let locked = lock(temp.path()).expect("nobody has it");
+    assert_eq!(locked.cluster(), None, "there is nothing in it");
+    assert!(matches!(refusal(options(temp.path())), OpenError::InUse { .. }));
+    let (journal, _) = locked.open(options(temp.path())).expect("a healthy directory");
+    assert!(matches!(refusal(options(temp.path())), OpenError::InUse { .. }));
+    journal.append(1, b"whole");
+    journal.close().expect("healthy");
+    let locked = lock(temp.path()).expect("free again");
+    assert_eq!(locked.cluster(), Some(ClusterId([7; 16])));
+    drop(locked);
     start(temp.path());
 }
 
