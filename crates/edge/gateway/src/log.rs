@@ -1,5 +1,6 @@
 //! The access log: a line for each request, written by a thread of its own. Whoever serves requests never waits for it.
 
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ mod format;
 const WAITING: usize = 8192;
 /// Lines are given to the system at the latest after this.
 const FLUSH: Duration = Duration::from_millis(200);
+/// How long the end waits for lines to be taken (a pipe may have a reader that is stuck).
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// What is told of a request.
 #[derive(Debug)]
@@ -59,7 +62,13 @@ struct State {
 }
 
 /// The thread that writes. It ends when the last logger is gone.
-pub(crate) struct Writer(Option<JoinHandle<()>>);
+pub(crate) struct Writer(Option<Thread>);
+
+struct Thread {
+    handle: JoinHandle<()>,
+    /// Closed when the thread has ended.
+    ended: Receiver<Infallible>,
+}
 
 impl Line {
     pub(crate) fn new(peer: SocketAddr, request: &Request<Incoming>, wall: u64) -> Box<Line> {
@@ -100,10 +109,12 @@ impl AccessLogger {
         let out = open(&target)?;
         let (sender, lines) = sync_channel(WAITING);
         let shared = state.clone();
-        let thread = std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_lines(&lines, out, &target, print, &shared))?;
-        Ok((AccessLogger { sender: Some(sender), state }, Writer(Some(thread))))
+        let (ending, ended) = sync_channel(0);
+        let handle = std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
+            let _ending = ending;
+            write_lines(&lines, out, &target, print, &shared);
+        })?;
+        Ok((AccessLogger { sender: Some(sender), state }, Writer(Some(Thread { handle, ended }))))
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -127,9 +138,12 @@ impl AccessLogger {
 }
 
 impl Writer {
-    /// Waits until everything is written. All loggers have to be gone.
-    pub(crate) fn join(mut self) {
-        if self.0.take().is_some_and(|thread| thread.join().is_err()) {
+    /// Waits until everything is written, but not for a reader that does not read. All loggers have to be gone.
+    pub(crate) fn join(self) {
+        let Some(Thread { handle, ended }) = self.0 else { return };
+        if ended.recv_timeout(LAST_LINES) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the last lines of the access log are not written: nobody takes them");
+        } else if handle.join().is_err() {
             tracing::error!("the access log's thread has panicked");
         }
     }

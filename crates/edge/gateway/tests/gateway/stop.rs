@@ -1,5 +1,7 @@
 //! The gateway stops: nobody who was promised an answer goes without.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant};
 
 use adsum_gateway::{AccessLog, LogTarget};
@@ -146,3 +148,29 @@ async fn combined_lines_are_as_httpd_writes_them() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn reader_of_the_log_that_is_stuck_does_not_keep_the_gateway_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Both ends, so that nobody waits for a reader; then no room is left in it.
+    let mut pipe =
+        std::fs::File::options().read(true).write(true).custom_flags(O_NONBLOCK).open(&path).unwrap();
+    while pipe.write(&[b'x'; 4096]).is_ok() {}
+    let backend = Backend::saying("hello").await;
+    let mut house =
+        House::with(|settings| settings.access_log = AccessLog::Json(LogTarget::File(path.clone())));
+    house.serve("web", Policy::default(), &[&backend]);
+    assert_eq!(house.connect().await.get("/").await.status, 200);
+    let (gateway, begun) = (house.gateway, Instant::now());
+    tokio::task::spawn_blocking(move || gateway.stop(Duration::ZERO)).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(1), "the log was waited for");
+    assert!(begun.elapsed() < Duration::from_secs(10), "but not for long");
+    // The thread may end now.
+    let mut sink = vec![0; 1 << 20];
+    while pipe.read(&mut sink).is_ok_and(|read| read > 0) {}
+}
+
+/// Of Linux.
+const O_NONBLOCK: i32 = 0o4000;
