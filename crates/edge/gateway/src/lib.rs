@@ -36,6 +36,7 @@ mod control;
 mod events;
 mod farewell;
 mod gateway;
+mod gather;
 mod head;
 mod journey;
 mod local;

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::gather::poll_write_gathered;
+
 /// A connection to an instance.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -80,8 +82,8 @@ impl AsyncWrite for Socket {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let taken = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Plain(stream) => poll_write_gathered(Pin::new(stream), cx, bufs),
+            Stream::Tls(stream) => poll_write_gathered(Pin::new(stream), cx, bufs),
         };
         self.count(taken)
     }
