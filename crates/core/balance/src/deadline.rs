@@ -25,18 +25,38 @@ pub struct Deadline {
     pub of_caller: bool,
 }
 
-impl Deadline {
-    /// The earliest of `timeout` (none when 0), `X-Request-Deadline` and `grpc-timeout`. What cannot be read is as if it
-    /// were not there.
-    pub fn of(timeout: Duration, headers: &HeaderMap, moment: Moment) -> Option<Deadline> {
-        let policy = Some(timeout).filter(|timeout| !timeout.is_zero());
-        let caller = of_caller(headers, moment.wall);
-        let rest = match (policy, caller) {
-            (Some(policy), Some(caller)) => policy.min(caller),
-            (policy, caller) => policy.or(caller)?,
-        };
-        let at = moment.now.checked_add(rest)?;
-        Some(Deadline { at, of_caller: caller == Some(rest) })
+/// Whose patience a request has: the caller's ends at its moment, whatever comes; the policy's begins when the whole
+/// request has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    caller: Option<Instant>,
+    policy: Duration,
+}
+
+impl Patience {
+    /// `policy` is 0 when it has no end. What cannot be read of the headers is as if it were not there.
+    pub(crate) fn new(policy: Duration, headers: &HeaderMap, moment: Moment) -> Patience {
+        let rest = of_caller(headers, moment.wall);
+        Patience { caller: rest.and_then(|rest| moment.now.checked_add(rest)), policy }
+    }
+
+    /// The caller's alone: the request is still coming.
+    pub(crate) fn of_caller(&self) -> Option<Deadline> {
+        self.caller.map(|at| Deadline { at, of_caller: true })
+    }
+
+    /// What ends first, for a request that was complete at `whole`.
+    pub(crate) fn from(&self, whole: Instant) -> Option<Deadline> {
+        let policy = Some(self.policy).filter(|policy| !policy.is_zero());
+        let policy = policy.and_then(|policy| whole.checked_add(policy));
+        match (policy, self.caller) {
+            (Some(policy), Some(caller)) if policy < caller => {
+                Some(Deadline { at: policy, of_caller: false })
+            }
+            (Some(at), None) => Some(Deadline { at, of_caller: false }),
+            (_, Some(_)) => self.of_caller(),
+            (None, None) => None,
+        }
     }
 }
 
@@ -114,7 +134,8 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (name.clone(), http::HeaderValue::from_static(value)))
                 .collect();
-            Deadline::of(Duration::from_millis(timeout), &headers, moment)
+            Patience::new(Duration::from_millis(timeout), &headers, moment)
+                .from(moment.now)
                 .map(|deadline| ((deadline.at - moment.now).as_millis(), deadline.of_caller))
         };
         assert_eq!(of(0, &[]), None);

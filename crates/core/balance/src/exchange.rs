@@ -28,6 +28,7 @@ use adsum_model::{Idempotency, Policy};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::balancer::{NoPick, Seat};
+use crate::deadline::Patience;
 use crate::lot::Lots;
 use crate::{Budget, Class, Deadline, Moment};
 
@@ -134,7 +135,8 @@ pub struct Try {
 pub struct TryLimits {
     /// When the connection has to be made: [`ConnectFailure::TimedOut`].
     pub connect_by: Option<Instant>,
-    /// When an answer has to have begun: [`Event::TryTimedOut`].
+    /// When an answer has to have begun: [`Event::TryTimedOut`]. While the body is still coming, only what the caller
+    /// itself has set; [`Exchange::answer_by`] says what follows.
     pub answer_by: Option<Instant>,
 }
 
@@ -145,6 +147,7 @@ pub struct Exchange {
     repeatable: bool,
     /// It is a retry already, of a gateway before us.
     marked: bool,
+    patience: Patience,
     deadline: Option<Deadline>,
     retries: u32,
     connect_timeout: Duration,
@@ -158,6 +161,8 @@ pub struct Exchange {
     fresh: bool,
     /// Bytes of the body went out that are not kept.
     spent: bool,
+    /// The body is still coming.
+    sending: bool,
     ended: bool,
 }
 
@@ -171,11 +176,13 @@ impl Exchange {
         moment: Moment,
     ) -> Exchange {
         budget.request(moment.now);
+        let patience = Patience::new(policy.timeout, headers, moment);
         let keyed = policy.idempotency == Idempotency::Backend && headers.contains_key(&IDEMPOTENCY_KEY);
         Exchange {
             repeatable: is_idempotent(method) || keyed,
             marked: headers.contains_key(&X_ATTEMPTS),
-            deadline: Deadline::of(policy.timeout, headers, moment),
+            patience,
+            deadline: patience.from(moment.now),
             retries: policy.retries,
             connect_timeout: policy.connect_timeout,
             try_timeout: policy.try_timeout,
@@ -186,8 +193,30 @@ impl Exchange {
             current: None,
             fresh: false,
             spent: false,
+            sending: false,
             ended: false,
         }
+    }
+
+    /// Its body is still coming: until [`Exchange::body_ended`], nobody but the caller itself can be out of patience, and
+    /// whoever sends or takes the body is watched by its silence.
+    pub fn body_begins(&mut self) {
+        self.sending = true;
+        self.deadline = self.patience.of_caller();
+    }
+
+    /// All of its body had come at `whole`: the time for an answer runs from then on.
+    pub fn body_ended(&mut self, whole: Instant) {
+        if std::mem::take(&mut self.sending) {
+            self.deadline = self.patience.from(whole);
+        }
+    }
+
+    /// When an answer has to have begun if the body, all of which had not come when the present try began, ends at
+    /// `whole`.
+    pub fn answer_by(&self, whole: Instant) -> Option<Instant> {
+        let deadline = self.patience.from(whole).map(|deadline| deadline.at);
+        earlier(after(self.try_timeout, whole), deadline)
     }
 
     /// What to do at the beginning.
@@ -204,7 +233,8 @@ impl Exchange {
         self.tries += 1;
         self.current = Some(seat);
         let deadline = self.deadline.map(|deadline| deadline.at);
-        let answer_by = earlier(after(self.try_timeout, now), deadline);
+        let patience = if self.sending { None } else { after(self.try_timeout, now) };
+        let answer_by = earlier(patience, deadline);
         TryLimits { connect_by: earlier(after(self.connect_timeout, now), answer_by), answer_by }
     }
 
@@ -370,10 +400,12 @@ impl Exchange {
     }
 
     fn timeout_error(&self, now: Instant) -> GatewayError {
-        match self.deadline {
-            Some(deadline) if deadline.of_caller && deadline.at <= now => GatewayError::Deadline,
-            _ => GatewayError::UpstreamTimeout,
-        }
+        if self.is_out_of_callers_time(now) { GatewayError::Deadline } else { GatewayError::UpstreamTimeout }
+    }
+
+    /// The time that the caller itself has given is over: a try that had no answer by then says nothing of its instance.
+    pub fn is_out_of_callers_time(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.of_caller && deadline.at <= now)
     }
 
     /// Doubles with each try; somewhere between half of it and all of it, so that those who failed together do not

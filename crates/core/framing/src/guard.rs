@@ -169,6 +169,15 @@ impl Guard {
         }
     }
 
+    /// To be called when the last of the released requests does not go on as one that asks for another protocol: what
+    /// comes behind it is the next request, whatever the answer.
+    pub fn declined(&mut self) {
+        self.leaves_http = false;
+        if matches!(self.state, State::Waiting) {
+            self.state = State::Begin;
+        }
+    }
+
     /// To be called when an upgrade was accepted (101, or 2xx to CONNECT): from now on everything is let through.
     pub fn upgraded(&mut self) {
         self.state = State::Tunnel;

@@ -216,3 +216,33 @@ fn the_policys_times_are_those_of_a_try() {
     assert_eq!(limits.answer_by, Some(course.now + Duration::from_secs(1)));
     assert_eq!(limits.connect_by, limits.answer_by, "no connection is waited for longer than its try");
 }
+
+#[test]
+fn the_time_for_an_answer_begins_when_the_body_has_come() {
+    let policy = Policy { try_timeout: 200 * MS, timeout: 500 * MS, ..generous() };
+    let mut course = Course::new("POST", false, false, &policy, &[]);
+    course.exchange.body_begins();
+    let limits = course.exchange.begin_try(course.seat, course.now);
+    assert_eq!((limits.connect_by, limits.answer_by), (Some(course.now + policy.connect_timeout), None));
+    course.now += 3000 * MS;
+    assert_eq!(course.exchange.answer_by(course.now), Some(course.now + 200 * MS));
+    course.exchange.body_ended(course.now);
+    assert_eq!(course.exchange.deadline().map(|deadline| deadline.at), Some(course.now + 500 * MS));
+    course.now += 200 * MS;
+    assert_eq!(course.after(Event::TryTimedOut), Next::Refuse(GatewayError::UpstreamTimeout));
+    assert!(!course.exchange.is_out_of_callers_time(course.now));
+}
+
+#[test]
+fn the_callers_own_deadline_does_not_wait_for_its_body() {
+    let policy = Policy { timeout: 500 * MS, ..generous() };
+    let mut course = Course::new("POST", false, false, &policy, &[("x-request-deadline", "1000300")]);
+    let deadline = course.now + 300 * MS;
+    course.exchange.body_begins();
+    let limits = course.exchange.begin_try(course.seat, course.now);
+    assert_eq!((limits.connect_by, limits.answer_by), (Some(deadline), Some(deadline)));
+    course.now = deadline;
+    assert_eq!(course.exchange.answer_by(course.now), Some(deadline));
+    assert!(course.exchange.is_out_of_callers_time(course.now));
+    assert_eq!(course.after(Event::TryTimedOut), Next::Refuse(GatewayError::Deadline));
+}

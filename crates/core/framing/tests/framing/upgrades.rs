@@ -44,6 +44,20 @@ fn a_declined_upgrade_is_followed_by_a_request_like_any_other() {
     assert_eq!((refused.released, guard.requests()), (0, 2));
 }
 
+#[test]
+fn what_comes_behind_an_upgrade_that_does_not_go_on_is_the_next_request() {
+    let mut guard = asked(UPGRADE);
+    guard.declined();
+    assert_eq!(guard.place(), Place::Idle);
+    assert_eq!(guard.inspect(GOOD), Verdict { released: GOOD.len(), next: Next::More });
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\n";
+    assert_eq!(guard.inspect(head), Verdict { released: head.len(), next: Next::More });
+    guard.declined();
+    let rest = [b"body", GOOD].concat();
+    assert_eq!(guard.inspect(&rest), Verdict { released: rest.len(), next: Next::More });
+    assert_eq!(guard.requests(), 4);
+}
+
 /// The answer to an earlier request is none to the one that asked.
 #[test]
 fn an_upgrade_waits_for_its_own_answer() {
