@@ -39,8 +39,8 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
     }
     let failed = tokio::try_join!(
         services::run(store.clone(), settings.clone(), routing.acknowledgements().clone()),
-        routing::run(store.clone(), routing),
-        node::run(store.clone(), keeper.clone(), settings.clone()),
+        routing::run(store.clone(), routing.clone()),
+        node::run(store.clone(), keeper.clone(), settings.clone(), routing),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),
         locks::run(store),

@@ -12,7 +12,7 @@ use adsum_rollout::node::{AfterEnd, Exit, Seen, Step, not_started, plan, restart
 use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, StartError, State};
 use adsum_store::{Failed, Store};
 
-use crate::{Settings, event};
+use crate::{Routing, Settings, event};
 
 /// When the keeper could not be asked.
 const RETRY: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ struct Controller {
     store: Store,
     keeper: Keeper,
     settings: Settings,
+    routing: Routing,
     /// Told to end by this controller: the keeper goes on with it by itself.
     signalled: HashSet<InstanceId>,
     /// Something could not be asked of the keeper, and is to be asked again.
@@ -28,9 +29,15 @@ struct Controller {
 }
 
 /// Follows the catalog and the keeper for ever.
-pub(crate) async fn run(store: Store, keeper: Keeper, settings: Settings) -> Result<Infallible, Failed> {
+pub(crate) async fn run(
+    store: Store,
+    keeper: Keeper,
+    settings: Settings,
+    routing: Routing,
+) -> Result<Infallible, Failed> {
     let mut processes = keeper.changes();
-    let mut controller = Controller { store, keeper, settings, signalled: HashSet::new(), again: false };
+    let signalled = HashSet::new();
+    let mut controller = Controller { store, keeper, settings, routing, signalled, again: false };
     loop {
         processes.borrow_and_update();
         let view = controller.store.catalog().await?;
@@ -81,6 +88,7 @@ impl Controller {
             }
         }
         self.store.durable(last).await?;
+        self.routing.looked(last);
         let next_look = next_look.map(Duration::from_millis);
         Ok(if self.again { Some(next_look.map_or(RETRY, |look| look.min(RETRY))) } else { next_look })
     }

@@ -1,7 +1,7 @@
 //! The route table of this node: made from the directory's view, given to the gateway, kept on disk.
 //!
 //! ```text
-//! start      last known good table -> gateway, before the journal is read
+//! start      last known good table -> gateway, before the journal is read; without whoever has gone (`doubts`)
 //! then       view -> Table::build -> gateway, disk; problems -> event log
 //! no view    the gateway goes on with the table that it has
 //! ```
@@ -24,10 +24,12 @@ use tokio::sync::watch;
 
 use crate::Acknowledgements;
 use desk::Desk;
+use doubts::Doubts;
 use last_known::LastKnown;
 use troubles::Troubles;
 
 mod desk;
+mod doubts;
 mod last_known;
 mod troubles;
 
@@ -52,6 +54,9 @@ struct Inner {
     acknowledgements: Acknowledgements,
     tables: watch::Sender<Current>,
     last_known: Mutex<LastKnown>,
+    doubts: Mutex<Doubts>,
+    /// Rises when the node controller has looked for the first time.
+    looked: watch::Sender<bool>,
 }
 
 /// The table that the gateway was given last.
@@ -64,26 +69,30 @@ pub struct Current {
 }
 
 impl Routing {
-    /// Starts the gateway with the table that was kept in `data_dir`, if there is one.
+    /// Starts the gateway with the table that was kept in `data_dir` for this cluster, if there is one. For whoever has
+    /// locked the directory: it binds addresses, and takes what comes in.
     pub fn start(
         node: Name,
         settings: adsum_gateway::Settings,
         data_dir: &Path,
+        cluster: Option<String>,
     ) -> Result<Routing, StartError> {
-        let acknowledgements = Acknowledgements::new(node);
+        let acknowledgements = Acknowledgements::new(node.clone());
         // Before it could route anything: nobody is to be taken away behind its back.
         (0..settings.workers).for_each(|worker| acknowledgements.join(worker));
         let desk = Arc::new(Desk::new(acknowledgements.clone(), settings.workers));
-        let (last_known, table) = LastKnown::read(data_dir);
-        let mut table = table.unwrap_or_default();
+        let (last_known, table) = LastKnown::read(data_dir, cluster);
+        let doubts = Doubts::new(node);
+        let mut table = doubts.of_last_known(&table.unwrap_or_default());
         // Its revision is one of the last run, and says nothing about what is applied of this one's.
         table.revision = Revision::ZERO;
         let table = Arc::new(table);
         let gateway = Gateway::start_with(settings, desk.clone(), table.clone())?;
         let tables = watch::Sender::new(Current { table, fresh: false, since: Instant::now() });
-        let last_known = Mutex::new(last_known);
+        let (last_known, doubts) = (Mutex::new(last_known), Mutex::new(doubts));
         let (addresses, gateway) = (gateway.addresses(), Mutex::new(Some(gateway)));
-        let inner = Inner { gateway, addresses, desk, acknowledgements, tables, last_known };
+        let looked = watch::Sender::new(false);
+        let inner = Inner { gateway, addresses, desk, acknowledgements, tables, last_known, doubts, looked };
         Ok(Routing { inner: Arc::new(inner) })
     }
 
@@ -141,9 +150,18 @@ impl Routing {
     /// Makes the table anew when what decides about it has changed in the view.
     pub fn take_in(&self, view: &Catalog) {
         let current = self.current();
-        if !current.fresh || current.table.revision != view.routing_revision() {
-            self.apply(Table::build(view, Some(&current.table)));
+        let mut doubts = self.inner.doubts.lock();
+        let is_old = !current.fresh || current.table.revision != view.routing_revision();
+        if is_old || doubts.are_over(view.revision()) {
+            let table = Table::build(view, Some(&current.table));
+            self.apply(doubts.of_view(table, view.revision()));
         }
+    }
+
+    /// What the keeper says of this node's instances is on record as of `revision`.
+    pub(crate) fn looked(&self, revision: Revision) {
+        self.inner.doubts.lock().looked(revision);
+        self.inner.looked.send_if_modified(|looked| !std::mem::replace(looked, true));
     }
 
     fn apply(&self, table: Table) {
@@ -189,12 +207,15 @@ async fn keep(routing: &Routing) -> Infallible {
 /// Table after table, as the view changes.
 async fn follow(store: Store, routing: &Routing) -> Result<Infallible, Failed> {
     let directory = store.directory().clone();
+    routing.inner.last_known.lock().belongs_to(store.cluster());
     routing.inner.desk.follow(directory.clone());
+    let mut looked = routing.inner.looked.subscribe();
     let mut ports = routing.inner.desk.subscribe();
     let mut troubles = Troubles::default();
     let mut view = directory.view();
     loop {
         ports.borrow_and_update();
+        looked.borrow_and_update();
         routing.take_in(&view);
         troubles.log(&store, &routing.current().table, &routing.ports());
         tokio::select! {
@@ -205,8 +226,9 @@ async fn follow(store: Store, routing: &Routing) -> Result<Infallible, Failed> {
                     return Err(failed);
                 }
             },
-            // The sender lives in the desk, which lives in the routing.
+            // Both senders live in the routing.
             _ = ports.changed() => {}
+            _ = looked.changed() => {}
         }
     }
 }

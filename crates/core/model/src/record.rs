@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Check, Health, InstanceId, Name, Spec, Task};
+use crate::{Check, Health, InstanceId, Name, Spec, Task, Upstream};
 
 /// A machine that runs instances.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Version {
     pub number: u32,
     pub task: Task,
     pub check: Check,
+    /// What its instances speak.
+    #[serde(default)]
+    pub upstream: Upstream,
     /// Unix milliseconds.
     pub created: u64,
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Name, Rule};
 
-/// Which requests come to a service, and how they are treated. A change makes no new version.
+/// Which requests come to a service, and how they are treated. A change makes no new version, except of what its
+/// instances speak.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Routing {
@@ -77,6 +78,7 @@ pub enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
+    /// What instances of the current version speak; those of an older one are spoken to as it was then.
     pub upstream: Upstream,
     pub balance: Balance,
     /// The cookie that keeps a client with its instance.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Name, Routing};
 
-/// The whole wish for one service. Changing `task` or `check` makes a new version; the rest applies to the service.
+/// The whole wish for one service. Changing `task`, `check` or the upstream of the
+/// gateway's policy makes a new version; the rest applies to the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     pub name: Name,

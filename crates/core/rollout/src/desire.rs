@@ -53,7 +53,7 @@ pub fn update(tx: &mut Transaction<'_>, spec: Spec) -> Result<Taken, Refusal> {
     if service.spec == spec {
         return Ok(Taken { service, what: Novelty::Nothing });
     }
-    let new_version = service.spec.task != spec.task || service.spec.check != spec.check;
+    let new_version = !runs_alike(&service.spec, &spec);
     service.spec = spec;
     service.version += u32::from(new_version);
     put(tx, &service, new_version);
@@ -94,6 +94,13 @@ pub fn remove(tx: &mut Transaction<'_>, name: &Name) -> Result<Taken, Refusal> {
     Ok(Taken { service, what: Novelty::Changed })
 }
 
+/// Whether instances of two wishes are the same, and are probed and spoken to in the same way.
+fn runs_alike(one: &Spec, other: &Spec) -> bool {
+    one.task == other.task
+        && one.check == other.check
+        && one.routing.policy.upstream == other.routing.policy.upstream
+}
+
 fn present(tx: &mut Transaction<'_>, name: &Name) -> Result<Service, Refusal> {
     let service = records::service(tx, name).ok_or_else(|| Refusal::Unknown(name.clone()))?;
     if service.removed { Err(Refusal::BeingRemoved(name.clone())) } else { Ok(service) }
@@ -101,9 +108,9 @@ fn present(tx: &mut Transaction<'_>, name: &Name) -> Result<Service, Refusal> {
 
 fn put(tx: &mut Transaction<'_>, service: &Service, new_version: bool) {
     if new_version {
-        let Spec { name, task, check, .. } = service.spec.clone();
-        let created = tx.now().wall;
-        records::put_version(tx, &Version { service: name, number: service.version, task, check, created });
+        let Spec { name, task, check, routing, .. } = service.spec.clone();
+        let (number, upstream, created) = (service.version, routing.policy.upstream, tx.now().wall);
+        records::put_version(tx, &Version { service: name, number, task, check, upstream, created });
     }
     records::put_service(tx, service);
 }
@@ -128,6 +135,7 @@ fn replicas(service: &Service) -> String {
 #[cfg(test)]
 mod tests {
     use adsum_keyspace::{Keyspace, Now};
+    use adsum_model::Upstream;
 
     use super::*;
 
@@ -154,6 +162,16 @@ mod tests {
         let updated = run(&mut keyspace, |tx| update(tx, spec)).unwrap();
         assert_eq!((updated.what, updated.service.version), (Novelty::NewVersion, 2));
         assert!(run(&mut keyspace, |tx| records::version(tx, &web().name, 1).is_some()));
+
+        let mut spec = updated.service.spec;
+        spec.routing.policy.retries = 7;
+        spec.routing.policy.upstream = Upstream::H2c;
+        let updated = run(&mut keyspace, |tx| update(tx, spec)).unwrap();
+        assert_eq!((updated.what, updated.service.version), (Novelty::NewVersion, 3));
+        let spoken = |keyspace: &mut Keyspace, number| {
+            run(keyspace, |tx| records::version(tx, &web().name, number)).unwrap().upstream
+        };
+        assert_eq!((spoken(&mut keyspace, 2), spoken(&mut keyspace, 3)), (Upstream::Http, Upstream::H2c));
     }
 
     #[test]

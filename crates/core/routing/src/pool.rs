@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use adsum_catalog::ServiceState;
-use adsum_model::{Health, Instance, InstanceId, Name, Order, Phase, Policy, Service, Update};
+use adsum_catalog::{Catalog, ServiceState};
+use adsum_model::{
+    Health, Instance, InstanceId, Name, Order, Phase, Policy, Process, Service, Update, Upstream,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::table::drawn;
@@ -14,6 +16,7 @@ use crate::table::drawn;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
     pub service: Name,
+    /// All of it but what the instances speak: each member says so itself.
     pub policy: Policy,
     /// In the order of their ids.
     pub members: Vec<Member>,
@@ -31,6 +34,11 @@ pub struct Member {
     pub instance: InstanceId,
     pub version: u32,
     pub endpoint: SocketAddr,
+    /// As its version has it.
+    pub upstream: Upstream,
+    pub node: Name,
+    /// By which it is told whether the one that has its address now is still the instance.
+    pub process: Option<Process>,
     pub standing: Standing,
 }
 
@@ -47,7 +55,7 @@ pub enum Standing {
 impl Pool {
     /// Made from what is on record of the service. A service whose record has gone keeps what its instances have in
     /// flight; nothing is known any more of how they are to be treated.
-    pub(crate) fn of(name: &Name, state: &ServiceState) -> Pool {
+    pub(crate) fn of(catalog: &Catalog, name: &Name, state: &ServiceState) -> Pool {
         let service = state.service.as_ref();
         let shares = service.map(|service| service.weights.clone()).unwrap_or_default();
         let policy = service.map(|service| service.spec.routing.policy.clone()).unwrap_or_default();
@@ -59,7 +67,12 @@ impl Pool {
         let fallen: Vec<&Instance> = instances().filter(has_fallen).filter(has_share).collect();
         let panic = panics(passing.len(), fallen.len(), policy.panic_threshold);
         let routable = passing.into_iter().chain(fallen.into_iter().filter(|_| panic));
-        let mut members: Vec<Member> = routable.map(|i| Member::of(i, Standing::Routable)).collect();
+        let upstream = |instance: &Instance| {
+            let version = catalog.version(name, instance.version);
+            version.map_or_else(|| policy.upstream.clone(), |version| version.upstream.clone())
+        };
+        let member = |instance: &Instance, standing| Member::of(instance, upstream(instance), standing);
+        let mut members: Vec<Member> = routable.map(|i| member(i, Standing::Routable)).collect();
         let weights = shares
             .into_iter()
             .filter(|(version, share)| *share > 0 && members.iter().any(|m| m.version == *version))
@@ -67,9 +80,19 @@ impl Pool {
         let replacing = members.is_empty() && service.is_some_and(|service| is_replaced(service, state));
         let drain =
             service.map_or(Update::default().drain_timeout, |service| service.spec.update.drain_timeout);
-        members.extend(instances().filter(is_draining).map(|i| Member::of(i, Standing::Draining(drain))));
+        members.extend(instances().filter(is_draining).map(|i| member(i, Standing::Draining(drain))));
         members.sort_by(|one, other| one.instance.cmp(&other.instance));
         Pool { service: name.clone(), policy, members, weights, panic, replacing }
+    }
+
+    /// The same without some of its members.
+    pub(crate) fn without(&self, gone: impl Fn(&Member) -> bool) -> Pool {
+        let mut pool = self.clone();
+        pool.members.retain(|member| !gone(member));
+        let has_routable = |version: u32| pool.routable().any(|member| member.version == version);
+        pool.weights =
+            self.weights.clone().into_iter().filter(|(version, _)| has_routable(*version)).collect();
+        pool
     }
 
     /// Those that get new requests.
@@ -94,9 +117,9 @@ impl Pool {
 }
 
 impl Member {
-    fn of(instance: &Instance, standing: Standing) -> Member {
-        let Instance { id, version, endpoint, .. } = instance;
-        Member { instance: id.clone(), version: *version, endpoint: *endpoint, standing }
+    fn of(instance: &Instance, upstream: Upstream, standing: Standing) -> Member {
+        let Instance { id, version, endpoint, node, process, .. } = instance.clone();
+        Member { instance: id, version, endpoint, upstream, node, process, standing }
     }
 }
 

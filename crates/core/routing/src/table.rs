@@ -8,7 +8,7 @@ use adsum_model::{Name, Protocol, Revision, Target, Upstream};
 
 use crate::asked::{Asked, Entrance};
 use crate::found::{Action, Found, Redirect};
-use crate::pool::Pool;
+use crate::pool::{Member, Pool};
 use crate::problem::Problem;
 use crate::redirect;
 use crate::route::RouteEntry;
@@ -33,10 +33,22 @@ impl Table {
     /// Made from the catalog alone. Pools that are as they were in `previous` are taken over from it, so that
     /// `Arc::ptr_eq` says that nothing has changed.
     pub fn build(catalog: &Catalog, previous: Option<&Table>) -> Table {
-        let pools = catalog.services().map(|(name, state)| (name.clone(), pool(name, state, previous)));
+        let pools = catalog.services();
+        let pools = pools.map(|(name, state)| (name.clone(), pool(catalog, name, state, previous)));
         let mut table = Table::of(catalog.routing_revision(), pools.collect(), routes(catalog, previous));
         table.indices = catalog.services().map(|(name, state)| (name.clone(), state.index)).collect();
         table
+    }
+
+    /// The same without some members: for when less is there than is on record. Pools that have none of them are taken
+    /// over.
+    pub fn without(&self, gone: impl Fn(&Member) -> bool) -> Table {
+        let pools = self.pools.iter().map(|(name, pool)| {
+            let all = !pool.members.iter().any(&gone);
+            (name.clone(), if all { pool.clone() } else { Arc::new(pool.without(&gone)) })
+        });
+        // A pool that is less than its service's says nothing of what the next table's has to be.
+        Table { pools: pools.collect(), indices: BTreeMap::new(), ..self.clone() }
     }
 
     pub(crate) fn of(revision: Revision, pools: BTreeMap<Name, Arc<Pool>>, routes: Arc<Routes>) -> Table {
@@ -119,7 +131,7 @@ impl Table {
         let Some((named, rest)) = known else { return (Action::UnknownService, None) };
         let pool = named.1;
         let action = pool.drawn(lot).map_or(Action::NoInstance, |member| {
-            let tls = matches!(pool.policy.upstream, Upstream::Https(_));
+            let tls = matches!(member.upstream, Upstream::Https(_));
             Action::Redirect(Redirect { member, tls, path: rest.to_string() })
         });
         (action, Some(named))
@@ -154,13 +166,13 @@ pub(crate) fn drawn<T>(mut shares: impl Iterator<Item = (T, u64)> + Clone, lot: 
 }
 
 /// Made only when something has changed, and new only when the pool has.
-fn pool(name: &Name, state: &ServiceState, previous: Option<&Table>) -> Arc<Pool> {
+fn pool(catalog: &Catalog, name: &Name, state: &ServiceState, previous: Option<&Table>) -> Arc<Pool> {
     let before = previous.and_then(|previous| previous.pools.get(name));
     let index = previous.and_then(|previous| previous.indices.get(name));
     if let (Some(before), true) = (before, index == Some(&state.index)) {
         return before.clone();
     }
-    let made = Pool::of(name, state);
+    let made = Pool::of(catalog, name, state);
     let same = before.filter(|before| ***before == made).cloned();
     same.unwrap_or_else(|| Arc::new(made))
 }

@@ -2,8 +2,8 @@
 //!
 //! Two halves live here, which speak over a Unix socket. [`keeper::run`] is a small process of its own that parents
 //! the instances of a node and outlives the agent; [`Keeper`] is the agent's handle on it. Beside them are the
-//! questions an agent asks of its machine: who listens on a port ([`listens`]), and what an instance has said
-//! ([`logs`]).
+//! questions an agent asks of its machine: who listens on a port ([`listens`]), whether a process still runs ([`Boot`]),
+//! and what an instance has said ([`logs`]).
 //!
 //! Invariants:
 //! - A process runs its program only after its pid, start time and boot id are on disk. Whatever is killed and
@@ -30,5 +30,6 @@ mod wire;
 pub use client::{Config, Error, Keeper};
 pub use listener::{Listener, listens, port_is_free};
 pub use observed::{ExitStatus, Observed, State, TreeKind};
+pub use proc::Boot;
 pub use signal::{ParseSignalError, Signal};
 pub use start::{Rotation, Start, StartError};

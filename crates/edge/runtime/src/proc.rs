@@ -97,6 +97,22 @@ fn holds(environ: &[u8], marks: &[String]) -> bool {
     marks.iter().all(|mark| environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes()))
 }
 
+/// The machine since it was started last.
+pub struct Boot {
+    id: String,
+}
+
+impl Boot {
+    pub fn now() -> io::Result<Boot> {
+        Ok(Boot { id: boot_id()? })
+    }
+
+    /// Whether the process runs.
+    pub fn has(&self, process: &Process) -> bool {
+        process.boot_id == self.id && identify(process.pid, &self.id).is_some_and(|found| found == *process)
+    }
+}
+
 /// Names this boot of the machine.
 pub(crate) fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_string())
@@ -122,6 +138,15 @@ mod tests {
         );
         assert_eq!(Stat::parse("4242 (sh) S 1 2"), None);
         assert_eq!(Stat::parse(""), None);
+    }
+
+    #[test]
+    fn a_process_is_told_from_others_that_had_or_will_have_its_pid() {
+        let boot = Boot::now().unwrap();
+        let own = identify(std::process::id(), &boot.id).unwrap();
+        assert!(boot.has(&own));
+        assert!(!boot.has(&Process { start_time: own.start_time + 1, ..own.clone() }));
+        assert!(!boot.has(&Process { boot_id: "another".to_string(), ..own }));
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Routing goes on where the agent left it.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use adsum_tests::http::Response;
 use adsum_tests::{Agent, http, until};
 use nix::sys::signal::Signal;
 
-use super::{SOON, create, get, get_beside, until_noted, until_served};
+use super::{SOON, create, events, get, get_beside, until_noted, until_served};
 
 /// Enough that reading it takes longer than the test needs to see that it takes long.
 const KEYS: usize = 150_000;
@@ -52,4 +57,125 @@ fn an_agent_that_is_told_to_end_lets_requests_in_flight_end() {
     agent.begin();
     agent.wait_ready();
     until_served(&agent, "shop.local");
+}
+
+/// Answers every request on a port, as a program does that has nothing to do with the agent. Until the test ends.
+fn be_foreign(listener: TcpListener) {
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nforeign");
+                }
+            });
+        }
+    });
+}
+
+/// Ends the agent, its keeper and all instances, as a machine does that is switched off, and lets somebody else have the
+/// instances' ports.
+fn end_all(agent: &mut Agent) {
+    agent.terminate();
+    agent.kill9_keeper();
+    let instances = agent.instances();
+    assert!(!instances.is_empty());
+    for instance in instances {
+        let port: u16 = instance.env("PORT").unwrap().parse().unwrap();
+        instance.signal(Signal::SIGKILL);
+        let listener =
+            until("its port is free", SOON, || TcpListener::bind(("127.0.0.1", port)).ok());
+        be_foreign(listener);
+    }
+}
+
+#[test]
+fn nothing_is_sent_to_whoever_has_the_port_of_an_instance_that_has_gone() {
+    let mut agent = Agent::start();
+    create(&agent, "shop", &["--route", "Host(shop.local)"]);
+    until_served(&agent, "shop.local");
+    until_kept(&agent, "shop");
+    end_all(&mut agent);
+    agent.begin();
+    let mut answers: Vec<Response> = Vec::new();
+    until("the agent knows that the instance has ended", SOON, || {
+        answers.extend(get(&agent, "shop.local", "/"));
+        agent_says_ended(&agent).then_some(())
+    });
+    answers.push(get(&agent, "shop.local", "/").unwrap());
+    assert!(answers.len() > 1, "nothing was asked before");
+    assert!(answers.iter().all(|answer| answer.status == 503), "{answers:?}");
+}
+
+fn agent_says_ended(agent: &Agent) -> bool {
+    let ready = http::get(agent.http(), "/v1/status/leader").is_ok_and(|answer| answer.status == 200);
+    ready && events(agent, "shop").iter().any(|event| event == "instance-ended")
+}
+
+#[test]
+fn an_agent_and_a_keeper_that_are_killed_cost_no_request() {
+    let mut agent = Agent::start();
+    create(&agent, "shop", &["--route", "Host(shop.local)"]);
+    until_served(&agent, "shop.local");
+    until_kept(&agent, "shop");
+    agent.kill9();
+    agent.kill9_keeper();
+    agent.begin();
+    let first = until("the gateway answers", SOON, || get(&agent, "shop.local", "/").ok());
+    assert_eq!(first.status, 200);
+    until("the table is a fresh one, and all requests are answered meanwhile", SOON, || {
+        assert_eq!(get(&agent, "shop.local", "/").unwrap().status, 200);
+        let status = http::get(agent.http(), "/api/gateway").ok()?;
+        status.body.contains("\"fresh\":true").then_some(())
+    });
+    assert_eq!(get(&agent, "shop.local", "/").unwrap().status, 200);
+}
+
+#[test]
+fn a_second_agent_on_the_same_data_takes_no_connection() {
+    let agent = Agent::start();
+    let port = agent.spare(0).port().to_string();
+    create(&agent, "shop", &["--route", "Host(shop.local)", "--publish", &port]);
+    until_served(&agent, "shop.local");
+    until_kept(&agent, "shop");
+    for _ in 0..5 {
+        let mut second = Agent::builder().data_dir(&agent.data_dir()).spawn();
+        let gateway = second.gateway();
+        let knocking = std::thread::spawn(move || {
+            let begun = std::time::Instant::now();
+            let knocks = || TcpStream::connect_timeout(&gateway, Duration::from_millis(100)).is_ok();
+            let mut taken = 0;
+            while begun.elapsed() < Duration::from_secs(2) {
+                taken += usize::from(knocks());
+            }
+            taken
+        });
+        assert!(!second.wait_exit(SOON).success());
+        assert!(second.log().contains("in use by process"), "{}", second.log());
+        assert_eq!(knocking.join().unwrap(), 0);
+    }
+    assert_eq!(get(&agent, "shop.local", "/").unwrap().status, 200);
+}
+
+#[test]
+fn routes_of_other_data_are_not_used() {
+    let first = Agent::start();
+    create(&first, "shop", &["--route", "Host(shop.local)"]);
+    until_served(&first, "shop.local");
+    until_kept(&first, "shop");
+    let mut second = Agent::start();
+    second.terminate();
+    let folder = second.data_dir().join("gateway");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(first.data_dir().join("gateway/table.json"), folder.join("table.json")).unwrap();
+    second.begin();
+    until("the table is a fresh one", SOON, || {
+        if let Ok(answer) = get(&second, "shop.local", "/") {
+            assert_eq!(answer.status, 404);
+        }
+        let status = http::get(second.http(), "/api/gateway").ok()?;
+        status.body.contains("\"fresh\":true").then_some(())
+    });
+    assert_eq!(get(&second, "shop.local", "/").unwrap().status, 404);
 }

@@ -22,10 +22,15 @@ pub(super) fn node(dir: &Path, given: Option<Name>) -> anyhow::Result<Name> {
     }
 }
 
-/// Writes the name down. For the one who holds the directory's lock.
-pub(super) fn keep(dir: &Path, node: &Name) -> anyhow::Result<()> {
+/// Writes the name down. For the one who holds the directory's lock: who began at the same time may have been faster.
+pub(super) fn keep(dir: &Path, name: &Name) -> anyhow::Result<()> {
+    node(dir, Some(name.clone()))?;
     let file = dir.join(FILE);
-    std::fs::write(&file, format!("{node}\n")).with_context(|| format!("cannot write {}", file.display()))
+    if std::fs::read_to_string(&file).is_ok_and(|kept| kept.trim() == name.as_str()) {
+        // A full disk is no reason to write it again, and fail.
+        return Ok(());
+    }
+    std::fs::write(&file, format!("{name}\n")).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The host's name up to the first dot, if it is a name.

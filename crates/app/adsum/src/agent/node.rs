@@ -12,7 +12,7 @@ use adsum_control::Routing;
 use adsum_listen::{dns, resp};
 use adsum_model::Instance;
 use adsum_runtime::Keeper;
-use adsum_store::{Failed, Store};
+use adsum_store::{Failed, Locked, Store};
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -51,14 +51,27 @@ pub(crate) struct Addresses {
 
 impl Node {
     /// Starts everything, or says what is in the way. The data directory is locked first, so that a second agent on it
-    /// touches nothing.
+    /// touches nothing and takes nobody's request.
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Node> {
         let dir = settings.data_dir.path();
-        // Before the journal is read, which may take a while: requests go where they went last.
-        let routing = Routing::start(settings.node.clone(), settings.gateway.clone(), &dir);
-        let store = open_store(&settings, &dir)?;
-        let routing = routing.map_err(|error| no_gateway(&settings.gateway, error))?;
+        let locked = Store::lock(&dir.join("journal")).with_context(|| unusable(&dir))?;
         identity::keep(&dir, &settings.node)?;
+        // Before the journal is read, which may take a while: requests go where they went last.
+        let cluster = locked.cluster().map(|cluster| cluster.to_string());
+        let routing = Routing::start(settings.node.clone(), settings.gateway.clone(), &dir, cluster)
+            .map_err(|error| no_gateway(&settings.gateway, error))?;
+        let started = Node::start_behind(routing.clone(), settings, locked).await;
+        if started.is_err() {
+            // It has taken requests already.
+            close_gateway(routing).await;
+        }
+        started
+    }
+
+    /// Starts all that is not there while the journal is being read.
+    async fn start_behind(routing: Routing, settings: Settings, locked: Locked) -> anyhow::Result<Node> {
+        let dir = settings.data_dir.path();
+        let store = open_store(&settings, &dir, locked)?;
         let (end, ended) = watch::channel(false);
         let mut faces = JoinSet::new();
 
@@ -154,7 +167,7 @@ impl Node {
     /// temporary directory is that is to be kept.
     pub(crate) async fn finish(mut self, keep: bool) -> anyhow::Result<Option<PathBuf>> {
         self.control.abort();
-        self.close_gateway().await;
+        close_gateway(self.routing.clone()).await;
         if self.stops_instances {
             self.keeper.shutdown(GRACE).await.context("cannot stop the instances")?;
         }
@@ -170,20 +183,13 @@ impl Node {
     /// Ends without the disk: the faces first, since nothing they could say holds any more.
     pub(crate) async fn abandon(mut self) {
         self.control.abort();
-        self.close_gateway().await;
+        close_gateway(self.routing.clone()).await;
         self.close_faces().await;
         if self.stops_instances
             && let Err(error) = self.keeper.shutdown(GRACE).await
         {
             tracing::error!(%error, "the instances could not be stopped");
         }
-    }
-
-    /// Takes nothing more through the gateway, and lets what is in flight come to its end: it needs its instances.
-    async fn close_gateway(&mut self) {
-        let routing = self.routing.clone();
-        // It waits for its threads.
-        let _ = tokio::task::spawn_blocking(move || routing.stop(GRACE)).await;
     }
 
     /// Lets what is in flight be answered for a moment.
@@ -201,7 +207,13 @@ impl Node {
     }
 }
 
-fn open_store(settings: &Settings, dir: &Path) -> anyhow::Result<Store> {
+/// Takes nothing more through the gateway, and lets what is in flight come to its end: it needs its instances.
+async fn close_gateway(routing: Routing) {
+    // It waits for its threads.
+    let _ = tokio::task::spawn_blocking(move || routing.stop(GRACE)).await;
+}
+
+fn open_store(settings: &Settings, dir: &Path, locked: Locked) -> anyhow::Result<Store> {
     let about = adsum_resp::About {
         version: env!("CARGO_PKG_VERSION").to_string(),
         node: settings.node.to_string(),
@@ -217,10 +229,13 @@ fn open_store(settings: &Settings, dir: &Path) -> anyhow::Result<Store> {
         Durability::Everysec => (adsum_store::Durability::EverySecond, "everysec"),
     };
     let options = adsum_store::Options { dir: dir.join("journal"), durability, about };
-    let store =
-        Store::open(options).with_context(|| format!("cannot use the data directory {}", dir.display()))?;
+    let store = Store::open_locked(locked, options).with_context(|| unusable(dir))?;
     store.enter(|server, _| server.set_durability(name));
     Ok(store)
+}
+
+fn unusable(dir: &Path) -> String {
+    format!("cannot use the data directory {}", dir.display())
 }
 
 fn run_id() -> anyhow::Result<String> {

@@ -45,7 +45,7 @@ impl Logs for Files {
 fn routing(dir: &Path) -> Routing {
     let settings =
         adsum_gateway::Settings { workers: 1, ..adsum_gateway::Settings::new(([127, 0, 0, 1], 0).into()) };
-    Routing::start("one".parse().unwrap(), settings, dir).unwrap()
+    Routing::start("one".parse().unwrap(), settings, dir, None).unwrap()
 }
 
 impl Face {

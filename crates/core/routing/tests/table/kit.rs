@@ -3,7 +3,7 @@
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::{Keyspace, Now, Space};
 use adsum_model::{
-    Health, Instance, InstanceId, Name, Phase, Protocol, Publish, Route, Service, Spec, Target,
+    Health, Instance, InstanceId, Name, Phase, Protocol, Publish, Route, Service, Spec, Target, Version,
 };
 use adsum_routing::{Asked, Entrance, Found, Table, host_of, path};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -74,6 +74,15 @@ impl Records {
     pub(crate) fn put(&mut self, service: &Service) {
         self.keyspace.transact(Now::default(), |tx| records::put_service(tx, service)).unwrap();
         self.follow();
+    }
+
+    /// The version that the service stands for now.
+    pub(crate) fn put_version(&mut self, service: &Service) {
+        let Spec { name, task, check, routing, .. } = service.spec.clone();
+        let (number, upstream, created) = (service.version, routing.policy.upstream, service.created);
+        let version = Version { service: name, number, task, check, upstream, created };
+        self.keyspace.transact(Now::default(), |tx| records::put_version(tx, &version)).unwrap();
+        self.put(service);
     }
 
     pub(crate) fn put_instance(&mut self, instance: &Instance) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_model::{Health, Instance, InstanceId, Order, Phase, Service};
+use adsum_model::{Health, Instance, InstanceId, Order, Phase, Service, Upstream};
 use adsum_routing::{Pool, Standing, Table};
 
 use crate::kit::{Records, Request, instance, name, service};
@@ -46,6 +46,46 @@ fn the_passing_are_routable_and_the_draining_finish_what_they_have() {
     let drain = shop().spec.update.drain_timeout;
     assert!(pool.members.iter().any(|member| member.standing == Standing::Draining(drain)));
     assert!(pool.members.is_sorted_by_key(|member| member.instance.clone()));
+}
+
+#[test]
+fn an_instance_is_spoken_to_as_its_version_has_it() {
+    let mut shop = shop();
+    let mut records = Records::default();
+    records.put_version(&shop);
+    records.put_instance(&instance(1, "shop", Health::Passing));
+    shop.version = 2;
+    shop.spec.routing.policy.upstream = Upstream::H2c;
+    records.put_version(&shop);
+    let before = records.table();
+    let next = Instance { version: 2, ..instance(2, "shop", Health::Passing) };
+    records.put_instance(&next);
+    let after = Table::build(&records.catalog, Some(&before));
+    let spoken = |table: &Table| -> Vec<(u32, Upstream)> {
+        let members = table.pools["shop"].members.iter();
+        let mut spoken: Vec<_> = members.map(|member| (member.version, member.upstream.clone())).collect();
+        spoken.sort_by_key(|(version, _)| *version);
+        spoken
+    };
+    assert_eq!(spoken(&before), [(1, Upstream::Http)]);
+    assert_eq!(spoken(&after), [(1, Upstream::Http), (2, Upstream::H2c)]);
+}
+
+#[test]
+fn a_table_without_some_members_is_the_same_for_all_others_and_whole_again_after() {
+    let mut shop = shop();
+    (shop.version, shop.weights) = (2, [(1, 5000), (2, 5000)].into());
+    let next = Instance { version: 2, ..instance(2, "shop", Health::Passing) };
+    let instances = [instance(1, "shop", Health::Passing), next, instance(3, "web", Health::Passing)];
+    let records = Records::of(&[shop, service("web", 2, &[])], &instances);
+    let whole = records.table();
+    let less = whole.without(|member| member.instance == InstanceId::from_seed(2));
+    assert_eq!(members(&less.pools["shop"]), "1");
+    assert_eq!(less.pools["shop"].weights, BTreeMap::from([(1, 5000)]));
+    assert!(Arc::ptr_eq(&less.pools["web"], &whole.pools["web"]));
+    assert!(Request::of("GET shop.local/").found(&less, 0).is_some());
+    let again = Table::build(&records.catalog, Some(&less));
+    assert_eq!(again.pools, whole.pools);
 }
 
 #[test]
