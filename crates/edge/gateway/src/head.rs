@@ -29,7 +29,7 @@ pub(crate) fn wishes_upgrade(request: &Request<Incoming>) -> bool {
     request.version() == Version::HTTP_11 && request.headers().contains_key(header::UPGRADE)
 }
 
-/// Makes of a head that came in the one that goes on. True when it asks for an upgrade.
+/// Makes of a head that came in the one that goes on.
 pub(crate) fn to_instance(
     client: &Client,
     parts: &mut Parts,
@@ -37,15 +37,14 @@ pub(crate) fn to_instance(
     path: &str,
     rewrite: &Rewrite,
     visit: &mut Visit,
-) -> Result<bool, Refusal> {
+) -> Result<(), Refusal> {
     let lot = || client.worker.lot();
     let seed = Seed { request: u128::from(lot()) << 64 | u128::from(lot()), span: lot() };
     let inbound = Inbound { version: parts.version, host, seed };
     let passed = client.caller.pass_on(&mut parts.headers, &inbound)?;
     visit.request_id(passed.request_id);
     let path = adsum_forward::rewrite(rewrite, path, &mut parts.headers);
-    set_path(&mut parts.uri, &path)?;
-    Ok(passed.upgrade.is_some())
+    set_path(&mut parts.uri, &path)
 }
 
 /// The path that was matched is the path that is sent, in origin form.
@@ -64,7 +63,7 @@ fn set_path(uri: &mut Uri, path: &str) -> Result<(), Refusal> {
 }
 
 /// Takes out what asks for an upgrade.
-pub(crate) fn remove_upgrade(headers: &mut HeaderMap) {
+fn remove_upgrade(headers: &mut HeaderMap) {
     headers.remove(header::UPGRADE);
     headers.remove(header::CONNECTION);
 }
@@ -87,6 +86,9 @@ pub(crate) fn wish(policy: &Policy, parts: &Parts, lot: u64) -> Wish {
 
 /// Puts a request into the form of the connection that it goes over.
 pub(crate) fn suit(request: &mut Request<Payload>, http2: bool, speech: &Speech) {
+    if *speech != Speech::Http && request.headers().contains_key(header::UPGRADE) {
+        remove_upgrade(request.headers_mut());
+    }
     if !http2 {
         *request.version_mut() = Version::HTTP_11;
         return;

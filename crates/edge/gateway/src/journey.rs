@@ -27,7 +27,6 @@ use crate::visit::Visit;
 pub(crate) struct Journey {
     pub(crate) client: Rc<Client>,
     pub(crate) station: Rc<Station>,
-    speech: Speech,
     pub(crate) parts: Parts,
     body: Body,
     upgrade: Option<OnUpgrade>,
@@ -59,7 +58,7 @@ impl Journey {
         upgrade: Option<OnUpgrade>,
         moment: Moment,
     ) -> Journey {
-        let Errand { station, speech, series } = errand;
+        let Errand { station, series } = errand;
         let exchange = station.exchange(&parts.method, &parts.headers, moment);
         let body = if body.is_end_stream() {
             Body::Empty
@@ -67,7 +66,7 @@ impl Journey {
             Body::Taped(Tape::new(body, client.worker.settings.limits.replay, series))
         };
         let wish = head::wish(&station.pool().policy, &parts, client.worker.lot());
-        Journey { client, station, speech, parts, body, upgrade, exchange, wish }
+        Journey { client, station, parts, body, upgrade, exchange, wish }
     }
 
     /// Tries until there is an answer or nothing more to be tried.
@@ -226,25 +225,25 @@ impl Journey {
     }
 
     async fn send(&self, upstream: &Rc<Upstream>, fresh: bool, connect_by: Option<Instant>) -> Sending {
-        match &self.speech {
+        match &upstream.speech {
             Speech::Http => {
                 let line = match self.resting(upstream, fresh).await {
                     Some(line) => line,
                     // What is seldom needed is kept out of the request's own state, which is moved about.
                     None => Box::pin(self.open_line(upstream, connect_by)).await?,
                 };
-                self.send_line(line).await
+                self.send_line(line, &upstream.speech).await
             }
             Speech::H2c | Speech::Https(_) => {
                 if let Some(shared) = upstream.shared() {
-                    return self.send_shared(shared).await;
+                    return self.send_shared(shared, &upstream.speech).await;
                 }
                 if let Some(line) = self.resting(upstream, fresh).await {
-                    return self.send_line(line).await;
+                    return self.send_line(line, &upstream.speech).await;
                 }
                 match Box::pin(upstream.connection(connect_by)).await {
-                    Ok(Opened::Shared(shared)) => self.send_shared(shared).await,
-                    Ok(Opened::Line(line)) => self.send_line(line).await,
+                    Ok(Opened::Shared(shared)) => self.send_shared(shared, &upstream.speech).await,
+                    Ok(Opened::Line(line)) => self.send_line(line, &upstream.speech).await,
                     Err(error) => Err(connect_event(upstream, &error)),
                 }
             }
@@ -274,8 +273,8 @@ impl Journey {
         }
     }
 
-    async fn send_line(&self, mut line: Box<Line>) -> Sending {
-        match line.send(self.request(false)).await {
+    async fn send_line(&self, mut line: Box<Line>, speech: &Speech) -> Sending {
+        match line.send(self.request(false, speech)).await {
             Ok(response) => Ok((response, Carrier::Line(line))),
             Err(unanswered) => Err(match unanswered {
                 Unanswered::NotSent if line.reused => Event::NotSent(NotSent::Closed),
@@ -292,9 +291,9 @@ impl Journey {
         }
     }
 
-    async fn send_shared(&self, mut shared: Shared) -> Sending {
+    async fn send_shared(&self, mut shared: Shared, speech: &Speech) -> Sending {
         let seat = shared.sit();
-        match shared.send(self.request(true)).await {
+        match shared.send(self.request(true, speech)).await {
             Ok(response) => Ok((response, Carrier::Shared(seat))),
             Err(error) => Err(match error {
                 StreamError::NotSent => Event::NotSent(NotSent::Closed),
@@ -320,12 +319,12 @@ impl Journey {
     }
 
     /// What one try sends.
-    fn request(&self, http2: bool) -> Request<Payload> {
+    fn request(&self, http2: bool, speech: &Speech) -> Request<Payload> {
         let mut request = Request::new(Payload::Empty);
         *request.method_mut() = self.parts.method.clone();
         *request.headers_mut() = self.parts.headers.clone();
         *request.uri_mut() = self.parts.uri.clone();
-        head::suit(&mut request, http2, &self.speech);
+        head::suit(&mut request, http2, speech);
         if self.exchange.tries() > 1 {
             adsum_forward::mark_retry(request.headers_mut(), self.exchange.tries());
         }

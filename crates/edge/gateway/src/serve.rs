@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use adsum_forward::GatewayError;
-use adsum_model::Upstream as Speech;
 use adsum_routing::{Action, Asked, path};
 use http::request::Parts;
 use http::{Request, Response};
@@ -23,7 +22,6 @@ use crate::worker::moment;
 /// Where a request is to go.
 pub(crate) struct Errand {
     pub(crate) station: Rc<Station>,
-    pub(crate) speech: Speech,
     pub(crate) series: Arc<RouteSeries>,
 }
 
@@ -76,10 +74,6 @@ fn find(client: &Client, parts: &mut Parts, visit: &mut Visit) -> Result<Errand,
         Action::UnknownService => return Err(GatewayError::NoRoute.into()),
         Action::NoInstance => return Err(GatewayError::NoInstance.into()),
     }
-    let speech = station.pool().policy.upstream.clone();
-    let upgrades = head::to_instance(client, parts, &host, &path, found.rewrite, visit)?;
-    if upgrades && speech != Speech::Http {
-        head::remove_upgrade(&mut parts.headers);
-    }
-    Ok(Errand { station, speech, series })
+    head::to_instance(client, parts, &host, &path, found.rewrite, visit)?;
+    Ok(Errand { station, series })
 }

@@ -109,14 +109,13 @@ impl Station {
         let mut before = std::mem::take(&mut *self.upstreams.borrow_mut());
         let balancer = self.balancer.borrow();
         let mut after: Vec<Option<Rc<Upstream>>> = Vec::new();
-        let mut trust = None;
+        let mut trusts: Vec<(&Speech, Option<Trust>)> = Vec::new();
         for member in &pool.members {
             let Some(seat) = balancer.seat_of(&member.instance) else { continue };
             let known = before.get_mut(seat.index()).and_then(Option::take);
-            let known = known.filter(|known| known.is_for(member, &pool.policy.upstream));
+            let known = known.filter(|known| known.is_for(member));
             let upstream = known.unwrap_or_else(|| {
-                let trust = trust.get_or_insert_with(|| self.trust(&pool.policy.upstream)).clone();
-                worker.upstream(self.role(member, pool, trust))
+                worker.upstream(self.role(member, self.trust_of(&member.upstream, &mut trusts)))
             });
             match member.standing {
                 Standing::Routable => upstream.undrain(),
@@ -132,15 +131,29 @@ impl Station {
         before.into_iter().flatten().for_each(|gone| worker.part_with(gone));
     }
 
-    fn role<'a>(&'a self, member: &'a Member, pool: &'a Pool, trust: Option<Trust>) -> Role<'a> {
+    fn role<'a>(&'a self, member: &'a Member, trust: Option<Trust>) -> Role<'a> {
         Role {
             service: &self.service,
             instance: &member.instance,
             version: member.version,
             endpoint: member.endpoint,
-            speech: &pool.policy.upstream,
+            speech: &member.upstream,
             trust,
         }
+    }
+
+    /// Read once for all members that are spoken to in the same way.
+    fn trust_of<'a>(
+        &self,
+        speech: &'a Speech,
+        known: &mut Vec<(&'a Speech, Option<Trust>)>,
+    ) -> Option<Trust> {
+        if let Some((_, trust)) = known.iter().find(|(other, _)| *other == speech) {
+            return trust.clone();
+        }
+        let trust = self.trust(speech);
+        known.push((speech, trust.clone()));
+        trust
     }
 
     fn trust(&self, speech: &Speech) -> Option<Trust> {

@@ -176,12 +176,12 @@ impl Upstream {
         self.shared.borrow_mut().retain(|shared| !shared.is_over(now));
     }
 
-    /// Whether it is the upstream of this member, spoken to in this way.
-    pub(crate) fn is_for(&self, member: &Member, speech: &Speech) -> bool {
+    /// Whether it is the upstream of this member.
+    pub(crate) fn is_for(&self, member: &Member) -> bool {
         self.instance == member.instance
             && self.version == member.version
             && self.endpoint == member.endpoint
-            && self.speech == *speech
+            && self.speech == member.upstream
     }
 
     pub(crate) fn begin(&self, kind: InFlightKind) {

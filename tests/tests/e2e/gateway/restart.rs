@@ -84,8 +84,7 @@ fn end_all(agent: &mut Agent) {
     for instance in instances {
         let port: u16 = instance.env("PORT").unwrap().parse().unwrap();
         instance.signal(Signal::SIGKILL);
-        let listener =
-            until("its port is free", SOON, || TcpListener::bind(("127.0.0.1", port)).ok());
+        let listener = until("its port is free", SOON, || TcpListener::bind(("127.0.0.1", port)).ok());
         be_foreign(listener);
     }
 }
