@@ -1,5 +1,7 @@
 //! What a gateway tells of itself while it runs, and to whom.
 
+use std::ops::AddAssign;
+
 use adsum_model::{InstanceId, Name, Revision};
 
 /// Who is told, and who knows whether the gateway's lease lives. Called on the workers' threads: must not block.
@@ -23,7 +25,7 @@ pub trait Control: Send + Sync + 'static {
 pub struct Report {
     /// The table whose members get new requests.
     pub applied: Revision,
-    /// Of every member that drains, and of those that have left the table with something in flight.
+    /// Of every member that drains, and of those that have left the table with something in flight; each once.
     pub in_flight: Vec<(InstanceId, InFlight)>,
     /// Upgraded and TCP connections cut at the end of a drain, since the worker was started.
     pub cut: u64,
@@ -39,5 +41,12 @@ pub struct InFlight {
 impl InFlight {
     pub fn is_empty(self) -> bool {
         self == InFlight::default()
+    }
+}
+
+impl AddAssign for InFlight {
+    fn add_assign(&mut self, more: InFlight) {
+        self.requests += more.requests;
+        self.upgrades += more.upgrades;
     }
 }

@@ -112,15 +112,14 @@ impl Station {
         let mut trusts: Vec<(&Speech, Option<Trust>)> = Vec::new();
         for member in &pool.members {
             let Some(seat) = balancer.seat_of(&member.instance) else { continue };
-            let known = before.get_mut(seat.index()).and_then(Option::take);
-            let known = known.filter(|known| known.is_for(member));
+            let is_for = |known: &mut Rc<Upstream>| known.is_for(member);
+            // Whoever is not taken stays where it is, and is parted with below.
+            let known = before.get_mut(seat.index()).and_then(|known| known.take_if(is_for));
+            let known = known.or_else(|| worker.take_back(member));
             let upstream = known.unwrap_or_else(|| {
                 worker.upstream(self.role(member, self.trust_of(&member.upstream, &mut trusts)))
             });
-            match member.standing {
-                Standing::Routable => upstream.undrain(),
-                Standing::Draining(rest) => upstream.drain(now + rest),
-            }
+            upstream.stand(member.standing, now);
             if after.len() <= seat.index() {
                 after.resize_with(seat.index() + 1, || None);
             }
@@ -129,6 +128,7 @@ impl Station {
         drop(balancer);
         *self.upstreams.borrow_mut() = after;
         before.into_iter().flatten().for_each(|gone| worker.part_with(gone));
+        pool.members.iter().for_each(|member| worker.tell_leaving(member, now));
     }
 
     fn role<'a>(&'a self, member: &'a Member, trust: Option<Trust>) -> Role<'a> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_model::{InstanceId, Name, Upstream as Speech};
-use adsum_routing::Member;
+use adsum_routing::{Member, Standing};
 use http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
@@ -110,20 +110,25 @@ impl Upstream {
         InFlight { requests: self.requests.get(), upgrades: self.upgrades.get() }
     }
 
-    /// Takes no new request from now on; what it has may go on until `until`.
-    pub(crate) fn drain(&self, until: Instant) {
-        self.depart();
-        self.drain.send_if_modified(|drain| {
-            let begins = drain.is_none();
-            drain.get_or_insert(until);
-            begins
-        });
+    /// What the table says of it.
+    pub(crate) fn stand(&self, standing: Standing, now: Instant) {
+        match standing {
+            Standing::Routable => self.departs.set(false),
+            Standing::Draining(_) => self.depart(),
+        }
+        self.tell(standing, now);
     }
 
-    /// It is to have requests after all.
-    pub(crate) fn undrain(&self) {
-        self.departs.set(false);
-        self.drain.send_if_modified(|drain| drain.take().is_some());
+    /// Lets what is in flight know whether it has to end, and until when.
+    pub(crate) fn tell(&self, standing: Standing, now: Instant) {
+        self.drain.send_if_modified(|drain| match standing {
+            Standing::Routable => drain.take().is_some(),
+            Standing::Draining(rest) => {
+                let begins = drain.is_none();
+                drain.get_or_insert(now + rest);
+                begins
+            }
+        });
     }
 
     /// It drains, or has left the table: nothing is kept for it.

@@ -1,19 +1,19 @@
 //! One thread with everything that it serves: nothing of it is shared with the other workers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use adsum_balance::Moment;
-use adsum_model::{Name, Protocol, Revision};
-use adsum_routing::{Entrance, Pool, Table};
+use adsum_model::{InstanceId, Name, Protocol, Revision};
+use adsum_routing::{Entrance, Member, Pool, Table};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::client::Door;
-use crate::control::{Control, Report};
+use crate::control::{Control, InFlight, Report};
 use crate::log::AccessLogger;
 use crate::metrics::Ledger;
 use crate::settings::Settings;
@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     house: Arc<House>,
     table: RefCell<Arc<Table>>,
     stations: RefCell<HashMap<Name, Rc<Station>>>,
-    /// Left the table with something in flight.
+    /// Left the table, or are spoken to in another way now, with something in flight.
     leaving: RefCell<Vec<Rc<Upstream>>>,
     lots: Cell<u64>,
     /// Rung when the last of what an instance had in flight has ended while it drains.
@@ -203,21 +203,38 @@ impl Worker {
         }
     }
 
+    /// The one that was parted with, if it comes back as it was: what it has in flight is its own again.
+    pub(crate) fn take_back(&self, member: &Member) -> Option<Rc<Upstream>> {
+        let mut leaving = self.leaving.borrow_mut();
+        let at = leaving.iter().position(|upstream| upstream.is_for(member))?;
+        Some(leaving.swap_remove(at))
+    }
+
+    /// What an instance has in flight from before it was spoken to otherwise ends with the rest of it.
+    pub(crate) fn tell_leaving(&self, member: &Member, now: Instant) {
+        let leaving = self.leaving.borrow();
+        let of_it = leaving.iter().filter(|upstream| upstream.instance == member.instance);
+        of_it.for_each(|upstream| upstream.tell(member.standing, now));
+    }
+
     /// Tells what is applied and in flight.
     fn report(&self) {
         self.leaving.borrow_mut().retain(|upstream| !upstream.in_flight().is_empty());
         let applied: Revision = self.table.borrow().revision;
         self.ledger.applied.set(applied.0);
-        let mut in_flight: Vec<_> = self
-            .leaving
-            .borrow()
-            .iter()
-            .map(|upstream| (upstream.instance.clone(), upstream.in_flight()))
-            .collect();
+        let mut in_flight: BTreeMap<InstanceId, InFlight> = BTreeMap::new();
+        let mut count = |upstream: &Upstream| {
+            *in_flight.entry(upstream.instance.clone()).or_default() += upstream.in_flight();
+        };
+        self.leaving.borrow().iter().for_each(|upstream| count(upstream));
         for station in self.stations.borrow().values() {
-            let draining = station.upstreams().into_iter().filter(|upstream| upstream.departs());
-            in_flight.extend(draining.map(|upstream| (upstream.instance.clone(), upstream.in_flight())));
+            station
+                .upstreams()
+                .iter()
+                .filter(|upstream| upstream.departs())
+                .for_each(|upstream| count(upstream));
         }
+        let in_flight = in_flight.into_iter().collect();
         self.control.report(self.number, Report { applied, in_flight, cut: self.ledger.cut.get() });
     }
 
