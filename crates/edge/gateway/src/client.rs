@@ -25,6 +25,7 @@ use crate::serve;
 use crate::worker::Worker;
 
 mod gate;
+mod linger;
 mod socket;
 mod stream;
 

@@ -55,14 +55,14 @@ pub struct WorkerStatus {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(
-        "cannot listen on {addr} for the gateway: {source} (is something else there? choose another with --gateway-addr)"
+        "cannot listen on {addr} for the gateway (is something else there? choose another with --gateway-addr)"
     )]
     Bind { addr: SocketAddr, source: io::Error },
-    #[error("the gateway's certificate cannot be used: {0}")]
+    #[error("the gateway's certificate cannot be used")]
     Certificate(#[source] io::Error),
-    #[error("the access log cannot be written: {0}")]
+    #[error("the access log cannot be written")]
     Log(#[source] io::Error),
-    #[error("cannot start a thread for the gateway: {0}")]
+    #[error("cannot start a thread for the gateway")]
     Thread(#[source] io::Error),
 }
 

@@ -8,7 +8,6 @@ use adsum_model::{Balance, HashKey, Policy, Rewrite, Upstream as Speech};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header, response};
-use hyper::body::Incoming;
 
 use crate::client::Client;
 use crate::payload::Payload;
@@ -22,11 +21,6 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) fn host(parts: &Parts) -> Result<Host, Refusal> {
     Host::of(&parts.uri, &parts.headers, parts.version)
         .map_err(|error| Refusal::because(GatewayError::BadRequest, error))
-}
-
-/// Whether the connection is to become something else, if the instance agrees.
-pub(crate) fn wishes_upgrade(request: &Request<Incoming>) -> bool {
-    request.version() == Version::HTTP_11 && request.headers().contains_key(header::UPGRADE)
 }
 
 /// Makes of a head that came in the one that goes on.
@@ -63,7 +57,7 @@ fn set_path(uri: &mut Uri, path: &str) -> Result<(), Refusal> {
 }
 
 /// Takes out what asks for an upgrade.
-fn remove_upgrade(headers: &mut HeaderMap) {
+pub(crate) fn remove_upgrade(headers: &mut HeaderMap) {
     headers.remove(header::UPGRADE);
     headers.remove(header::CONNECTION);
 }
@@ -86,9 +80,6 @@ pub(crate) fn wish(policy: &Policy, parts: &Parts, lot: u64) -> Wish {
 
 /// Puts a request into the form of the connection that it goes over.
 pub(crate) fn suit(request: &mut Request<Payload>, http2: bool, speech: &Speech) {
-    if *speech != Speech::Http && request.headers().contains_key(header::UPGRADE) {
-        remove_upgrade(request.headers_mut());
-    }
     if !http2 {
         *request.version_mut() = Version::HTTP_11;
         return;

@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::answer::{Answer, Carrier, Delivery, Source};
 use crate::client::{Client, Refused};
+use crate::clock::Clock;
 use crate::farewell::Farewell;
 use crate::head;
 use crate::payload::{Payload, Permit, Tape};
@@ -49,6 +50,15 @@ pub(crate) struct Reply {
 
 type Sending = Result<(Response<Incoming>, Carrier), Event>;
 
+impl Body {
+    fn tape(&self) -> Option<&RefCell<Tape>> {
+        match self {
+            Body::Empty => None,
+            Body::Taped(tape) => Some(tape),
+        }
+    }
+}
+
 impl Journey {
     pub(crate) fn new(
         client: Rc<Client>,
@@ -59,10 +69,11 @@ impl Journey {
         moment: Moment,
     ) -> Journey {
         let Errand { station, series } = errand;
-        let exchange = station.exchange(&parts.method, &parts.headers, moment);
+        let mut exchange = station.exchange(&parts.method, &parts.headers, moment);
         let body = if body.is_end_stream() {
             Body::Empty
         } else {
+            exchange.body_begins();
             Body::Taped(Tape::new(body, client.worker.settings.limits.replay, series))
         };
         let wish = head::wish(&station.pool().policy, &parts, client.worker.lot());
@@ -92,7 +103,7 @@ impl Journey {
                     match Box::pin(self.station.hold(self.wish.clone(), until)).await {
                         Ok(lease) => {
                             held = Some(lease);
-                            Next::Try(Try { pause: Duration::ZERO, fresh: false })
+                            Next::Try(Try { pause: Duration::ZERO, fresh: self.exchange.wants_fresh() })
                         }
                         Err(event) => self.decide(event),
                     }
@@ -107,7 +118,12 @@ impl Journey {
     fn blame(&self) -> Refusal {
         match self.client.gate.refused() {
             Some(refused @ Refused::Offence(_)) => Refusal::Client(refused),
-            Some(Refused::TooSlow) | None => GatewayError::BadRequest.into(),
+            Some(Refused::TooSlow) => Refusal::Client(Refused::TooSlow),
+            None if self.body.tape().is_some_and(|tape| !tape.borrow().has_failed()) => {
+                // It has not broken off: it was silent for too long.
+                Refusal::Client(Refused::TooSlow)
+            }
+            None => GatewayError::BadRequest.into(),
         }
     }
 
@@ -145,27 +161,54 @@ impl Journey {
         fresh: bool,
         visit: &mut Visit,
     ) -> Result<Reply, Next> {
+        if lease.upstream.speech != Speech::Http {
+            self.decline_upgrade();
+        }
         let limits = self.exchange.begin_try(picked.seat, Instant::now());
         visit.tried(&lease.upstream, self.exchange.tries());
-        let send = self.send(&lease.upstream, fresh, limits.connect_by);
-        let sent = match limits.answer_by {
-            Some(by) => tokio::time::timeout_at(by.into(), send).await.unwrap_or(Err(Event::TryTimedOut)),
-            None => send.await,
-        };
+        let tape = self.body.tape();
+        let patience = self.client.worker.settings.limits.body_timeout;
+        let clock = Clock::new(&self.exchange, limits.answer_by, tape, patience);
+        let sent = clock.watch(self.send(&lease.upstream, fresh, limits.connect_by)).await;
+        if let Some(whole) = tape.and_then(|tape| tape.borrow().ended()) {
+            self.exchange.body_ended(whole);
+        }
         match sent {
             Ok((response, carrier)) => self.answered(response, carrier, lease, picked),
             Err(event) => Err(self.failed(event, lease)),
         }
     }
 
+    /// Only connections of HTTP/1.1 without TLS become something else.
+    fn decline_upgrade(&mut self) {
+        if self.upgrade.take().is_some() {
+            head::remove_upgrade(&mut self.parts.headers);
+            self.client.gate.decline();
+        }
+    }
+
     /// The try has come to nothing.
     fn failed(&mut self, event: Event, mut lease: Lease) -> Next {
-        if !is_stale(event) {
+        if self.is_of_instance(event) {
             lease.observe(Class::Technical, Instant::now());
             lease.upstream.series.failures.add(1);
         }
         drop(lease);
         self.decide(event)
+    }
+
+    /// Whether an instance is to blame, and not the client, or chance.
+    fn is_of_instance(&self, event: Event) -> bool {
+        if self.body.tape().is_some_and(|tape| tape.borrow().has_failed()) {
+            return false;
+        }
+        match event {
+            Event::CallerGone => false,
+            Event::TryTimedOut | Event::ConnectFailed(ConnectFailure::TimedOut) => {
+                !self.exchange.is_out_of_callers_time(Instant::now())
+            }
+            event => !is_stale(event),
+        }
     }
 
     fn answered(

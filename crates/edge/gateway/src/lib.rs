@@ -32,6 +32,7 @@
 mod answer;
 mod bind;
 mod client;
+mod clock;
 mod control;
 mod events;
 mod farewell;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -38,9 +38,26 @@ pub(crate) struct Tape {
     torn: bool,
     /// Bytes that were read.
     read: u64,
-    ended: bool,
+    /// When its end was read.
+    ended: Option<Instant>,
     failed: bool,
+    /// When something of it was read last, or the try began.
+    moved: Instant,
+    /// The client was asked for more, and has nothing.
+    client_is_silent: bool,
+    /// Whoever waits for its end.
+    waits: Option<Waker>,
     series: Arc<RouteSeries>,
+}
+
+/// Of a body that is on its way, who keeps the other waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Silence {
+    /// Nobody: all of it had come then.
+    Ended(Instant),
+    OfClient(Instant),
+    /// It takes no more.
+    OfInstance(Instant),
 }
 
 /// An instance's word on whether it wants the body (`100 Continue`). One that says nothing gets it after a while
@@ -70,8 +87,11 @@ impl Tape {
             room,
             torn,
             read: 0,
-            ended: false,
+            ended: None,
             failed: false,
+            moved: Instant::now(),
+            client_is_silent: false,
+            waits: None,
             series,
         }))
     }
@@ -79,6 +99,28 @@ impl Tape {
     /// Whether a further try could send all that was read.
     pub(crate) fn is_whole(&self) -> bool {
         !self.torn || self.read == 0
+    }
+
+    /// A try begins. False when all has come already.
+    pub(crate) fn begin_try(&mut self) -> bool {
+        self.moved = Instant::now();
+        self.ended.is_none()
+    }
+
+    /// Who has been silent, and since when. `waker` is woken when the end has come.
+    pub(crate) fn silence(&mut self, waker: &Waker) -> Silence {
+        if let Some(ended) = self.ended {
+            return Silence::Ended(ended);
+        }
+        if !self.waits.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waits = Some(waker.clone());
+        }
+        if self.client_is_silent { Silence::OfClient(self.moved) } else { Silence::OfInstance(self.moved) }
+    }
+
+    /// When all of it had come.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        self.ended
     }
 
     /// The client has broken off.
@@ -92,10 +134,13 @@ impl Tape {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if self.ended {
+        if self.ended.is_some() {
             return Poll::Ready(None);
         }
-        let next = std::task::ready!(Pin::new(&mut self.source).poll_frame(cx));
+        let next = Pin::new(&mut self.source).poll_frame(cx);
+        self.client_is_silent = next.is_pending();
+        let next = std::task::ready!(next);
+        self.moved = Instant::now();
         match &next {
             Some(Ok(frame)) => match frame.data_ref() {
                 Some(data) => self.keep(data.clone()),
@@ -103,9 +148,19 @@ impl Tape {
                 None => self.stop_keeping(),
             },
             Some(Err(_)) => self.failed = true,
-            None => self.ended = true,
+            None => self.end(),
+        }
+        if self.source.is_end_stream() {
+            self.end();
         }
         Poll::Ready(next)
+    }
+
+    fn end(&mut self) {
+        self.ended.get_or_insert(self.moved);
+        if let Some(waker) = self.waits.take() {
+            waker.wake();
+        }
     }
 
     fn keep(&mut self, data: Bytes) {
@@ -196,7 +251,7 @@ impl Body for Payload {
             Payload::Empty => true,
             Payload::Taped { tape, at, permit: _ } => {
                 let tape = tape.borrow();
-                tape.kept.get(*at).is_none() && (tape.ended || tape.source.is_end_stream())
+                tape.kept.get(*at).is_none() && (tape.ended.is_some() || tape.source.is_end_stream())
             }
         }
     }

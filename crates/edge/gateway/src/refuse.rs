@@ -79,7 +79,7 @@ fn own(
 fn rejection(refused: Refused, visit: &mut Visit) -> Response<Bytes> {
     let (status, why) = match refused {
         Refused::Offence(rejection) => (rejection.status(), rejection.reason()),
-        Refused::TooSlow => (408, "the request's head was not complete in time"),
+        Refused::TooSlow => (408, "the request was not complete in time"),
     };
     let error = match status {
         414 => GatewayError::UriTooLong,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adsum_forward::GatewayError;
 use adsum_routing::{Action, Asked, path};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use hyper::body::Incoming;
 
 use crate::answer::Answer;
@@ -33,12 +33,18 @@ pub(crate) async fn request(client: Rc<Client>, mut request: Request<Incoming>) 
     if let Some(refused) = refused {
         return refuse(&Refusal::Client(refused), visit, request.headers());
     }
-    let upgrade = head::wishes_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
+    let asks = request.headers().contains_key(header::UPGRADE);
+    let upgrade = asks.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     let errand = match find(&client, &mut parts, &mut visit) {
         Ok(errand) => errand,
         Err(refusal) => return refuse(&refusal, visit, &parts.headers),
     };
+    // Kept where it may go on, and taken out everywhere else: an offer of HTTP/2, for one.
+    let upgrade = upgrade.filter(|_| parts.headers.contains_key(header::UPGRADE));
+    if asks && upgrade.is_none() {
+        client.gate.decline();
+    }
     let mut journey = Journey::new(client, errand, parts, body, upgrade, moment);
     match journey.run(&mut visit).await {
         Ok(reply) => reply.into_response(journey, visit),

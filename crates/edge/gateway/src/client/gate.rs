@@ -36,7 +36,7 @@ const INTERIM: usize = 16 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
     Offence(Rejection),
-    /// A head was not complete in time.
+    /// A head was not complete in time, or a body fell silent.
     TooSlow,
 }
 
@@ -74,6 +74,15 @@ impl Gate {
         state.idle_since = now;
         if let Some(guard) = &mut state.guard {
             guard.answered();
+        }
+        state.wake();
+    }
+
+    /// It asked for an upgrade, but does not go on as such.
+    pub(crate) fn decline(&self) {
+        let mut state = self.lock();
+        if let Some(guard) = &mut state.guard {
+            guard.declined();
         }
         state.wake();
     }

@@ -6,18 +6,25 @@
 //!
 //! In the usual case a read goes straight into the parser's buffer and all of it is released there; only what is not
 //! complete is moved into `held`.
+//!
+//! A client that ends its side while it is owed an answer is taken to have gone, and what it asked for is let go, as
+//! nginx does: the end of a client that has crashed, was closed or has lost its patience looks no different from
+//! `shutdown` for writing, and clients that do the latter before they have their answer are rare. Whoever needs it says
+//! `Connection: close` instead. Tunnels and TCP ports do pass on the end of one direction.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use adsum_framing::{Limits as Framing, Next, Place};
+use adsum_framing::{Guard, Limits as Framing, Next, Place};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Socket;
 use super::gate::{Gate, Refused, State};
+use super::linger::Linger;
+use crate::gather::poll_write_gathered;
 use crate::patience::Watch;
 use crate::settings::Limits;
 
@@ -25,10 +32,8 @@ use crate::settings::Limits;
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 /// Header lines that the parser behind the guard takes at most.
 const PARSED: usize = 100;
-/// A client that was refused has this long, and may send this much, before its connection is closed for good: closed at
-/// once, what it still sends would be answered by a reset that destroys the answer.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 256 << 10;
+/// Bytes behind an upgrade that has not been answered; further ones are left in the socket.
+const BEHIND_UPGRADE: usize = 16 << 10;
 /// An HTTP/2 client that never stops sending lets others have their turn after so many reads: a read may bring a thousand
 /// frames of next to nothing.
 const READS_AT_ONCE: u8 = 8;
@@ -48,7 +53,9 @@ pub(crate) struct Stream {
     broken: Option<&'static str>,
     reading: Watch,
     writing: Watch,
-    lingered: Option<usize>,
+    /// A request that is refused is still to be stood in for.
+    stands_in: bool,
+    lingered: Option<Linger>,
     /// Reads that brought something, one after the other.
     reads: u8,
     /// 1xx being written.
@@ -84,6 +91,7 @@ impl Stream {
             broken: None,
             reading: Watch::default(),
             writing: Watch::default(),
+            stands_in: false,
             lingered: None,
             interim: BytesMut::new(),
             reads: 0,
@@ -146,9 +154,7 @@ impl Stream {
                 self.refuse(Refused::Offence(rejection));
                 match rejection.place {
                     Place::Body => self.broken = Some(rejection.reason()),
-                    Place::Idle | Place::Head | Place::Upgrade | Place::Tunnel => {
-                        self.released.extend_from_slice(STAND_IN);
-                    }
+                    Place::Idle | Place::Head | Place::Upgrade | Place::Tunnel => self.stands_in = true,
                 }
             }
         }
@@ -156,7 +162,7 @@ impl Stream {
 
     fn refuse(&mut self, why: Refused) {
         self.gate.lock().refused = Some(why);
-        self.lingered = Some(0);
+        self.lingered = Some(Linger::refused());
     }
 
     /// Nothing has come: is it time to give up?
@@ -171,25 +177,50 @@ impl Stream {
         }
         if place == Place::Head && self.gate.lock().busy == 0 {
             self.refuse(Refused::TooSlow);
-            self.released.extend_from_slice(STAND_IN);
+            self.stands_in = true;
             return Poll::Ready(Ok(()));
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Waits for what comes of an upgrade, or, once refused, for nothing.
-    fn is_waiting(&mut self, cx: &mut Context<'_>) -> bool {
+    /// What is read while nothing may be released: for whoever has been refused, and behind an upgrade that has not been
+    /// answered. None when it is neither. That the client has gone is told, so that what it asked for is let go.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<()>>> {
         let mut state = self.gate.lock();
         if state.refused.is_some() {
-            return true;
+            if state.busy == 0 && std::mem::take(&mut self.stands_in) {
+                self.released.extend_from_slice(STAND_IN);
+                return None;
+            }
+            let earlier = state.busy > 0 && self.stands_in;
+            drop(state);
+            // The answer to a refusal goes out whether or not its client has ended its side.
+            return Some(if earlier { self.poll_ignored(cx) } else { Poll::Pending });
         }
-        let waiting = state.guard.as_ref().is_some_and(|guard| guard.place() == Place::Upgrade);
-        if waiting {
-            state.waiting = Some(cx.waker().clone());
-            // What comes of it changes what is to be thought of these bytes.
-            self.unseen = !self.held.is_empty();
+        if state.guard.as_ref().is_none_or(|guard| guard.place() != Place::Upgrade) {
+            return None;
         }
-        waiting
+        state.waiting = Some(cx.waker().clone());
+        drop(state);
+        while self.held.len() < BEHIND_UPGRADE {
+            match self.poll_more(cx) {
+                Poll::Ready(Ok(0)) => return Some(Poll::Ready(Ok(()))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
+                Poll::Pending => break,
+            }
+        }
+        // What comes of it changes what is to be thought of these bytes.
+        self.unseen = !self.held.is_empty();
+        Some(Poll::Pending)
+    }
+
+    /// Reads for nothing, to see the end.
+    fn poll_ignored(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.lingered {
+            Some(linger) => linger.poll_end(&mut self.socket, cx).map(Ok),
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -203,7 +234,9 @@ fn deadline(state: &State, since: Instant, patience: Patience) -> Option<(Instan
         Place::Idle if state.busy > 0 => return None,
         Place::Idle if guard.requests() == 0 => state.idle_since + patience.head,
         Place::Idle => state.idle_since + patience.idle,
-        Place::Head => since + patience.head,
+        // What comes while an answer is under way has no hurry before that has ended.
+        Place::Head if state.busy > 0 => return None,
+        Place::Head => since.max(state.idle_since) + patience.head,
         Place::Body => since + patience.body,
         Place::Upgrade | Place::Tunnel => return None,
     };
@@ -223,8 +256,11 @@ impl AsyncRead for Stream {
             if let Some(reason) = this.broken {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
             }
-            if this.is_waiting(cx) {
-                return Poll::Pending;
+            if let Some(aside) = this.poll_aside(cx) {
+                return aside;
+            }
+            if !this.released.is_empty() {
+                continue;
             }
             if this.unseen {
                 this.inspect_held();
@@ -324,21 +360,13 @@ impl Stream {
         }
     }
 
-    /// Reads and forgets until the client has closed, within bounds.
-    fn poll_linger(&mut self, cx: &mut Context<'_>, mut seen: usize) -> Poll<()> {
-        let mut chunk = [0; 4096];
-        while seen < LINGER_BYTES {
-            let mut buf = ReadBuf::new(&mut chunk);
-            match Pin::new(&mut self.socket).poll_read(cx, &mut buf) {
-                Poll::Pending => {
-                    self.lingered = Some(seen);
-                    return self.reading.poll_for(LINGER, cx);
-                }
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() => seen += buf.filled().len(),
-                Poll::Ready(_) => return Poll::Ready(()),
-            }
+    /// Whether the client may still be sending something that nobody will read.
+    fn look_whether_lingers(&mut self) {
+        if self.lingered.is_none() {
+            let inside = |guard: &Guard| guard.place() == Place::Body;
+            let unwanted = self.gate.lock().guard.as_ref().is_some_and(inside);
+            self.lingered = unwanted.then(Linger::unwanted);
         }
-        Poll::Ready(())
     }
 }
 
@@ -359,7 +387,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let taken = match this.poll_interim(cx)? {
-            Poll::Ready(()) => Pin::new(&mut this.socket).poll_write_vectored(cx, bufs),
+            Poll::Ready(()) => poll_write_gathered(Pin::new(&mut this.socket), cx, bufs),
             Poll::Pending => Poll::Pending,
         };
         this.watch_write(taken, cx)
@@ -385,8 +413,9 @@ impl AsyncWrite for Stream {
             Poll::Pending => return this.stalled(cx).map_ok(|_| ()),
             Poll::Ready(outcome) => outcome?,
         }
-        if let Some(seen) = this.lingered {
-            ready!(this.poll_linger(cx, seen));
+        this.look_whether_lingers();
+        if let Some(linger) = &mut this.lingered {
+            ready!(linger.poll(&mut this.socket, cx));
         }
         Poll::Ready(Ok(()))
     }

@@ -1,0 +1,88 @@
+//! How long a try may take until its answer begins.
+//!
+//! ```text
+//! try begins ...... body has come ............ answer
+//!            silence of either side | answer_by
+//! ```
+//!
+//! As long as the body moves, however slowly, nobody is late, except by the deadline that the caller itself has set.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use adsum_balance::{Event, Exchange};
+use tokio::time::Sleep;
+
+use crate::payload::{Silence, Tape};
+
+pub(crate) struct Clock<'a> {
+    exchange: &'a Exchange,
+    answer_by: Option<Instant>,
+    /// A body that had not come to its end when the try began.
+    tape: Option<&'a RefCell<Tape>>,
+    /// The longest silence within it.
+    patience: Duration,
+}
+
+impl<'a> Clock<'a> {
+    /// `answer_by` is of the limits of the try.
+    pub(crate) fn new(
+        exchange: &'a Exchange,
+        answer_by: Option<Instant>,
+        tape: Option<&'a RefCell<Tape>>,
+        patience: Duration,
+    ) -> Clock<'a> {
+        let tape = tape.filter(|tape| tape.borrow_mut().begin_try());
+        Clock { exchange, answer_by, tape, patience }
+    }
+
+    /// What comes of a try, in time.
+    pub(crate) async fn watch<T>(&self, send: impl Future<Output = Result<T, Event>>) -> Result<T, Event> {
+        let mut send = pin!(send);
+        let mut timer = pin!(None::<Sleep>);
+        poll_fn(|cx| {
+            if let Poll::Ready(sent) = send.as_mut().poll(cx) {
+                return Poll::Ready(sent);
+            }
+            loop {
+                let Some((until, late)) = self.limit(cx) else { return Poll::Pending };
+                let at = tokio::time::Instant::from_std(until);
+                if timer.is_none() {
+                    timer.set(Some(tokio::time::sleep_until(at)));
+                }
+                let mut timer = timer.as_mut().as_pin_mut().expect("it has just been set");
+                // One that is set for an earlier moment is set again when it has rung.
+                if timer.deadline() > at || timer.is_elapsed() {
+                    timer.as_mut().reset(at);
+                }
+                ready!(timer.poll(cx));
+                if Instant::now() >= until {
+                    return Poll::Ready(Err(late));
+                }
+            }
+        })
+        .await
+    }
+
+    /// Until when it may take, as far as is known now, and what has happened then.
+    fn limit(&self, cx: &mut Context<'_>) -> Option<(Instant, Event)> {
+        let answer = |by: Option<Instant>| by.map(|by| (by, Event::TryTimedOut));
+        let Some(tape) = self.tape else { return answer(self.answer_by) };
+        match tape.borrow_mut().silence(cx.waker()) {
+            Silence::Ended(whole) => answer(self.exchange.answer_by(whole)),
+            Silence::OfClient(since) => {
+                earlier(answer(self.answer_by), (since + self.patience, Event::CallerGone))
+            }
+            Silence::OfInstance(since) => {
+                earlier(answer(self.answer_by), (since + self.patience, Event::TryTimedOut))
+            }
+        }
+    }
+}
+
+fn earlier(one: Option<(Instant, Event)>, other: (Instant, Event)) -> Option<(Instant, Event)> {
+    one.filter(|one| one.0 <= other.0).or(Some(other))
+}
