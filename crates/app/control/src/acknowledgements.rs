@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adsum_catalog::{Catalog, ServiceState};
 use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
@@ -24,6 +24,8 @@ pub struct Acknowledgements {
 struct Inner {
     node: Name,
     barrier: Mutex<Barrier>,
+    /// Since when the view of this process shows that they drain. Of no others.
+    hidden: Mutex<BTreeMap<InstanceId, Instant>>,
     /// Counts reports after which a verdict may be another.
     changed: watch::Sender<u64>,
 }
@@ -41,7 +43,8 @@ pub struct Acknowledged {
 
 impl Acknowledgements {
     pub fn new(node: Name) -> Acknowledgements {
-        let inner = Inner { node, barrier: Mutex::default(), changed: watch::Sender::new(0) };
+        let (barrier, hidden, changed) = (Mutex::default(), Mutex::default(), watch::Sender::new(0));
+        let inner = Inner { node, barrier, hidden, changed };
         Acknowledgements { inner: Arc::new(inner) }
     }
 
@@ -111,6 +114,21 @@ impl Acknowledgements {
                     deadline: now + rest,
                 };
                 Some((instance.id.clone(), held_by(&barrier, &question, now)?))
+            })
+            .collect()
+    }
+
+    /// For how long nobody has been given the address of a service's draining instances. It begins with the first view
+    /// that shows them so: a commit that waits for the disk has hidden nothing yet. `view` is the directory's own.
+    pub fn hidden(&self, view: &Catalog, state: &ServiceState) -> BTreeMap<InstanceId, Duration> {
+        let now = Instant::now();
+        let mut hidden = self.inner.hidden.lock();
+        hidden.retain(|id, _| view.instance(id).is_some_and(|instance| is_draining(instance)));
+        let draining = state.instances.iter().filter(|instance| is_draining(instance));
+        draining
+            .map(|instance| {
+                let since = *hidden.entry(instance.id.clone()).or_insert(now);
+                (instance.id.clone(), now - since)
             })
             .collect()
     }
@@ -230,6 +248,23 @@ mod tests {
         assert_eq!(held(&acknowledgements, 31_000), Vec::<String>::new());
         acknowledgements.report(0, revision, []);
         assert_eq!(held(&acknowledgements, 0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_address_is_hidden_since_the_view_shows_that_its_instance_drains() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        let catalog = catalog();
+        let state = catalog.service(&name("web")).unwrap();
+        let hidden = |catalog: &Catalog| acknowledgements.hidden(catalog, state);
+        // Its record is as old as the keyspace, and nobody has seen it.
+        let first = hidden(&catalog);
+        assert_eq!(first.into_iter().collect::<Vec<_>>(), [(InstanceId::from_seed(1), Duration::ZERO)]);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(2) {}
+        assert!(hidden(&catalog)[&InstanceId::from_seed(1)] >= Duration::from_millis(2));
+        // It has gone from the view, and what was known of it too.
+        let _ = acknowledgements.hidden(&Catalog::default(), &ServiceState::default());
+        assert!(acknowledgements.inner.hidden.lock().is_empty());
     }
 
     #[test]

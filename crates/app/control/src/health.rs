@@ -112,7 +112,8 @@ impl Watching {
             let outcome = self.look().await;
             let age = self.started.elapsed();
             let health = self.course.observe(&self.check, finding(outcome.status), age);
-            let why = (health != Health::Passing).then_some(outcome.output);
+            let said = Some(outcome.output.trim_end()).filter(|said| !said.is_empty()).map(str::to_string);
+            let why = said.filter(|_| health != Health::Passing);
             let is_news = health != on_record || (why != reason && age > PATIENCE);
             if is_news && self.record(health, why.clone()).await.is_err() {
                 return;

@@ -166,6 +166,8 @@ impl Routing {
 
     fn apply(&self, table: Table) {
         let table = Arc::new(table);
+        // Before anybody could say anything of the new one.
+        self.inner.desk.publish(&self.current().table, &table);
         if let Some(gateway) = &*self.inner.gateway.lock() {
             gateway.apply(table.clone());
         }

@@ -70,7 +70,8 @@ impl Controller {
             }
             let asked = self.store.directory().was_asked(name);
             let held = self.acknowledgements.held(view, state, tick);
-            let plan = plan(&Situation { state, asked, held, tick });
+            let hidden = self.acknowledgements.hidden(view, state);
+            let plan = plan(&Situation { state, asked, held, hidden });
             let (carried_out, revision) = self.carry_out(name, &plan);
             last = last.max(revision);
             let look = Look::after(&plan, carried_out);

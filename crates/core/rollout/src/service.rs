@@ -36,8 +36,9 @@ pub struct Situation<'a> {
     /// Who among those that route is still in the way of a draining instance's end; one without an entry has passed
     /// the barrier.
     pub held: BTreeMap<InstanceId, Held>,
-    /// Of the keyspace's clock, in milliseconds.
-    pub tick: u64,
+    /// For how long nobody has been given a draining instance's address: since those who give addresses away know that
+    /// it drains, which may be long after its commit. One without an entry is only now known to drain.
+    pub hidden: BTreeMap<InstanceId, Duration>,
 }
 
 /// What keeps a draining instance.
@@ -272,8 +273,7 @@ impl Situation<'_> {
         if !self.asked {
             return Duration::ZERO;
         }
-        let passed = Duration::from_millis(self.tick.saturating_sub(instance.since));
-        NAME_GRACE.saturating_sub(passed)
+        NAME_GRACE.saturating_sub(self.hidden.get(&instance.id).copied().unwrap_or_default())
     }
 }
 
@@ -322,7 +322,10 @@ pub fn drain_rest(instance: &Instance, service: Option<&Service>, tick: u64) -> 
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let because = |last: &Option<String>| last.as_ref().map_or(String::new(), |last| format!(": {last}"));
+        let because = |last: &Option<String>| {
+            let last = last.as_ref().filter(|last| !last.is_empty());
+            last.map_or(String::new(), |last| format!(": {last}"))
+        };
         match self {
             Cause::Start => write!(f, "its process to be started"),
             Cause::Check { kind, last } => write!(f, "its {kind} check to pass{}", because(last)),

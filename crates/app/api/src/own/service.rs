@@ -75,7 +75,8 @@ pub(crate) fn plan_of(state: &ApiState, catalog: &Catalog, name: &Name, service:
     let asked = state.store.directory().was_asked(name);
     let tick = state.store.now().tick;
     let held = state.routing.acknowledgements().held(catalog, service, tick);
-    plan(&Situation { state: service, asked, held, tick })
+    let hidden = state.routing.acknowledgements().hidden(catalog, service);
+    plan(&Situation { state: service, asked, held, hidden })
 }
 
 /// Nothing to do and nothing to wait for.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use adsum_gateway::{Control, Report};
 use adsum_model::Name;
-use adsum_routing::{InFlight, LEASE};
+use adsum_routing::{InFlight, LEASE, Table};
 use adsum_store::Directory;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -75,6 +75,12 @@ impl Desk {
         ports.iter().map(|(port, outcome)| Port { port: *port, error: outcome.clone().err() }).collect()
     }
 
+    /// What became of a port counts for as long as it is published without a break: for both tables.
+    pub(super) fn publish(&self, before: &Table, after: &Table) {
+        let is_kept = |port: u16| before.publisher(port).is_some() && after.publisher(port).is_some();
+        self.ports.lock().retain(|port, _| is_kept(*port));
+    }
+
     pub(super) fn cut(&self) -> u64 {
         self.workers.iter().map(|seen| seen.cut.load(Ordering::Relaxed)).sum()
     }
@@ -118,7 +124,9 @@ impl Control for Desk {
 
 #[cfg(test)]
 mod tests {
-    use adsum_model::Revision;
+    use adsum_catalog::{Catalog, records};
+    use adsum_keyspace::{Database, Keyspace, Now};
+    use adsum_model::{Protocol, Publish, Revision, Service, Spec};
 
     use super::*;
 
@@ -150,6 +158,33 @@ mod tests {
         assert_eq!(desk.ports(), [Port { port: 80, error: Some("permission denied".into()) }]);
         desk.listening(80, Ok(()));
         assert_eq!(desk.ports(), [Port { port: 80, error: None }]);
+    }
+
+    /// A table of one service that publishes this port, or none.
+    fn publishing(port: Option<u16>) -> Table {
+        let mut spec = Spec::new("web".parse().unwrap(), vec!["serve".into()]);
+        spec.routing.publish =
+            port.into_iter().map(|port| Publish { port, target: None, protocol: Protocol::Http }).collect();
+        let service = Service { spec, version: 1, weights: Default::default(), removed: false, created: 1 };
+        let mut keyspace = Keyspace::default();
+        keyspace.transact(Now::default(), |tx| records::put_service(tx, &service)).unwrap();
+        Table::build(&Catalog::load(keyspace.keys(Database::System), keyspace.revision()), None)
+    }
+
+    #[test]
+    fn what_became_of_a_port_is_forgotten_when_it_is_published_no_more() {
+        let desk = desk();
+        let (with, without) = (publishing(Some(9000)), publishing(None));
+        desk.publish(&without, &with);
+        desk.listening(9000, Err("address in use".into()));
+        desk.publish(&with, &with);
+        assert_eq!(desk.ports().len(), 1);
+        desk.publish(&with, &without);
+        assert_eq!(desk.ports(), []);
+        // One that was late.
+        desk.listening(9000, Err("address in use".into()));
+        desk.publish(&without, &with);
+        assert_eq!(desk.ports(), []);
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn steps(state: &ServiceState) -> Vec<Step> {
 
 /// Nobody has asked for the service, and nobody has anything in flight.
 fn quiet(state: &ServiceState) -> Situation<'_> {
-    Situation { state, asked: false, held: BTreeMap::new(), tick: 0 }
+    Situation { state, asked: false, held: BTreeMap::new(), hidden: BTreeMap::new() }
 }
 
 fn id(seed: u64) -> InstanceId {
@@ -216,14 +216,26 @@ fn a_service_that_becomes_exclusive_ends_what_is_doubled_at_once() {
 
 #[test]
 fn a_draining_instance_goes_on_while_its_address_may_be_in_use() {
-    let mut draining = instance(1, 1, 1, Phase::Running, Health::Draining);
-    draining.since = 1000;
+    let draining = instance(1, 1, 1, Phase::Running, Health::Draining);
     let state = state(service(1, 0), vec![draining]);
-    let at = |asked, tick| plan(&Situation { asked, tick, ..quiet(&state) });
-    assert_eq!(at(false, 1000).steps, [Step::Stop(id(1))]);
-    assert_eq!(at(true, 2999).steps, []);
-    assert_eq!(at(true, 2999).waiting_on[0].on, Cause::Drain { rest: Duration::from_millis(1) });
-    assert_eq!(at(true, 3000).steps, [Step::Stop(id(1))]);
+    let after = |asked, hidden: Option<u64>| {
+        let hidden = hidden.map(|hidden| (id(1), Duration::from_millis(hidden)));
+        plan(&Situation { asked, hidden: hidden.into_iter().collect(), ..quiet(&state) })
+    };
+    assert_eq!(after(false, Some(0)).steps, [Step::Stop(id(1))]);
+    assert_eq!(after(true, Some(1999)).steps, []);
+    assert_eq!(after(true, Some(1999)).waiting_on[0].on, Cause::Drain { rest: Duration::from_millis(1) });
+    assert_eq!(after(true, Some(2000)).steps, [Step::Stop(id(1))]);
+    // Nobody who gives addresses away has known of it until now.
+    assert_eq!(after(true, None).waiting_on[0].on, Cause::Drain { rest: NAME_GRACE });
+}
+
+#[test]
+fn a_check_that_says_nothing_has_nothing_behind_its_colon() {
+    let said = |last: Option<&str>| Cause::Check { kind: "command", last: last.map(Into::into) }.to_string();
+    assert_eq!(said(Some("no table")), "its command check to pass: no table");
+    assert_eq!(said(Some("")), "its command check to pass");
+    assert_eq!(said(None), "its command check to pass");
 }
 
 #[test]
