@@ -107,9 +107,9 @@ pub(super) fn settings(
         workers: workers(flags.gateway_workers.or(file.workers), default.workers)?,
         limits: limits(file.max_connections, file.head_timeout.as_deref(), file.idle_timeout.as_deref())?,
         access_log: access_log(
-            flags.access_log.or(file.access_log).unwrap_or(LogForm::Off),
+            flags.access_log.or(file.access_log),
             flags.access_log_file.or(file.access_log_file),
-        ),
+        )?,
         headers: Headers {
             request_id: file.request_id.unwrap_or(default.headers.request_id),
             served_by: file.served_by.unwrap_or(default.headers.served_by),
@@ -125,22 +125,32 @@ fn tls(
     key: Option<PathBuf>,
     addr: Option<SocketAddr>,
 ) -> anyhow::Result<Option<TlsSettings>> {
-    let addr = addr.unwrap_or(loopback(8443));
     match (cert, key) {
-        (Some(cert), Some(key)) => Ok(Some(TlsSettings { addr, cert: absolute(cert), key: absolute(key) })),
-        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => {
+            let addr = addr.unwrap_or(loopback(8443));
+            Ok(Some(TlsSettings { addr, cert: absolute(cert), key: absolute(key) }))
+        }
+        (None, None) => match addr {
+            Some(addr) => bail!(
+                "the gateway is to serve HTTPS on {addr} and has no certificate: pass --gateway-tls-cert and --gateway-tls-key"
+            ),
+            None => Ok(None),
+        },
         (Some(_), None) => bail!("the gateway has a certificate and no key: pass --gateway-tls-key too"),
         (None, Some(_)) => bail!("the gateway has a key and no certificate: pass --gateway-tls-cert too"),
     }
 }
 
-fn access_log(form: LogForm, file: Option<PathBuf>) -> AccessLog {
-    let target = file.map_or(LogTarget::Stdout, |file| LogTarget::File(absolute(file)));
-    match form {
-        LogForm::Off => AccessLog::Off,
-        LogForm::Json => AccessLog::Json(target),
-        LogForm::Combined => AccessLog::Combined(target),
+fn access_log(form: Option<LogForm>, file: Option<PathBuf>) -> anyhow::Result<AccessLog> {
+    if let (None, Some(file)) = (form, &file) {
+        bail!("the access log has a file ({}) and no form: pass --access-log json too", file.display());
     }
+    let target = file.map_or(LogTarget::Stdout, |file| LogTarget::File(absolute(file)));
+    Ok(match form {
+        None | Some(LogForm::Off) => AccessLog::Off,
+        Some(LogForm::Json) => AccessLog::Json(target),
+        Some(LogForm::Combined) => AccessLog::Combined(target),
+    })
 }
 
 fn limits(connections: Option<usize>, head: Option<&str>, idle: Option<&str>) -> anyhow::Result<Limits> {
@@ -244,6 +254,12 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_is_off_may_have_a_file() {
+        let settings = resolve(GatewayFlags::default(), "access_log = 'off'\naccess_log_file = '/log'");
+        assert!(matches!(settings.unwrap().access_log, AccessLog::Off));
+    }
+
+    #[test]
     fn no_more_connections_are_taken_than_there_are_descriptors_for() {
         #[track_caller]
         fn check(files: u64, expect: usize) {
@@ -266,6 +282,11 @@ mod tests {
         }
         wrong("tls_cert = '/c.pem'", "no key: pass --gateway-tls-key");
         wrong("tls_key = '/k.pem'", "no certificate");
+        wrong(
+            "tls_addr = '127.0.0.1:8443'",
+            "127.0.0.1:8443 and has no certificate: pass --gateway-tls-cert",
+        );
+        wrong("access_log_file = '/log'", "(/log) and no form: pass --access-log json");
         wrong("max_connections = 0", "max_connections 0");
         wrong("workers = 0", "0 workers");
         wrong("head_timeout = '5'", "'5' is no duration");
