@@ -26,7 +26,8 @@ pub(crate) fn check(about: &About, request: &Request<Body>) -> Result<(), Refuse
     check_name(about, host)?;
     let own = request.uri().path().starts_with("/api");
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if own || writes {
+    // What it counts tells of everybody's requests.
+    if own || writes || request.uri().path() == "/metrics" {
         check_origin(request.headers(), host)?;
     }
     if own && writes && (*request.method() != Method::DELETE || has_body(request.headers())) {

@@ -55,6 +55,27 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether it is the route with this label that has something to lose by it, rather than the one that has its requests.
+    pub fn is_of(&self, label: &str) -> bool {
+        match self {
+            Problem::Conflict { loser: route, .. }
+            | Problem::Shadowed { route, .. }
+            | Problem::NoWeight { route }
+            | Problem::NeverMet { route }
+            | Problem::ImpossiblePath { route, .. }
+            | Problem::TooManyAlternatives { route }
+            | Problem::RedirectWithoutPrefix { route }
+            | Problem::RedirectPattern { route, .. } => route == label,
+            Problem::WeightMissing { route, beside, winner } => {
+                winner != label && (route == label || beside == label)
+            }
+            Problem::PortTaken { .. }
+            | Problem::PortTwice { .. }
+            | Problem::PortOfInstance { .. }
+            | Problem::More { .. } => false,
+        }
+    }
+
     /// Whether it is about a route or a port of the service.
     pub fn concerns(&self, service: &Name) -> bool {
         let own = |label: &String| label.split('/').next() == Some(service.as_str());

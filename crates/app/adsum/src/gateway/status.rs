@@ -100,7 +100,8 @@ fn text(gateway: &Gateway, screen: Screen) -> String {
     lines.push(line("table", &format!("revision {} of {}, {age} old{kept}", table.revision, table.wanted)));
     for worker in &gateway.workers {
         let Worker { connections, requests, upgrades } = worker;
-        let text = format!("{connections} connections, {requests} requests in flight, {upgrades} upgraded");
+        let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));
+        let text = format!("{connections}, {requests} in flight, {upgrades} upgraded");
         lines.push(line("worker", &text));
     }
     lines.extend(gateway.members.iter().map(|member| line("applied", &applied(member))));
@@ -110,12 +111,16 @@ fn text(gateway: &Gateway, screen: Screen) -> String {
     }
     let problems = gateway.problems.iter().map(|problem| screen.paint(Tone::Bad, &line("problem", problem)));
     lines.extend(problems);
-    lines.push(line("cut", &format!("{} connections at the end of a drain", gateway.cut)));
+    lines.push(line("cut", &format!("{} at the end of a drain", counted(gateway.cut, "connection"))));
     lines.join("\n") + "\n"
 }
 
 fn line(name: &str, value: &str) -> String {
     format!("{name:<10} {value}")
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn applied(member: &Member) -> String {
@@ -126,7 +131,8 @@ fn applied(member: &Member) -> String {
     let gone = if member.live { "" } else { ", has not reported lately" };
     let in_flight = member.in_flight.iter().map(|in_flight| {
         let InFlight { instance, requests, upgrades } = in_flight;
-        format!(", {requests} requests and {upgrades} upgraded connections on {instance}")
+        let (requests, upgrades) = (counted(*requests, "request"), counted(*upgrades, "upgraded connection"));
+        format!(", {requests} and {upgrades} on {instance}")
     });
     format!("{} by {who}{gone}{}", member.applied, in_flight.collect::<String>())
 }
@@ -151,8 +157,8 @@ mod tests {
         for expect in [
             "address    http://127.0.0.1:8080\n",
             "table      revision 7 of 8, ",
-            "worker     3 connections, 1 requests in flight, 0 upgraded\n",
-            "applied    7 by gateway on one (worker 0), 1 requests and 0 upgraded connections on abc\n",
+            "worker     3 connections, 1 request in flight, 0 upgraded\n",
+            "applied    7 by gateway on one (worker 0), 1 request and 0 upgraded connections on abc\n",
             "pool       web: too few instances pass\n",
             "problem    x\n",
             "cut        2 connections",

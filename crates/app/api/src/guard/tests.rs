@@ -46,6 +46,13 @@ fn only_addresses_and_known_names_are_hosts() {
 }
 
 #[test]
+fn a_page_of_another_site_does_not_read_what_is_counted() {
+    check_request("GET /metrics|Host: 127.0.0.1:8500", 200);
+    check_request("GET /metrics|Host: 127.0.0.1:8500|Origin: http://127.0.0.1:8500", 200);
+    check_request("GET /metrics|Host: 127.0.0.1:8500|Origin: http://evil.example", 403);
+}
+
+#[test]
 fn a_page_of_another_site_neither_writes_nor_reads_what_is_ours() {
     let own = "Host: 127.0.0.1:8500|Origin: http://127.0.0.1:8500|Content-Type: application/json";
     let foreign = "Host: 127.0.0.1:8500|Origin: http://127.0.0.1:3000|Content-Type: application/json";

@@ -204,8 +204,7 @@ impl PoolState {
 
 impl<'a> Route<'a> {
     fn of(route: &'a RouteEntry, table: &Table) -> Route<'a> {
-        let problems = table.problems.iter().filter(|problem| problem.concerns(&route.service));
-        let problems = problems.map(ToString::to_string).filter(|problem| names(problem, &route.label));
+        let problems = table.problems.iter().filter(|problem| problem.is_of(&route.label));
         Route {
             route: &route.label,
             service: route.service.as_str(),
@@ -218,15 +217,9 @@ impl<'a> Route<'a> {
                 Target::RedirectToInstance { service } => Some(service),
             },
             routable: table.pools.get(&route.service).map_or(0, |pool| pool.routable().count()),
-            problems: problems.collect(),
+            problems: problems.map(ToString::to_string).collect(),
         }
     }
-}
-
-/// Whether a sentence is about the route, and not about one whose label only begins so.
-fn names(sentence: &str, label: &str) -> bool {
-    let ends = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ':');
-    sentence.split(ends).any(|word| word == label)
 }
 
 fn rewrite(rewrite: &Rewrite) -> Option<String> {
@@ -234,17 +227,5 @@ fn rewrite(rewrite: &Rewrite) -> Option<String> {
         Rewrite::Keep => None,
         Rewrite::StripPrefix(prefix) => Some(format!("strip {prefix}")),
         Rewrite::ReplacePrefix { from, to } => Some(format!("{from} to {to}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sentence_names_a_route_and_not_one_that_begins_like_it() {
-        assert!(names("web/1 never gets a request, since web/11 takes all of them: x", "web/1"));
-        assert!(names("web/1 never gets a request, since web/11 takes all of them: x", "web/11"));
-        assert!(!names("web/11 never gets a request", "web/1"));
     }
 }

@@ -1,6 +1,7 @@
 //! Conflicts and routes that are never reached.
 
 use adsum_model::Service;
+use adsum_routing::Problem;
 
 use crate::kit::{check, problems, service, table};
 
@@ -23,6 +24,20 @@ const SHADOWED: &str =
 fn the_same_rule_of_two_services_is_a_conflict_that_the_older_one_wins() {
     told(&two("Host(a) && Path(/x)", "Path(/x) && Host(A)"), &[CONFLICT]);
     check(&table(&two("Host(a) && Path(/x)", "Path(/x) && Host(A)")), "GET a/x", "old/1");
+}
+
+#[test]
+fn a_problem_is_that_of_whoever_has_something_to_lose_by_it() {
+    #[track_caller]
+    fn check(problem: &Problem, expect: &[&str]) {
+        let labels = ["new/1", "new/11", "old/1"];
+        assert_eq!(labels.into_iter().filter(|label| problem.is_of(label)).collect::<Vec<_>>(), expect);
+    }
+    check(&table(&two("Host(a)", "Host(a)")).problems[0], &["new/1"]);
+    check(&table(&two("Host(a)", "Host(a) && PathPrefix(/)")).problems[0], &["new/1"]);
+    let [route, beside] = ["new/1", "old/1"].map(str::to_string);
+    let winner = beside.clone();
+    check(&Problem::WeightMissing { route, beside, winner }, &["new/1"]);
 }
 
 /// Every path is under `/`, so that it narrows nothing.

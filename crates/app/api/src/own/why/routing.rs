@@ -1,5 +1,6 @@
 //! What the gateway makes of a service and of its instances.
 
+use adsum_catalog::Catalog;
 use adsum_control::{Acknowledged, Current, Port, Routing};
 use adsum_model::{Instance, Name};
 use adsum_routing::{Face, Pool, Standing, Table};
@@ -11,14 +12,16 @@ pub(super) struct Seen {
     current: Current,
     ports: Vec<Port>,
     members: Vec<Acknowledged>,
+    catalog: Catalog,
 }
 
 impl Seen {
-    pub(super) fn of(routing: &Routing, catalog: &adsum_catalog::Catalog) -> Seen {
+    pub(super) fn of(routing: &Routing, catalog: &Catalog) -> Seen {
         Seen {
             current: routing.current(),
             ports: routing.ports(),
             members: routing.acknowledgements().members(catalog),
+            catalog: catalog.clone(),
         }
     }
 
@@ -121,7 +124,11 @@ impl Seen {
     }
 
     fn let_go(&self, instance: &Instance) -> Fact {
+        let drains_since = self.catalog.routed_since(&instance.id);
         let holding = self.gateways().filter_map(|member| {
+            if member.applied < drains_since {
+                return Some(format!("{} does not know yet that it drains", member.id));
+            }
             let in_flight = member.in_flight.get(&instance.id)?;
             Some(format!("{} has {in_flight} in flight", member.id))
         });
@@ -133,4 +140,70 @@ impl Seen {
 
 fn list(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use adsum_catalog::records;
+    use adsum_keyspace::{Database, Keyspace, Now};
+    use adsum_model::{Health, InstanceId, Phase, Revision};
+    use adsum_routing::{InFlight, MemberId};
+
+    use super::*;
+
+    fn draining() -> Instance {
+        Instance {
+            id: InstanceId::from_seed(1),
+            service: "web".parse().unwrap(),
+            version: 1,
+            slot: 1,
+            node: "n1".parse().unwrap(),
+            endpoint: "127.0.0.1:20000".parse().unwrap(),
+            phase: Phase::Running,
+            health: Health::Draining,
+            proven: true,
+            process: None,
+            restarts: 0,
+            streak: 0,
+            reason: None,
+            created: 0,
+            changed: 0,
+            since: 0,
+        }
+    }
+
+    /// One worker that has applied this revision, and has so many requests on the draining instance.
+    fn seen(applied: u64, requests: u64) -> Seen {
+        let mut keyspace = Keyspace::default();
+        for _ in 0..3 {
+            keyspace.transact(Now::default(), |tx| records::put_instance(tx, &mut draining())).unwrap();
+        }
+        let catalog = Catalog::load(keyspace.keys(Database::System), keyspace.revision());
+        let table = Arc::new(Table::build(&catalog, None));
+        let id = MemberId { node: "n1".parse().unwrap(), face: Face::Gateway, worker: 0 };
+        let count = InFlight { requests, upgrades: 0 };
+        let in_flight = (requests > 0).then(|| (draining().id, count)).into_iter().collect();
+        let member = Acknowledged { id, applied: Revision(applied), in_flight, live: true };
+        let current = Current { table, fresh: true, since: Instant::now() };
+        Seen { current, ports: Vec::new(), members: vec![member], catalog }
+    }
+
+    #[test]
+    fn nothing_is_in_flight_once_every_gateway_knows_of_the_drain_and_has_none() {
+        #[track_caller]
+        fn check(applied: u64, requests: u64, expect: (bool, &str)) {
+            let facts = seen(applied, requests).instance_facts(&draining());
+            let facts: BTreeMap<_, _> =
+                facts.iter().map(|fact| (fact.fact, (fact.holds, fact.detail.as_str()))).collect();
+            assert_eq!(facts["nothing is in flight"], expect);
+        }
+        let gateway = "gateway on node n1 (worker 0)";
+        check(2, 0, (false, &format!("{gateway} does not know yet that it drains")));
+        check(3, 1, (false, &format!("{gateway} has 1 request in flight")));
+        check(3, 0, (true, "no gateway has any"));
+    }
 }
