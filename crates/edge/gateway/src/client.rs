@@ -20,7 +20,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::local::Local;
 use crate::serve;
 use crate::worker::Worker;
 
@@ -28,10 +27,13 @@ mod gate;
 mod linger;
 mod socket;
 mod stream;
+mod streams;
 
 pub(crate) use gate::{Gate, Refused};
 pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
+pub(crate) use streams::Stall;
+use streams::Streams;
 
 /// Fields of a head that the parser has room for without an allocation for each request.
 const PARSER_FIELDS: usize = 100;
@@ -120,7 +122,7 @@ async fn serve_http1(stream: Stream, client: Rc<Client>) {
         let client = client.clone();
         service_fn(move |request: Request<Incoming>| {
             let client = client.clone();
-            async move { Ok::<_, Infallible>(serve::request(client, request).await) }
+            async move { Ok::<_, Infallible>(serve::request(client, request, None).await) }
         })
     };
     let mut builder = http1::Builder::new();
@@ -150,14 +152,15 @@ async fn serve_http1(stream: Stream, client: Rc<Client>) {
 async fn serve_http2(stream: Stream, client: Rc<Client>) {
     let settings = &client.worker.settings;
     let mut stop = client.worker.stop.clone();
+    let streams = Streams::new(settings.limits.write_timeout);
     let service = {
-        let client = client.clone();
+        let (client, streams) = (client.clone(), streams.clone());
         service_fn(move |request: Request<Incoming>| {
-            let client = client.clone();
-            async move { Ok::<_, Infallible>(serve::request(client, request).await) }
+            let (client, stall) = (client.clone(), streams.begin());
+            async move { Ok::<_, Infallible>(serve::request(client, request, Some(stall)).await) }
         })
     };
-    let connection = http2::Builder::new(Local)
+    let connection = http2::Builder::new(streams)
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.limits.streams)
         .initial_stream_window_size(256 << 10)

@@ -278,13 +278,14 @@ impl Journey {
                 self.send_line(line, &upstream.speech).await
             }
             Speech::H2c | Speech::Https(_) => {
-                if let Some(shared) = upstream.shared() {
+                let reuses = self.reuses(fresh);
+                if let Some(shared) = upstream.shared().filter(|_| reuses) {
                     return self.send_shared(shared, &upstream.speech).await;
                 }
                 if let Some(line) = self.resting(upstream, fresh).await {
                     return self.send_line(line, &upstream.speech).await;
                 }
-                match Box::pin(upstream.connection(connect_by)).await {
+                match Box::pin(upstream.connection(reuses, connect_by)).await {
                     Ok(Opened::Shared(shared)) => self.send_shared(shared, &upstream.speech).await,
                     Ok(Opened::Line(line)) => self.send_line(line, &upstream.speech).await,
                     Err(error) => Err(connect_event(upstream, &error)),
@@ -293,13 +294,18 @@ impl Journey {
         }
     }
 
+    /// Whether the next try may go over a connection that has been used before.
+    fn reuses(&self, fresh: bool) -> bool {
+        !fresh && (self.exchange.is_repeatable() || self.client.worker.has_lease())
+    }
+
     /// A connection that rests, if one may be used. One that a request which cannot be repeated is to use is looked at
     /// again, after all that the kernel knows has been heard.
     async fn resting(&self, upstream: &Rc<Upstream>, fresh: bool) -> Option<Box<Line>> {
-        let repeatable = self.exchange.is_repeatable();
-        if fresh || (!repeatable && !self.client.worker.has_lease()) {
+        if !self.reuses(fresh) {
             return None;
         }
+        let repeatable = self.exchange.is_repeatable();
         let mut line = upstream.take_resting(repeatable, Instant::now())?;
         if repeatable {
             return Some(line);

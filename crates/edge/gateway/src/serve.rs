@@ -10,7 +10,7 @@ use http::{Request, Response, header};
 use hyper::body::Incoming;
 
 use crate::answer::Answer;
-use crate::client::Client;
+use crate::client::{Client, Stall};
 use crate::head;
 use crate::journey::Journey;
 use crate::metrics::RouteSeries;
@@ -25,11 +25,16 @@ pub(crate) struct Errand {
     pub(crate) series: Arc<RouteSeries>,
 }
 
-/// Answers a request, whatever comes of it.
-pub(crate) async fn request(client: Rc<Client>, mut request: Request<Incoming>) -> Response<Answer> {
+/// Answers a request, whatever comes of it. A stream of HTTP/2 has a `stall`.
+pub(crate) async fn request(
+    client: Rc<Client>,
+    mut request: Request<Incoming>,
+    stall: Option<Rc<Stall>>,
+) -> Response<Answer> {
     let moment = moment();
     let refused = client.gate.begin();
     let mut visit = Visit::new(&client, &request, moment);
+    visit.stall = stall;
     if let Some(refused) = refused {
         return refuse(&Refusal::Client(refused), visit, request.headers());
     }

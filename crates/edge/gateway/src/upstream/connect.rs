@@ -32,11 +32,7 @@ pub(crate) enum Opened {
 impl Upstream {
     /// A new connection.
     pub(crate) async fn open(&self, by: Option<Instant>) -> Result<Opened, ConnectError> {
-        let open = self.open_now();
-        match by {
-            Some(by) => timeout_at(by.into(), open).await.unwrap_or(Err(ConnectError::TimedOut)),
-            None => open.await,
-        }
+        within(by, self.open_now()).await
     }
 
     async fn open_now(&self) -> Result<Opened, ConnectError> {
@@ -51,21 +47,24 @@ impl Upstream {
     }
 
     /// A connection where it turns out only then whether it can be shared. Where it can, those who come while one is
-    /// being made wait for it instead of making more.
-    pub(crate) async fn connection(&self, by: Option<Instant>) -> Result<Opened, ConnectError> {
-        while self.opening.get() && !self.speaks_lines.get() {
-            self.opened.notified().await;
-            if let Some(shared) = self.shared() {
-                return Ok(Opened::Shared(shared));
+    /// being made wait for it instead of making more, unless they want one of their own.
+    pub(crate) async fn connection(&self, reuses: bool, by: Option<Instant>) -> Result<Opened, ConnectError> {
+        within(by, async {
+            while reuses && self.opening.get() && !self.speaks_lines.get() {
+                self.opened.notified().await;
+                if let Some(shared) = self.shared() {
+                    return Ok(Opened::Shared(shared));
+                }
             }
-        }
-        let _opening = Opening::begin(self);
-        let opened = self.open(by).await?;
-        match &opened {
-            Opened::Shared(shared) => self.shared.borrow_mut().push(shared.clone()),
-            Opened::Line(_) => self.speaks_lines.set(true),
-        }
-        Ok(opened)
+            let _opening = Opening::begin(self);
+            let opened = self.open_now().await?;
+            match &opened {
+                Opened::Shared(shared) => self.shared.borrow_mut().push(shared.clone()),
+                Opened::Line(_) => self.speaks_lines.set(true),
+            }
+            Ok(opened)
+        })
+        .await
     }
 
     /// One that has room for a further request.
@@ -94,6 +93,16 @@ impl Upstream {
         let tcp = TcpStream::connect(self.endpoint).await.map_err(ConnectError::Refused)?;
         tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
         Ok(tcp)
+    }
+}
+
+async fn within(
+    by: Option<Instant>,
+    open: impl Future<Output = Result<Opened, ConnectError>>,
+) -> Result<Opened, ConnectError> {
+    match by {
+        Some(by) => timeout_at(by.into(), open).await.unwrap_or(Err(ConnectError::TimedOut)),
+        None => open.await,
     }
 }
 

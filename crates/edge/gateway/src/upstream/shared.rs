@@ -1,6 +1,8 @@
 //! One HTTP/2 connection to an instance, shared by the requests of a worker. A task of its own drives it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +10,16 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::Notify;
 
 use super::{Socket, Stream};
 use crate::local::Local;
 use crate::payload::Payload;
 
-/// Requests at a time on one connection, before a second one is made.
-const STREAMS: u32 = 100;
+/// Requests at a time on one connection, before a second one is made; fewer where the instance takes fewer.
+const STREAMS: usize = 100;
+/// No instance says this of the streams that it takes: so it has said nothing yet.
+const UNSAID: usize = usize::MAX - 1;
 /// A connection without requests is closed after this.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -24,8 +29,11 @@ pub(crate) struct Shared {
     state: Rc<State>,
 }
 
+type Driver = http2::Connection<TokioIo<Socket>, Payload, Local>;
+
 struct State {
-    streams: Cell<u32>,
+    driver: RefCell<Driver>,
+    streams: Cell<usize>,
     rested: Cell<Instant>,
     /// The instance has said that it takes no further stream, or has gone.
     over: Cell<bool>,
@@ -46,34 +54,36 @@ pub(crate) enum StreamError {
 }
 
 impl Shared {
+    /// Open when the instance has said how many requests it takes at a time, which is the first that it says.
     pub(crate) async fn open(stream: Stream) -> Result<Shared, hyper::Error> {
-        let (socket, _) = Socket::new(stream);
-        let (sender, connection) = http2::Builder::new(Local)
+        let (mut socket, _) = Socket::new(stream);
+        let heard = socket.tell_when_heard();
+        let (sender, driver) = http2::Builder::new(Local)
             .timer(TokioTimer::new())
             .adaptive_window(true)
             .max_header_list_size(32 << 10)
             .keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10))
+            .initial_max_send_streams(UNSAID)
             .handshake(TokioIo::new(socket))
             .await?;
         let state = Rc::new(State {
+            driver: RefCell::new(driver),
             streams: Cell::new(0),
             rested: Cell::new(Instant::now()),
             over: Cell::new(false),
         });
-        let ending = state.clone();
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an instance's HTTP/2 connection has ended");
-            }
-            ending.over.set(true);
-        });
+        tokio::task::spawn_local(state.clone().drive(heard.clone()));
+        while !state.over.get() && state.most() == UNSAID {
+            heard.notified().await;
+        }
         Ok(Shared { sender, state })
     }
 
     /// Whether a further request may be put on it.
     pub(crate) fn has_room(&self) -> bool {
-        !self.state.over.get() && self.sender.is_ready() && self.state.streams.get() < STREAMS
+        let state = &self.state;
+        !state.over.get() && self.sender.is_ready() && state.streams.get() < state.most().min(STREAMS)
     }
 
     pub(crate) fn is_over(&self, now: Instant) -> bool {
@@ -100,6 +110,22 @@ impl Shared {
             Some(_) => StreamError::NotSent,
             None => classify(error.into_error()),
         })
+    }
+}
+
+impl State {
+    async fn drive(self: Rc<State>, heard: Rc<Notify>) {
+        let ended = poll_fn(|cx| Pin::new(&mut *self.driver.borrow_mut()).poll(cx)).await;
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an instance's HTTP/2 connection has ended");
+        }
+        self.over.set(true);
+        heard.notify_one();
+    }
+
+    /// Requests that the instance takes at a time.
+    fn most(&self) -> usize {
+        self.driver.borrow().current_max_send_streams()
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::client::TlsStream;
 
 use crate::gather::poll_write_gathered;
@@ -17,6 +19,7 @@ use crate::gather::poll_write_gathered;
 pub(crate) struct Socket {
     stream: Stream,
     meter: Arc<Meter>,
+    heard: Option<Rc<Notify>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +46,12 @@ impl Meter {
 impl Socket {
     pub(crate) fn new(stream: Stream) -> (Socket, Arc<Meter>) {
         let meter = Arc::new(Meter::default());
-        (Socket { stream, meter: meter.clone() }, meter)
+        (Socket { stream, meter: meter.clone(), heard: None }, meter)
+    }
+
+    /// Is rung whenever the instance has said something.
+    pub(crate) fn tell_when_heard(&mut self) -> Rc<Notify> {
+        self.heard.get_or_insert_default().clone()
     }
 
     fn count(&self, taken: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -60,10 +68,14 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let read = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        if let Some(heard) = self.heard.as_ref().filter(|_| read.is_ready()) {
+            heard.notify_one();
         }
+        read
     }
 }
 

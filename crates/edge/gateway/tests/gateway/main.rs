@@ -11,3 +11,4 @@ mod ports;
 mod retry;
 mod secure;
 mod stop;
+mod streams;

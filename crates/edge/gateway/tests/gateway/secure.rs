@@ -81,7 +81,7 @@ fn house_with(identity: &Identity) -> House {
 }
 
 /// An HTTP/2 client over any stream.
-async fn http2<S>(stream: S) -> hyper::client::conn::http2::SendRequest<Full<Bytes>>
+pub(crate) async fn http2<S>(stream: S) -> hyper::client::conn::http2::SendRequest<Full<Bytes>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -91,12 +91,12 @@ where
     sender
 }
 
-fn ask(path: &str, body: &str) -> Request<Full<Bytes>> {
+pub(crate) fn ask(path: &str, body: &str) -> Request<Full<Bytes>> {
     let uri = format!("http://web.test{path}");
     Request::post(uri).body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap()
 }
 
-async fn text(response: Response<Incoming>) -> String {
+pub(crate) async fn text(response: Response<Incoming>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
@@ -151,7 +151,7 @@ async fn instance(tls: Option<TlsAcceptor>) -> (std::net::SocketAddr, Arc<std::s
     (addr, count)
 }
 
-fn speaking(upstream: Upstream) -> Policy {
+pub(crate) fn speaking(upstream: Upstream) -> Policy {
     Policy { upstream, ..Policy::default() }
 }
 
@@ -297,7 +297,8 @@ fn certificate_that_cannot_be_used_is_named() {
         key: identity.key(),
     });
     let error = adsum_gateway::Gateway::start(settings, Arc::<crate::kit::Recorder>::default()).unwrap_err();
-    assert!(error.to_string().contains("cert.pem"), "{error}");
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(why.contains("cert.pem"), "{error}: {why}");
 }
 
 /// Reads frames of HTTP/2 by hand, up to the first HEADERS of a stream.
@@ -315,7 +316,7 @@ where
     }
 }
 
-fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = vec![length[1], length[2], length[3], kind, flags];
     frame.extend_from_slice(&stream.to_be_bytes());
