@@ -1,5 +1,6 @@
 //! A client's connection, from its first byte to its last.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -38,7 +39,7 @@ use streams::Streams;
 /// Fields of a head that the parser has room for without an allocation for each request.
 const PARSER_FIELDS: usize = 100;
 
-/// How long a client that was accepted when the gateway stopped has to say something.
+/// How long a client that is owed nothing when the gateway stops has to say something.
 const LAST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Through which door connections come in.
@@ -57,6 +58,8 @@ pub(crate) struct Client {
     pub(crate) gate: Gate,
     /// What its requests tell of it.
     pub(crate) caller: Caller,
+    /// The gateway stops: the next answer is the last one.
+    pub(crate) ends: Cell<bool>,
 }
 
 /// Serves a connection until one side closes it, or the gateway stops.
@@ -66,7 +69,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, tcp: TcpStream, peer: SocketAddr, 
         return greet(worker.clone(), Socket::Plain(tcp), peer, door).await;
     }
     let Some(acceptor) = worker.acceptor() else { return };
-    match timeout(limits.handshake_timeout, acceptor.accept(tcp)).await {
+    let handshake = tokio::select! {
+        ended = timeout(limits.handshake_timeout, acceptor.accept(tcp)) => ended,
+        () = stopped(worker.stop.clone()) => return,
+    };
+    match handshake {
         Ok(Ok(tls)) => greet(worker.clone(), Socket::Tls(Box::new(tls)), peer, door).await,
         Ok(Err(error)) => {
             worker.ledger.handshake_errors.add(1);
@@ -93,7 +100,8 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
     };
     let stream = Stream::new(socket, first, http2, &worker.settings.limits);
     let caller = door.listener.caller(peer.ip());
-    let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller });
+    let ends = Cell::new(false);
+    let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller, ends });
     if http2 { serve_http2(stream, client).await } else { serve_http1(stream, client).await }
 }
 
@@ -140,8 +148,19 @@ async fn serve_http1(stream: Stream, client: Rc<Client>) {
         biased;
         ended = connection.as_mut() => ended,
         _ = stop.wait_for(Option::is_some) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            client.ends.set(true);
+            // A request may be on its way already: closed now, the connection would answer it by a reset.
+            let rests = !client.gate.is_busy();
+            let last = tokio::time::sleep(if rests { LAST_REQUEST } else { Duration::ZERO });
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = last => {
+                    if !client.gate.is_within_head() {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = ended {

@@ -7,7 +7,7 @@ use adsum_forward::{GatewayError, Host, Inbound, Marks, Seed, cookie};
 use adsum_model::{Balance, HashKey, Policy, Rewrite, Upstream as Speech};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, Version, header, response};
 
 use crate::client::Client;
 use crate::payload::Payload;
@@ -144,8 +144,18 @@ pub(crate) fn to_client(
     if let Some(cookie) = cookie {
         head.headers.append(header::SET_COOKIE, cookie);
     }
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        tell_end(&mut head.headers, client);
+    }
     // The client's connection decides which version it is answered in.
     head.version = Version::HTTP_11;
+}
+
+/// Tells the client of the end of its connection, if it ends with this answer.
+pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
+    if client.ends.get() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// What the client is told of the way that its request went.

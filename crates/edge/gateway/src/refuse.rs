@@ -57,6 +57,7 @@ pub(crate) fn refuse(refusal: &Refusal, mut visit: Visit, headers: &HeaderMap) -
     };
     let client = visit.client();
     head::marks(client, &visit).put(response.headers_mut());
+    head::tell_end(response.headers_mut(), client);
     visit.answered(response.status());
     response.map(|body| Answer::new(Source::Own(Some(body)), visit))
 }

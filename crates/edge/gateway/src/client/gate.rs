@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use adsum_framing::{Guard, Limits, Rejection};
+use adsum_framing::{Guard, Limits, Place, Rejection};
 use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
 
@@ -94,6 +94,16 @@ impl Gate {
             guard.upgraded();
         }
         state.wake();
+    }
+
+    /// Whether an answer is owed.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().busy > 0
+    }
+
+    /// Whether the next request has begun to come.
+    pub(super) fn is_within_head(&self) -> bool {
+        self.lock().guard.as_ref().is_some_and(|guard| guard.place() == Place::Head)
     }
 
     /// Whether 1xx can be passed on: not on HTTP/2, where hyper has no way to write them.

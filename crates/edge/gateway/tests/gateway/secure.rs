@@ -16,14 +16,14 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::kit::{Backend, House, Wire};
 
 /// A certificate of its own authority, in files.
-struct Identity {
+pub(crate) struct Identity {
     folder: tempfile::TempDir,
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
-    fn new(name: &str) -> Identity {
+    pub(crate) fn new(name: &str) -> Identity {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
@@ -70,7 +70,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn house_with(identity: &Identity) -> House {
+pub(crate) fn house_with(identity: &Identity) -> House {
     House::with(|settings| {
         settings.tls = Some(adsum_gateway::TlsSettings {
             addr: "127.0.0.1:0".parse().unwrap(),

@@ -70,6 +70,46 @@ async fn client_in_the_queue_when_the_gateway_stops_is_served() {
 }
 
 #[tokio::test]
+async fn request_that_comes_as_the_gateway_stops_is_answered_and_told_to_close() {
+    for (second, status) in [("/", 200), ("/none", 404)] {
+        let backend = Backend::saying("hello").await;
+        let mut house = House::new();
+        house.put("web", Policy::default(), &["Path(/)"], &[]);
+        house.instance("web", 1, backend.addr, adsum_model::Health::Passing);
+        house.apply();
+        let addr = house.addr();
+        let (mut resting, mut halfway) = (house.connect().await, house.connect().await);
+        assert_eq!(resting.get("/").await.header("connection"), None);
+        halfway.get("/").await;
+        halfway.send(format!("GET {second} HTTP/1.1\r\nho")).await;
+        let gateway = house.gateway;
+        let stopping = tokio::task::spawn_blocking(move || gateway.stop(Duration::from_secs(20)));
+        while tokio::net::TcpStream::connect(addr).await.is_ok() {}
+        let answer = resting.get(second).await;
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+        assert_eq!(resting.rest().await.unwrap(), b"");
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        halfway.send("st: a\r\n\r\n").await;
+        let answer = halfway.answer().await.unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+        stopping.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_keep_no_gateway_from_stopping() {
+    let identity = crate::secure::Identity::new("web.test");
+    let house = crate::secure::house_with(&identity);
+    let silent = house.connect().await;
+    let pending = crate::kit::Wire::connect(house.gateway.addresses().tls.unwrap()).await;
+    house.metric_becomes("adsum_gateway_connections", "", 2.0).await;
+    let (gateway, begun) = (house.gateway, Instant::now());
+    tokio::task::spawn_blocking(move || gateway.stop(Duration::from_secs(20))).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    drop((silent, pending));
+}
+
+#[tokio::test]
 async fn websocket_is_told_when_the_gateway_stops() {
     let backend = websocket().await;
     let house = House::serving(&[&backend]);
