@@ -93,6 +93,11 @@ impl<T> Pending<T> {
         expired.into_iter().map(|waiting| waiting.who).collect()
     }
 
+    /// Takes out all: nobody will come for whom to wait.
+    pub fn give_up(&mut self) -> Vec<T> {
+        self.waiting.drain(..).map(|waiting| waiting.who).collect()
+    }
+
     /// When to ask [`Pending::expired`] again.
     pub fn next_wakeup(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.until).min()

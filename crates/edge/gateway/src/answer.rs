@@ -60,8 +60,8 @@ pub(crate) enum Cut {
 }
 
 impl Source {
-    /// With a farewell it is an event stream.
-    pub(crate) fn instance(mut delivery: Delivery, farewell: Option<Farewell>) -> Source {
+    /// With a farewell it is an event stream, whose events may be readable or not.
+    pub(crate) fn instance(mut delivery: Delivery, farewell: Option<Farewell>, readable: bool) -> Source {
         if delivery.body.is_end_stream() {
             delivery.end();
             return Source::Own(None);
@@ -69,7 +69,7 @@ impl Source {
         match farewell {
             Some(farewell) => {
                 delivery.upgrade();
-                Source::Events(Box::new(Events::new(delivery, farewell)))
+                Source::Events(Box::new(Events::new(delivery, farewell, readable)))
             }
             None => Source::Instance(delivery),
         }

@@ -1,4 +1,5 @@
-//! An event stream. Told to leave, it ends between two events, and the client comes back by itself.
+//! An event stream. Told to leave, it ends between two events, and the client comes back by itself. One that is compressed
+//! goes on until its time is over.
 
 use std::task::{Context, Poll, ready};
 
@@ -11,15 +12,17 @@ use crate::farewell::{Call, Farewell};
 
 pub(crate) struct Events {
     delivery: Delivery,
-    scanner: EventScanner,
+    /// None where nobody but the client can read where an event ends.
+    scanner: Option<EventScanner>,
     farewell: Farewell,
     leaving: bool,
     ended: bool,
 }
 
 impl Events {
-    pub(crate) fn new(delivery: Delivery, farewell: Farewell) -> Events {
-        Events { delivery, scanner: EventScanner::default(), farewell, leaving: false, ended: false }
+    pub(crate) fn new(delivery: Delivery, farewell: Farewell, readable: bool) -> Events {
+        let scanner = readable.then(EventScanner::default);
+        Events { delivery, scanner, farewell, leaving: false, ended: false }
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -32,7 +35,7 @@ impl Events {
                 Call::Cut => return Poll::Ready(Some(Err(self.cut()))),
             }
         }
-        if self.leaving && self.scanner.is_at_boundary() {
+        if self.leaving && self.scanner.is_some_and(|scanner| scanner.is_at_boundary()) {
             self.end();
             return Poll::Ready(None);
         }
@@ -45,11 +48,12 @@ impl Events {
 
     /// Up to the end of an event and no further, when it is time to leave.
     fn scan(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let Some(scanner) = &mut self.scanner else { return frame };
         let mut data = match frame.into_data() {
             Ok(data) => data,
             Err(trailers) => return trailers,
         };
-        let boundaries = self.scanner.feed(&data);
+        let boundaries = scanner.feed(&data);
         if let Some(end) = boundaries.first.filter(|_| self.leaving) {
             data.truncate(end);
             self.end();

@@ -28,21 +28,27 @@ pub(crate) struct Farewell {
     /// Which moment of the first half of the time it is, in 1/65536.
     lot: u16,
     ledger: Arc<Ledger>,
+    drain: Deadline,
+    stop: Deadline,
 }
+
+type Deadline = watch::Receiver<Option<Instant>>;
 
 enum Stage {
     Undisturbed(Pin<Box<dyn Future<Output = Instant>>>),
-    Leaving { timer: Pin<Box<Sleep>>, until: Instant },
+    Leaving(Pin<Box<Sleep>>),
     Left(Pin<Box<Sleep>>),
 }
 
 impl Farewell {
     pub(crate) fn new(worker: &Worker, upstream: &Upstream) -> Farewell {
-        let deadline = deadline(upstream.watch_drain(), worker.stop.clone());
+        let (drain, stop) = (upstream.watch_drain(), worker.stop.clone());
         Farewell {
-            stage: Stage::Undisturbed(Box::pin(deadline)),
+            stage: Stage::Undisturbed(Box::pin(deadline(drain.clone(), stop.clone()))),
             lot: (worker.lot() >> 48) as u16,
             ledger: worker.ledger.clone(),
+            drain,
+            stop,
         }
     }
 
@@ -54,22 +60,44 @@ impl Farewell {
                     let now = Instant::now();
                     let half = until.saturating_duration_since(now) / 2;
                     let moment = now + half * u32::from(self.lot) / (1 << 16);
-                    let timer = Box::pin(tokio::time::sleep_until(moment.into()));
-                    self.stage = Stage::Leaving { timer, until };
+                    self.stage = Stage::Leaving(timer(moment));
                 }
-                Stage::Leaving { timer, until } => {
-                    ready!(timer.as_mut().poll(cx));
-                    self.stage = Stage::Left(Box::pin(tokio::time::sleep_until((*until).into())));
+                Stage::Leaving(ringing) => {
+                    ready!(ringing.as_mut().poll(cx));
+                    let Some(until) = self.until() else {
+                        self.rest();
+                        continue;
+                    };
+                    self.stage = Stage::Left(timer(until));
                     self.ledger.told.add(1);
                     return Poll::Ready(Call::Leave);
                 }
-                Stage::Left(timer) => {
-                    ready!(timer.as_mut().poll(cx));
-                    return Poll::Ready(Call::Cut);
+                Stage::Left(ringing) => {
+                    ready!(ringing.as_mut().poll(cx));
+                    match self.until() {
+                        None => self.rest(),
+                        Some(until) if until > Instant::now() => self.stage = Stage::Left(timer(until)),
+                        Some(_) => return Poll::Ready(Call::Cut),
+                    }
                 }
             }
         }
     }
+
+    /// The drain was called off.
+    fn rest(&mut self) {
+        self.stage = Stage::Undisturbed(Box::pin(deadline(self.drain.clone(), self.stop.clone())));
+    }
+
+    /// Until when it may go on, if there is such a moment still.
+    fn until(&self) -> Option<Instant> {
+        let (drain, stop) = (*self.drain.borrow(), *self.stop.borrow());
+        drain.into_iter().chain(stop).min()
+    }
+}
+
+fn timer(until: Instant) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep_until(until.into()))
 }
 
 /// Until when it may go on, as soon as there is such a moment.

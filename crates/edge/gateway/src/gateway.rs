@@ -226,6 +226,7 @@ impl Gateway {
             workers: self.orders.clone(),
             open: HashMap::new(),
             failed: HashMap::new(),
+            closing: HashMap::new(),
         };
         let follow = async {
             match tls {

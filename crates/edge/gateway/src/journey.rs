@@ -8,7 +8,7 @@ use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSen
 use adsum_forward::GatewayError;
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
@@ -248,7 +248,8 @@ impl Journey {
         }
         let farewell =
             head::is_event_stream(&head.headers).then(|| Farewell::new(&self.client.worker, &lease.upstream));
-        let source = Source::instance(Delivery::new(body, carrier, lease, idle), farewell);
+        let readable = !head.headers.contains_key(header::CONTENT_ENCODING);
+        let source = Source::instance(Delivery::new(body, carrier, lease, idle), farewell, readable);
         Ok(Reply { head, source, picked })
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use adsum_balance::{
     Ask, Balancer, Budget, Candidate, Class, Event, Exchange, Next, NoPick, Pending, Picked, Scene, Seat,
+    per_worker,
 };
 use adsum_model::{Name, Upstream as Speech};
 use adsum_routing::{Member, Pool, Standing};
@@ -97,6 +98,7 @@ impl Station {
         self.balancer.borrow_mut().update(&pool.policy, &pool.weights, candidates, now);
         self.place_members(pool, worker, now);
         self.serve_pending(now);
+        self.disappoint_pending();
     }
 
     /// Nobody is in it any more.
@@ -232,7 +234,7 @@ impl Station {
         until: Instant,
     ) -> Result<(Lease, Picked), Event> {
         let waiter = Rc::new(Waiter { wish, lease: RefCell::default(), bell: Notify::new() });
-        let most = self.pool.borrow().policy.max_pending.div_ceil(self.workers) as usize;
+        let most = per_worker(self.pool.borrow().policy.max_pending, self.workers) as usize;
         let joined = self.pending.borrow_mut().join(waiter.clone(), until, most);
         let Ok(ticket) = joined else { return Err(Event::PendingFull) };
         // Dropped with the request, it leaves the queue.
@@ -241,7 +243,11 @@ impl Station {
         let lease = waiter.lease.borrow_mut().take();
         match (served, lease) {
             (_, Some(lease)) => Ok(lease),
-            (Ok(()) | Err(_), None) => Err(Event::HoldExpired),
+            (Ok(()), None) => {
+                let replacing = self.pool.borrow().replacing;
+                Err(Event::NoPick { reason: NoPick::Nobody, replacing })
+            }
+            (Err(_), None) => Err(Event::HoldExpired),
         }
     }
 
@@ -258,6 +264,16 @@ impl Station {
             Err(_) => false,
         });
         served.iter().for_each(|waiter| waiter.bell.notify_one());
+    }
+
+    /// Nobody is there, and nobody comes: those who wait are told now.
+    fn disappoint_pending(&self) {
+        let pool = self.pool();
+        if pool.replacing || pool.routable().next().is_some() {
+            return;
+        }
+        let disappointed = self.pending.borrow_mut().give_up();
+        disappointed.iter().for_each(|waiter| waiter.bell.notify_one());
     }
 }
 

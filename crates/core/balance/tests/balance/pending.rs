@@ -46,6 +46,17 @@ fn whoever_has_gone_is_not_served() {
 }
 
 #[test]
+fn who_is_given_up_is_handed_back_and_its_ticket_is_nobody_elses() {
+    let now = Instant::now();
+    let mut pending = Pending::default();
+    let one = pending.join("one", now + MS, 10).unwrap();
+    assert_eq!(pending.give_up(), ["one"]);
+    pending.join("two", now + MS, 10).unwrap();
+    assert_eq!(pending.cancel(one), None);
+    assert_eq!(pending.give_up(), ["two"]);
+}
+
+#[test]
 fn whoever_waited_too_long_is_handed_back_and_not_served() {
     let now = Instant::now();
     let mut pending = Pending::default();

@@ -96,10 +96,12 @@ impl Pump {
         while self.at < self.held.len() {
             match ready!(Pin::new(&mut *to).poll_write(cx, &self.held[self.at..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                taken => self.at += taken,
+                taken => {
+                    self.at += taken;
+                    self.moved += taken as u64;
+                }
             }
         }
-        self.moved += self.at as u64;
         self.at = 0;
         self.held.clear();
         Pin::new(to).poll_flush(cx)
@@ -142,6 +144,44 @@ impl Pump {
                 web.close = close;
                 self.held.extend_from_slice(piece);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes one byte at each second asking.
+    #[derive(Default)]
+    struct Slow {
+        asked: u32,
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.asked += 1;
+            if self.asked % 2 == 0 { Poll::Pending } else { Poll::Ready(Ok(1)) }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn each_byte_that_the_other_end_takes_has_moved() {
+        let (mut pump, mut to) = (Pump::new(b"slowly", false), Slow::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        for moved in 1..=3 {
+            assert!(pump.poll(&mut tokio::io::empty(), &mut to, &mut cx).is_pending());
+            assert_eq!(pump.moved, moved);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adsum_model::Protocol;
 use adsum_routing::Table;
@@ -16,6 +16,9 @@ use crate::settings::Settings;
 
 /// How often a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often one is tried that the workers have not quite closed yet, and how long that is an excuse.
+const AGAIN: Duration = Duration::from_millis(5);
+const CLOSING: Duration = Duration::from_secs(1);
 
 pub(crate) struct Doorman {
     pub(crate) settings: Arc<Settings>,
@@ -24,6 +27,8 @@ pub(crate) struct Doorman {
     pub(crate) open: HashMap<u16, Protocol>,
     /// Why a port could not be opened, as it was told last.
     pub(crate) failed: HashMap<u16, String>,
+    /// Ports that the workers were told to close a moment ago.
+    pub(crate) closing: HashMap<u16, Instant>,
 }
 
 impl Doorman {
@@ -33,6 +38,7 @@ impl Doorman {
             tokio::select! {
                 changed = tables.changed() => if changed.is_err() { return },
                 _ = retry.tick(), if !self.failed.is_empty() => {}
+                () = tokio::time::sleep(AGAIN), if !self.closing.is_empty() => {}
             }
             let wanted: HashMap<u16, Protocol> = tables.borrow_and_update().ports().collect();
             self.set(&wanted);
@@ -40,6 +46,8 @@ impl Doorman {
     }
 
     fn set(&mut self, wanted: &HashMap<u16, Protocol>) {
+        let now = Instant::now();
+        self.closing.retain(|_, since| now.saturating_duration_since(*since) < CLOSING);
         let unwanted: Vec<u16> = self
             .open
             .iter()
@@ -49,6 +57,7 @@ impl Doorman {
         for port in unwanted {
             self.open.remove(&port);
             self.tell(|| Order::Close { port });
+            self.closing.insert(port, now);
         }
         self.failed.retain(|port, _| wanted.contains_key(port));
         for (port, protocol) in wanted {
@@ -67,7 +76,12 @@ impl Doorman {
                 }
                 self.open.insert(port, protocol);
                 self.failed.remove(&port);
+                self.closing.remove(&port);
                 self.control.listening(port, Ok(()));
+            }
+            // The workers close it right now.
+            Err(error) if self.closing.contains_key(&port) => {
+                tracing::debug!(%error, port, "the port is not closed yet");
             }
             Err(error) => {
                 let reason = format!("cannot listen on {addr}: {error}");

@@ -368,6 +368,80 @@ async fn requests_wait_while_the_only_instance_is_replaced() {
 }
 
 #[tokio::test]
+async fn event_stream_that_cannot_be_read_goes_on_until_the_time_is_over() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\nlooks like\n\n",
+        )
+        .await?;
+        std::future::pending().await
+    })
+    .await;
+    let mut house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    wire.head().await.unwrap();
+    house.metric_becomes("adsum_gateway_upgrades", "", 1.0).await;
+    house.instance("web", 1, backend.addr, Health::Draining);
+    house.apply();
+    assert!(wire.chunks().await.is_err(), "it has no good end");
+    house.control.wait("the cut is told", |seen| seen.reports[&0].cut == 1);
+}
+
+#[tokio::test]
+async fn drain_that_is_called_off_cuts_nothing() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: other\r\nconnection: Upgrade\r\n\r\n")
+            .await?;
+        loop {
+            let byte = peer.wire.take(1).await?;
+            peer.write(byte).await?;
+        }
+    })
+    .await;
+    let mut house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    wire.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n").await;
+    assert_eq!(wire.answer().await.unwrap().status, 101);
+    house.instance("web", 1, backend.addr, Health::Draining);
+    house.apply();
+    house.metric_becomes("adsum_gateway_told_total", "", 1.0).await;
+    house.instance("web", 1, backend.addr, Health::Passing);
+    house.apply();
+    // Longer than the drain was to take.
+    tokio::time::sleep(Duration::from_millis(2200)).await;
+    wire.send("x").await;
+    assert_eq!(wire.take(1).await.unwrap(), b"x");
+    // The control: one that is not called off.
+    house.instance("web", 1, backend.addr, Health::Draining);
+    house.apply();
+    assert_eq!(wire.rest().await.unwrap(), b"");
+    house.control.wait("the cut is told", |seen| seen.reports[&0].cut == 1);
+    assert_eq!(house.metric("adsum_gateway_told_total", ""), 2.0);
+}
+
+#[tokio::test]
+async fn who_waits_for_an_instance_that_does_not_come_any_more_is_told_at_once() {
+    let mut house = House::new();
+    let mut spec = adsum_model::Spec::new("web".parse().unwrap(), vec!["true".into()]);
+    spec.exclusive = true;
+    spec.routing.routes = vec![crate::kit::route("PathPrefix(/)")];
+    house.put_spec(spec.clone());
+    house.instance("web", 1, Backend::nobody().await, Health::Starting);
+    house.apply();
+    let mut wire = house.connect().await;
+    wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    house.metric_becomes("adsum_gateway_pending", "", 1.0).await;
+    spec.exclusive = false;
+    house.put_spec(spec);
+    house.apply();
+    let answer = wire.answer().await.unwrap();
+    assert_eq!((answer.status, answer.header("x-gateway-error")), (503, Some("no-instance")));
+}
+
+#[tokio::test]
 async fn requests_beyond_what_an_instance_takes_wait_for_their_turn() {
     let (release, released) = oneshot::channel::<()>();
     let released = shared(released);

@@ -195,6 +195,8 @@ pub(crate) struct Seen {
     pub(crate) reports: HashMap<usize, Report>,
     pub(crate) asked: Vec<Name>,
     pub(crate) listening: HashMap<u16, Result<(), String>>,
+    /// Why ports could not be opened, all of them.
+    pub(crate) troubles: Vec<String>,
     pub(crate) lapsed: bool,
 }
 
@@ -245,7 +247,10 @@ impl Control for Recorder {
     }
 
     fn listening(&self, port: u16, outcome: Result<(), String>) {
-        self.seen.lock().listening.insert(port, outcome);
+        let mut seen = self.seen.lock();
+        seen.troubles.extend(outcome.clone().err());
+        seen.listening.insert(port, outcome);
+        drop(seen);
         self.changed.notify_all();
     }
 }

@@ -59,6 +59,32 @@ async fn port_that_somebody_has_is_told_and_taken_when_it_is_free() {
 }
 
 #[tokio::test]
+async fn port_that_speaks_otherwise_from_now_on_is_no_trouble() {
+    let backend = Backend::saying("hello").await;
+    let port = free_port().await;
+    let mut house = House::with(|settings| settings.workers = 2);
+    for protocol in [Protocol::Http, Protocol::Tcp, Protocol::Http, Protocol::Tcp] {
+        house.put("web", Policy::default(), &[], &[publish(port, protocol)]);
+        house.instance("web", 1, backend.addr, Health::Passing);
+        house.apply();
+        let served = async {
+            loop {
+                let Ok(stream) = TcpStream::connect(at(port)).await else { continue };
+                let mut wire = Wire::over(stream);
+                let _ = wire.stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+                let Ok(answer) = wire.answer().await else { continue };
+                // Only the gateway's own HTTP says who has served it.
+                if answer.header("x-served-by").is_some() == (protocol == Protocol::Http) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(crate::kit::PATIENCE, served).await.unwrap();
+    }
+    house.control.wait("no trouble", |seen| seen.troubles.is_empty());
+}
+
+#[tokio::test]
 async fn tcp_is_carried_with_the_clients_address_before_it_and_each_side_ends_by_itself() {
     let backend = Backend::new(|mut peer| async move {
         let head = peer.wire.take(28).await?;
