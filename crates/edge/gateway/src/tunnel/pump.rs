@@ -163,7 +163,7 @@ mod tests {
     impl AsyncWrite for Slow {
         fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
             self.asked += 1;
-            if self.asked % 2 == 0 { Poll::Pending } else { Poll::Ready(Ok(1)) }
+            if self.asked.is_multiple_of(2) { Poll::Pending } else { Poll::Ready(Ok(1)) }
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
