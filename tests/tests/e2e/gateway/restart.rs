@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adsum_tests::http::Response;
 use adsum_tests::{Agent, http, until};
@@ -142,7 +142,7 @@ fn a_second_agent_on_the_same_data_takes_no_connection() {
         let mut second = Agent::builder().data_dir(&agent.data_dir()).spawn();
         let gateway = second.gateway();
         let knocking = std::thread::spawn(move || {
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             let knocks = || TcpStream::connect_timeout(&gateway, Duration::from_millis(100)).is_ok();
             let mut taken = 0;
             while begun.elapsed() < Duration::from_secs(2) {
@@ -177,4 +177,28 @@ fn routes_of_other_data_are_not_used() {
         status.body.contains("\"fresh\":true").then_some(())
     });
     assert_eq!(get(&second, "shop.local", "/").unwrap().status, 404);
+}
+
+#[test]
+fn an_agent_that_cannot_start_answers_what_its_gateway_has_taken() {
+    let mut agent = Agent::start();
+    create(&agent, "shop", &["--route", "Host(shop.local)"]);
+    until_served(&agent, "shop.local");
+    until_kept(&agent, "shop");
+    agent.terminate();
+    let taken = until("its HTTP port is free", SOON, || TcpListener::bind(agent.http()).ok());
+    agent.begin();
+    // Whoever came before it listened, or after, was refused.
+    let was_taken = |answer: &std::io::Result<Response>| {
+        !answer.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    let begun = Instant::now();
+    // Without a pause: it is there for a moment only.
+    let mut knocks = std::iter::repeat_with(|| get(&agent, "shop.local", "/slow/500"))
+        .take_while(|_| begun.elapsed() < SOON);
+    let first = knocks.find(was_taken).expect("the gateway takes a request");
+    assert_eq!(first.unwrap().status, 200);
+    assert!(!agent.wait_exit(SOON).success());
+    assert!(agent.log().contains("pass --http-addr"), "{}", agent.log());
+    drop(taken);
 }
