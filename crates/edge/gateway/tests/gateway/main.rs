@@ -9,6 +9,7 @@ mod patience;
 mod plain;
 mod ports;
 mod retry;
+mod returns;
 mod secure;
 mod stop;
 mod streams;
