@@ -113,7 +113,7 @@ impl Gateway {
             };
             gateway.hire(parts, Listeners { plain, tls: tls.next() })?;
         }
-        gateway.keep(settings, control, certificate, stopped)?;
+        gateway.keep(settings, control, certificate, house, stopped)?;
         Ok(gateway)
     }
 
@@ -206,12 +206,13 @@ impl Gateway {
         Ok(())
     }
 
-    /// A thread for what concerns all workers: published ports, and the files of the certificate.
+    /// A thread for what concerns all workers: published ports, and the files of certificates and authorities.
     fn keep(
         &mut self,
         settings: Arc<Settings>,
         control: Arc<dyn Control>,
         certificate: Option<Certificate>,
+        house: Arc<House>,
         mut stopped: watch::Receiver<Option<Instant>>,
     ) -> Result<(), StartError> {
         let runtime =
@@ -239,6 +240,7 @@ impl Gateway {
                 _ = stopped.wait_for(Option::is_some) => {}
                 () = doorman.run(tables) => {}
                 () = follow => {}
+                () = house.authorities.follow(LOOK) => {}
             }
         };
         let thread = std::thread::Builder::new()

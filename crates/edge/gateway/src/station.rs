@@ -111,16 +111,14 @@ impl Station {
         let mut before = std::mem::take(&mut *self.upstreams.borrow_mut());
         let balancer = self.balancer.borrow();
         let mut after: Vec<Option<Rc<Upstream>>> = Vec::new();
-        let mut trusts: Vec<(&Speech, Option<Trust>)> = Vec::new();
         for member in &pool.members {
             let Some(seat) = balancer.seat_of(&member.instance) else { continue };
             let is_for = |known: &mut Rc<Upstream>| known.is_for(member);
             // Whoever is not taken stays where it is, and is parted with below.
             let known = before.get_mut(seat.index()).and_then(|known| known.take_if(is_for));
             let known = known.or_else(|| worker.take_back(member));
-            let upstream = known.unwrap_or_else(|| {
-                worker.upstream(self.role(member, self.trust_of(&member.upstream, &mut trusts)))
-            });
+            let upstream = known
+                .unwrap_or_else(|| worker.upstream(self.role(member, self.trust(&member.upstream, worker))));
             upstream.stand(member.standing, now);
             if after.len() <= seat.index() {
                 after.resize_with(seat.index() + 1, || None);
@@ -144,23 +142,10 @@ impl Station {
         }
     }
 
-    /// Read once for all members that are spoken to in the same way.
-    fn trust_of<'a>(
-        &self,
-        speech: &'a Speech,
-        known: &mut Vec<(&'a Speech, Option<Trust>)>,
-    ) -> Option<Trust> {
-        if let Some((_, trust)) = known.iter().find(|(other, _)| *other == speech) {
-            return trust.clone();
-        }
-        let trust = self.trust(speech);
-        known.push((speech, trust.clone()));
-        trust
-    }
-
-    fn trust(&self, speech: &Speech) -> Option<Trust> {
+    fn trust(&self, speech: &Speech, worker: &Worker) -> Option<Trust> {
         let Speech::Https(wish) = speech else { return None };
-        Trust::read(&self.service, wish)
+        let trust = worker.authorities().trust(&self.service, wish);
+        trust
             .inspect_err(
                 |error| tracing::warn!(service = %self.service, %error, "cannot speak TLS with instances"),
             )

@@ -25,7 +25,7 @@ pub(crate) use connect::{ConnectError, Opened};
 pub(crate) use line::{Line, Unanswered};
 pub(crate) use shared::{Seat as SharedSeat, Shared, StreamError};
 pub(crate) use socket::{Socket, Stream};
-pub(crate) use trust::Trust;
+pub(crate) use trust::{Authorities, Trust};
 
 /// A connection that has rested for less than this is good for a request that cannot be repeated.
 const RECENT: Duration = Duration::from_secs(1);

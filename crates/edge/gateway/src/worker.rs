@@ -19,7 +19,7 @@ use crate::metrics::Ledger;
 use crate::settings::Settings;
 use crate::station::Station;
 use crate::tls::Certificate;
-use crate::upstream::{Role, Upstream};
+use crate::upstream::{Authorities, Role, Upstream};
 
 mod accept;
 mod ports;
@@ -48,10 +48,12 @@ pub(crate) struct Worker {
     bell: Rc<Notify>,
 }
 
-/// What all workers count together.
+/// What all workers have together.
 #[derive(Debug, Default)]
 pub(crate) struct House {
+    /// Connections of clients.
     open: AtomicUsize,
+    pub(crate) authorities: Authorities,
 }
 
 /// What a worker is told.
@@ -262,6 +264,10 @@ impl Worker {
 
     pub(crate) fn has_lease(&self) -> bool {
         self.control.has_lease(self.number)
+    }
+
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.house.authorities
     }
 
     pub(crate) fn acceptor(&self) -> Option<tokio_rustls::TlsAcceptor> {

@@ -84,7 +84,7 @@ impl Upstream {
                 Ok((Stream::Tls(Box::new(tls)), http2))
             }
             (Speech::Https(_), None) => {
-                Err(ConnectError::Tls(io::Error::other("no authorities could be read")))
+                Err(ConnectError::Tls(io::Error::other("nobody can have the name that is wished")))
             }
         }
     }
