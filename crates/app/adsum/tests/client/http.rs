@@ -32,10 +32,16 @@ impl Server {
         let seen = requests.clone();
         // It ends with the test's process.
         std::thread::spawn(move || {
-            for (number, stream) in listener.incoming().enumerate() {
+            let mut number = 0;
+            for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let request = read(&stream);
+                // Whoever was ended between connecting and asking has asked for nothing.
+                if request.line.is_empty() {
+                    continue;
+                }
                 let answer = answer(number, &request);
+                number += 1;
                 seen.lock().unwrap().push(request);
                 write(&mut stream, answer);
             }
