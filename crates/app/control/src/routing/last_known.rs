@@ -65,8 +65,9 @@ impl LastKnown {
         // Whatever is there was not finished, and has somebody else's mode.
         let _ = fs::remove_file(&new);
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        // Not brought to disk: after a crash of the machine none of these instances is there any more, and a table that is
+        // not whole is refused by its checksum.
         file.write_all(bytes)?;
-        file.sync_data()?;
         fs::rename(&new, &self.file)
     }
 }
