@@ -16,6 +16,7 @@ use crate::patience::Watch;
 use crate::station::Lease;
 use crate::upstream::{Line, SharedSeat};
 use crate::visit::Visit;
+use crate::worker::Worker;
 
 pub(crate) struct Answer {
     source: Source,
@@ -60,18 +61,23 @@ pub(crate) enum Cut {
 }
 
 impl Source {
-    /// With a farewell it is an event stream, whose events may be readable or not.
-    pub(crate) fn instance(mut delivery: Delivery, farewell: Option<Farewell>, readable: bool) -> Source {
+    pub(crate) fn instance(mut delivery: Delivery) -> Source {
         if delivery.body.is_end_stream() {
             delivery.end();
             return Source::Own(None);
         }
-        match farewell {
-            Some(farewell) => {
+        Source::Instance(delivery)
+    }
+
+    /// Goes on without a known end. `readable` is where its events end, if it is not compressed.
+    pub(crate) fn events(mut delivery: Delivery, worker: &Worker, readable: bool) -> Source {
+        match &delivery.lease {
+            Some(lease) if !delivery.body.is_end_stream() => {
+                let farewell = Farewell::new(worker, &lease.upstream);
                 delivery.upgrade();
                 Source::Events(Box::new(Events::new(delivery, farewell, readable)))
             }
-            None => Source::Instance(delivery),
+            Some(_) | None => Source::instance(delivery),
         }
     }
 }

@@ -15,7 +15,6 @@ use hyper::upgrade::OnUpgrade;
 use crate::answer::{Answer, Carrier, Delivery, Source};
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
-use crate::farewell::Farewell;
 use crate::head;
 use crate::payload::{Payload, Permit, Tape};
 use crate::refuse::Refusal;
@@ -246,10 +245,13 @@ impl Journey {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.upgraded(head, carrier, lease, picked));
         }
-        let farewell =
-            head::is_event_stream(&head.headers).then(|| Farewell::new(&self.client.worker, &lease.upstream));
-        let readable = !head.headers.contains_key(header::CONTENT_ENCODING);
-        let source = Source::instance(Delivery::new(body, carrier, lease, idle), farewell, readable);
+        let delivery = Delivery::new(body, carrier, lease, idle);
+        let source = if head::is_event_stream(&head.headers) {
+            let readable = !head.headers.contains_key(header::CONTENT_ENCODING);
+            Source::events(delivery, &self.client.worker, readable)
+        } else {
+            Source::instance(delivery)
+        };
         Ok(Reply { head, source, picked })
     }
 
