@@ -155,7 +155,7 @@ fn table(rule: Rule) -> Table {
         rewrite: Default::default(),
         target: Default::default(),
     }];
-    let service = Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 };
+    let service = Service::new(spec, 1, 0);
     let mut keyspace = Keyspace::default();
     keyspace
         .transact(Now::default(), |tx| records::put_service(tx, &service))

@@ -202,6 +202,7 @@ mod tests {
             phase: Phase::Running,
             health,
             proven: true,
+            maintenance: None,
             process: None,
             restarts: 0,
             streak: 0,
@@ -215,11 +216,10 @@ mod tests {
     /// A catalog in which one instance of `web` drains and another passes.
     fn catalog() -> Catalog {
         let mut keyspace = Keyspace::default();
-        let (version, weights, removed, created) = (1, BTreeMap::new(), false, 0);
         let spec = Spec::new(name("web"), vec!["serve".into()]);
         keyspace
             .transact(Now::default(), |tx| {
-                records::put_service(tx, &Service { spec, version, weights, removed, created });
+                records::put_service(tx, &Service::new(spec, 1, 0));
                 records::put_instance(tx, &mut instance(1, Health::Draining));
                 records::put_instance(tx, &mut instance(2, Health::Passing));
             })

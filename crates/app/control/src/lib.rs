@@ -33,7 +33,7 @@ pub use settings::Settings;
 
 /// Registers the node and runs all controllers until the store fails.
 pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Routing) -> Failed {
-    let this = Node { name: settings.node.clone(), address: settings.address };
+    let this = Node::new(settings.node.clone(), settings.address);
     if let Err(failed) = store.commit(|tx| records::put_node(tx, &this)).await {
         return failed;
     }

@@ -185,6 +185,7 @@ fn create(
         phase: Phase::Planned,
         health: Health::Starting,
         proven: false,
+        maintenance: None,
         process: None,
         restarts: 0,
         streak: 0,

@@ -156,7 +156,7 @@ async fn the_directory_holds_what_was_committed_before_it_was_asked() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let name: Name = "n1".parse().unwrap();
-    let node = Node { name: name.clone(), address: [127, 0, 0, 1].into() };
+    let node = Node::new(name.clone(), [127, 0, 0, 1].into());
     assert!(store.directory().view().node(&name).is_none());
     store.transact(|tx| records::put_node(tx, &node));
     assert!(store.catalog().await.unwrap().node(&name).is_some());
@@ -185,7 +185,7 @@ async fn a_directory_that_has_fallen_behind_the_history_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let name: Name = "n1".parse().unwrap();
-    let node = Node { name: name.clone(), address: [127, 0, 0, 1].into() };
+    let node = Node::new(name.clone(), [127, 0, 0, 1].into());
     let (_, revision) = store.transact(|tx| {
         for n in 0..12 {
             let value = Value::String(vec![b'x'; 1024 * 1024].into());

@@ -36,10 +36,7 @@ fn catalog_of(body: impl Fn(&mut Transaction<'_>)) -> Catalog {
 fn put_service(tx: &mut Transaction<'_>, service: &str, tags: &[&str]) {
     let mut spec = Spec::new(name(service), vec!["true".into()]);
     spec.tags = tags.iter().map(|tag| tag.to_string()).collect();
-    records::put_service(
-        tx,
-        &Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 },
-    );
+    records::put_service(tx, &Service::new(spec, 1, 0));
 }
 
 fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &str, health: Health) {
@@ -53,6 +50,7 @@ fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &s
         phase: Phase::Running,
         health,
         proven: health == Health::Passing,
+        maintenance: None,
         process: None,
         restarts: 0,
         streak: 0,
@@ -65,7 +63,7 @@ fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &s
 }
 
 fn put_node(tx: &mut Transaction<'_>, node: &str, address: &str) {
-    records::put_node(tx, &Node { name: name(node), address: address.parse().unwrap() });
+    records::put_node(tx, &Node::new(name(node), address.parse().unwrap()));
 }
 
 /// The registered world of these tests, as of revision 1.

@@ -7,22 +7,30 @@
 mod duration;
 mod health;
 mod id;
+mod limits;
 mod name;
 mod record;
 mod revision;
+pub mod rollout;
 mod routing;
 mod rule;
+mod size;
 mod spec;
 
 pub use duration::{ParseDurationError, parse_duration, print_duration};
 pub use health::Health;
 pub use id::{InstanceId, ParseIdError};
+pub use limits::{Controller, Limits, Offer, ParseUlimitError, Resource, Ulimit, Ulimits};
 pub use name::{Name, NameError};
-pub use record::{Event, Instance, Node, Phase, Process, Service, Version};
+pub use record::{Availability, Event, Instance, Node, Phase, Process, Service, Version};
 pub use revision::Revision;
+pub use rollout::{Receipt, Rollout};
 pub use routing::{
     Balance, HashKey, Idempotency, Policy, Protocol, ProxyProtocol, Publish, Rewrite, Route, Routing, Target,
     Upstream, UpstreamTls,
 };
 pub use rule::{DEEPEST_RULE, LONGEST_RULE, Rule, RuleError};
-pub use spec::{Check, CheckKind, Order, Restart, RestartCondition, Spec, Stop, Task, Update};
+pub use size::{ParseSizeError, parse_size, print_size, spell_size};
+pub use spec::{
+    Check, CheckKind, FailureAction, Order, Restart, RestartCondition, Rollback, Spec, Stop, Task, Update,
+};

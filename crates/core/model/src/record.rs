@@ -13,6 +13,18 @@ pub struct Node {
     pub name: Name,
     /// Where its instances are reached.
     pub address: IpAddr,
+    #[serde(default)]
+    pub availability: Availability,
+}
+
+/// Whether a node runs instances (Docker's words).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Availability {
+    #[default]
+    Active,
+    /// Those that it has leave by the acknowledged drain, and none comes.
+    Drain,
 }
 
 /// A service as it is wanted now.
@@ -21,6 +33,18 @@ pub struct Service {
     pub spec: Spec,
     /// The version that `spec` stands for. Versions count from 1.
     pub version: u32,
+    /// The highest number that a version ever had: going back does not give a number twice.
+    #[serde(default)]
+    pub newest_version: u32,
+    /// The rollout that is under way, or the last one. 0 in records of before there were any.
+    #[serde(default)]
+    pub rollout: u32,
+    /// Grows with every wish. A plan says of which it is, and a step of an older one is not carried out.
+    #[serde(default)]
+    pub generation: u64,
+    /// Taken out of routing by a person, with the reason.
+    #[serde(default)]
+    pub maintenance: Option<String>,
     /// The share of each version in its requests, in 0.01 %; without any, each instance has the same share.
     #[serde(default)]
     pub weights: BTreeMap<u32, u32>,
@@ -60,6 +84,9 @@ pub struct Instance {
     /// Whether the check has passed since the process was started.
     #[serde(default)]
     pub proven: bool,
+    /// Taken out of routing by a person, with the reason.
+    #[serde(default)]
+    pub maintenance: Option<String>,
     pub process: Option<Process>,
     /// How often it was started again.
     pub restarts: u32,
@@ -139,6 +166,29 @@ impl Phase {
     /// Whether nothing more will come of the instance.
     pub fn is_final(self) -> bool {
         matches!(self, Phase::Stopped | Phase::Complete | Phase::Failed)
+    }
+}
+
+impl Service {
+    /// One that has just been wished for.
+    pub fn new(spec: Spec, version: u32, created: u64) -> Service {
+        Service {
+            spec,
+            version,
+            newest_version: version,
+            rollout: 0,
+            generation: 0,
+            maintenance: None,
+            weights: BTreeMap::new(),
+            removed: false,
+            created,
+        }
+    }
+}
+
+impl Node {
+    pub fn new(name: Name, address: IpAddr) -> Node {
+        Node { name, address, availability: Availability::Active }
     }
 }
 

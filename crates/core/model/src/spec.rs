@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Name, Routing};
+use crate::{Limits, Name, Routing, Ulimits};
 
 /// The whole wish for one service. Changing `task`, `check` or the upstream of the
 /// gateway's policy makes a new version; the rest applies to the service.
@@ -18,6 +18,9 @@ pub struct Spec {
     pub restart: Restart,
     pub stop: Stop,
     pub update: Update,
+    /// How the way back goes.
+    #[serde(default)]
+    pub rollback: Rollback,
     /// Never two instances on one slot's data: replaced stop-first.
     pub exclusive: bool,
     /// Found in the catalog and as DNS tags.
@@ -30,13 +33,20 @@ pub struct Spec {
 }
 
 /// What the driver runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Program and arguments; the program is looked up in `PATH` when it has no slash.
     pub command: Vec<String>,
     pub env: BTreeMap<String, String>,
     /// The agent's own when none is given.
     pub workdir: Option<String>,
+    /// `UID|NAME[:GID|GROUP]`; the agent's own when none is given.
+    #[serde(default)]
+    pub user: Option<String>,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub ulimits: Ulimits,
 }
 
 /// How the health of an instance is found out.
@@ -73,6 +83,9 @@ pub struct Restart {
     pub max_delay: Duration,
     /// Restarts before the instance is given up; without a limit when none.
     pub max_attempts: Option<u32>,
+    /// One that has stayed up for so long begins to count anew; `max_delay` when none.
+    #[serde(default)]
+    pub window: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +111,43 @@ pub struct Update {
     pub order: Order,
     /// How long a draining instance may keep what it has in flight.
     pub drain_timeout: Duration,
+    /// Between a batch that is in place and the next one.
+    #[serde(default)]
+    pub delay: Duration,
+    /// How long a new instance is watched from its first success on. The first batch takes nothing of the old away
+    /// before it has stayed well for that long.
+    #[serde(default = "monitor")]
+    pub monitor: Duration,
+    /// Of the instances to be replaced, how many may fail, in 0.01 %, before `failure_action` is taken.
+    #[serde(default)]
+    pub max_failure_ratio: u32,
+    #[serde(default)]
+    pub failure_action: FailureAction,
+}
+
+/// The same for the way back, which never goes back itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    pub parallelism: u32,
+    pub order: Order,
+    pub delay: Duration,
+    pub monitor: Duration,
+    /// In 0.01 %.
+    pub max_failure_ratio: u32,
+    /// `Rollback` is not to be wished here.
+    pub failure_action: FailureAction,
+}
+
+/// What to do when too many new instances have failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureAction {
+    /// Stand still and wait for a person.
+    Pause,
+    Continue,
+    /// Back to the version that was proven before.
+    #[default]
+    Rollback,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,11 +163,12 @@ impl Spec {
         Spec {
             name,
             replicas: 1,
-            task: Task { command, env: BTreeMap::new(), workdir: None },
+            task: Task { command, ..Task::default() },
             check: Check::default(),
             restart: Restart::default(),
             stop: Stop::default(),
             update: Update::default(),
+            rollback: Rollback::default(),
             exclusive: false,
             tags: Vec::new(),
             labels: BTreeMap::new(),
@@ -146,6 +197,7 @@ impl Default for Restart {
             delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(30),
             max_attempts: None,
+            window: None,
         }
     }
 }
@@ -158,9 +210,37 @@ impl Default for Stop {
 }
 
 impl Default for Update {
+    /// Docker's, but start-first, and back when it fails.
     fn default() -> Update {
-        Update { parallelism: 1, order: Order::StartFirst, drain_timeout: Duration::from_secs(30) }
+        Update {
+            parallelism: 1,
+            order: Order::StartFirst,
+            drain_timeout: Duration::from_secs(30),
+            delay: Duration::ZERO,
+            monitor: monitor(),
+            max_failure_ratio: 0,
+            failure_action: FailureAction::Rollback,
+        }
     }
+}
+
+impl Default for Rollback {
+    /// All at once: what is gone back to has proven itself, and what is left is known to be bad.
+    fn default() -> Rollback {
+        Rollback {
+            parallelism: 0,
+            order: Order::StartFirst,
+            delay: Duration::ZERO,
+            monitor: monitor(),
+            max_failure_ratio: 0,
+            failure_action: FailureAction::Pause,
+        }
+    }
+}
+
+/// Docker's.
+fn monitor() -> Duration {
+    Duration::from_secs(5)
 }
 
 impl Restart {
@@ -169,6 +249,11 @@ impl Restart {
         let doublings = restart.saturating_sub(1).min(31);
         self.delay.saturating_mul(1 << doublings).min(self.max_delay)
     }
+
+    /// How long an instance has to stay up for its end to be the first of a new row.
+    pub fn window(&self) -> Duration {
+        self.window.unwrap_or(self.max_delay)
+    }
 }
 
 impl Order {
@@ -176,6 +261,16 @@ impl Order {
         match self {
             Order::StartFirst => "start-first",
             Order::StopFirst => "stop-first",
+        }
+    }
+}
+
+impl FailureAction {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureAction::Pause => "pause",
+            FailureAction::Continue => "continue",
+            FailureAction::Rollback => "rollback",
         }
     }
 }
@@ -195,6 +290,22 @@ impl CheckKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Resource, Ulimit};
+
+    #[test]
+    fn a_task_of_before_there_were_limits_is_read_and_a_new_one_reads_back() {
+        let old = r#"{"command":["serve"],"env":{"A":"1"},"workdir":null}"#;
+        let mut task: Task = serde_json::from_str(old).unwrap();
+        assert_eq!((&task.user, task.limits, task.ulimits.len()), (&None, Limits::default(), 0));
+        task.user = Some("nobody".to_string());
+        task.limits = Limits { memory: Some(1 << 28), cpu: Some(500), pids: Some(100) };
+        task.ulimits.insert(Resource::Nofile, Ulimit { soft: 1024, hard: Ulimit::NONE });
+        let written = serde_json::to_string(&task).unwrap();
+        assert_eq!(serde_json::from_str::<Task>(&written).unwrap(), task);
+        let old = r#"{"condition":"any","delay":{"secs":1,"nanos":0},"max_delay":{"secs":9,"nanos":0},"max_attempts":3}"#;
+        let restart: Restart = serde_json::from_str(old).unwrap();
+        assert_eq!((restart.window, restart.window()), (None, Duration::from_secs(9)));
+    }
 
     #[test]
     fn the_pause_between_restarts_doubles_up_to_its_cap() {

@@ -1,7 +1,5 @@
 //! The verbs that change what is wanted.
 
-use std::collections::BTreeMap;
-
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
 use adsum_model::{Event, Name, Service, Spec, Version};
@@ -41,8 +39,7 @@ pub fn create(tx: &mut Transaction<'_>, spec: Spec) -> Result<Taken, Refusal> {
         Some(_) => return Err(Refusal::Exists(spec.name)),
         None => {}
     }
-    let weights = BTreeMap::new();
-    let service = Service { spec, version: 1, weights, removed: false, created: tx.now().wall };
+    let service = Service::new(spec, 1, tx.now().wall);
     put(tx, &service, true);
     log(tx, "service-created", &service, format!("created with {}", replicas(&service)));
     Ok(Taken { service, what: Novelty::Created })

@@ -64,5 +64,6 @@ pub(crate) fn update(draft: &UpdateDraft, problems: &mut Problems) -> Update {
             default.drain_timeout,
             &bound::GRACE,
         ),
+        ..default
     }
 }

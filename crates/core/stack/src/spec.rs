@@ -1,6 +1,6 @@
 //! The whole wish, read.
 
-use adsum_model::{Name, NameError, Routing, Spec};
+use adsum_model::{Name, NameError, Rollback, Routing, Spec};
 
 use crate::bound;
 use crate::draft::Draft;
@@ -24,6 +24,7 @@ pub fn spec(name: &str, draft: &Draft) -> Result<Spec, Vec<Problem>> {
         restart: lifecycle::restart(&draft.restart, &mut problems),
         stop: lifecycle::stop(&draft.stop, &mut problems),
         update: lifecycle::update(&draft.update, &mut problems),
+        rollback: Rollback::default(),
         exclusive: draft.exclusive.unwrap_or(false),
         tags: tag::tags(draft.tags.as_deref(), &mut problems),
         routing: routing(&name, draft, &mut problems),

@@ -93,7 +93,7 @@ async fn the_nodes_wake_on_a_node_and_not_on_an_instance() {
     let mut question = Box::pin(face.get(&path));
     face.deploy("web").await;
     assert!(still_waits(&mut question).await);
-    let node = adsum_model::Node { name: "node2".parse().unwrap(), address: "10.0.0.2".parse().unwrap() };
+    let node = adsum_model::Node::new("node2".parse().unwrap(), "10.0.0.2".parse().unwrap());
     face.store.commit(|tx| records::put_node(tx, &node)).await.unwrap();
     assert_eq!(soon(question).await.json().as_array().unwrap().len(), 2);
 }

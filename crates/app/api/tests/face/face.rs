@@ -60,7 +60,7 @@ impl Face {
         let store = Store::open(options).unwrap();
         let mut about = about();
         change(&mut about);
-        let node = Node { name: about.node.clone(), address: "127.0.0.1".parse().unwrap() };
+        let node = Node::new(about.node.clone(), "127.0.0.1".parse().unwrap());
         store.commit(|tx| records::put_node(tx, &node)).await.unwrap();
         let routing = routing(dir.path());
         let state = ApiState {
@@ -160,6 +160,7 @@ pub(crate) fn instance(seed: u64, service: &str, slot: u32) -> Instance {
         phase: Phase::Running,
         health: Health::Passing,
         proven: true,
+        maintenance: None,
         process: Some(Process { pid: 4711, start_time: 1, boot_id: "b".into() }),
         restarts: 0,
         streak: 0,

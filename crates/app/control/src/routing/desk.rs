@@ -165,7 +165,7 @@ mod tests {
         let mut spec = Spec::new("web".parse().unwrap(), vec!["serve".into()]);
         spec.routing.publish =
             port.into_iter().map(|port| Publish { port, target: None, protocol: Protocol::Http }).collect();
-        let service = Service { spec, version: 1, weights: Default::default(), removed: false, created: 1 };
+        let service = Service::new(spec, 1, 1);
         let mut keyspace = Keyspace::default();
         keyspace.transact(Now::default(), |tx| records::put_service(tx, &service)).unwrap();
         Table::build(&Catalog::load(keyspace.keys(Database::System), keyspace.revision()), None)

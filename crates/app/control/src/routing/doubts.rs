@@ -104,6 +104,7 @@ mod tests {
             phase: Phase::Running,
             health: Health::Passing,
             proven: true,
+            maintenance: None,
             process: Some(process),
             restarts: 0,
             streak: 0,

@@ -117,7 +117,7 @@ mod tests {
         for (created, name) in [(1, "shop"), (2, "web")] {
             let mut spec = Spec::new(name.parse().unwrap(), vec!["serve".into()]);
             spec.routing.publish = vec![Publish { port: 9000, target: None, protocol: Protocol::Http }];
-            let service = Service { spec, version: 1, weights: Default::default(), removed: false, created };
+            let service = Service::new(spec, 1, created);
             store.commit(|tx| records::put_service(tx, &service)).await.unwrap();
         }
         store

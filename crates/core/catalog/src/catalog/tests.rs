@@ -12,7 +12,7 @@ fn name(text: &str) -> Name {
 
 fn service(text: &str) -> Service {
     let spec = Spec::new(name(text), vec!["true".into()]);
-    Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 }
+    Service::new(spec, 1, 0)
 }
 
 fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
@@ -26,6 +26,7 @@ fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
         phase: Phase::Running,
         health,
         proven: health == Health::Passing,
+        maintenance: None,
         process: None,
         restarts: 0,
         streak: 0,

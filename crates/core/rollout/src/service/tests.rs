@@ -18,6 +18,7 @@ pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health:
         phase,
         health,
         proven: health == Health::Passing,
+        maintenance: None,
         process: None,
         restarts: 0,
         streak: 0,
@@ -31,7 +32,7 @@ pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health:
 fn service(version: u32, replicas: u32) -> Service {
     let mut spec = Spec::new("web".parse().unwrap(), vec!["serve".into()]);
     spec.replicas = replicas;
-    Service { spec, version, weights: Default::default(), removed: false, created: 0 }
+    Service::new(spec, version, 0)
 }
 
 fn state(service: Service, instances: Vec<Instance>) -> ServiceState {

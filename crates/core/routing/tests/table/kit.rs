@@ -16,7 +16,7 @@ pub(crate) fn name(text: &str) -> Name {
 pub(crate) fn service(text: &str, created: u64, rules: &[&str]) -> Service {
     let mut spec = Spec::new(name(text), vec!["true".into()]);
     spec.routing.routes = rules.iter().map(|rule| route(rule)).collect();
-    Service { spec, version: 1, weights: Default::default(), removed: false, created }
+    Service::new(spec, 1, created)
 }
 
 pub(crate) fn route(rule: &str) -> Route {
@@ -46,6 +46,7 @@ pub(crate) fn instance(seed: u64, service: &str, health: Health) -> Instance {
         phase: Phase::Running,
         health,
         proven: !matches!(health, Health::Starting),
+        maintenance: None,
         process: None,
         restarts: 0,
         streak: 0,

@@ -72,7 +72,7 @@ impl House {
     }
 
     pub(crate) fn put_spec(&mut self, spec: Spec) {
-        let service = Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 };
+        let service = Service::new(spec, 1, 0);
         self.run(|tx| records::put_service(tx, &service));
     }
 
@@ -87,6 +87,7 @@ impl House {
             phase: Phase::Running,
             health,
             proven: true,
+            maintenance: None,
             process: None,
             restarts: 0,
             streak: 0,

@@ -29,7 +29,7 @@ fn catalog() -> Catalog {
     let mut keyspace = Keyspace::default();
     keyspace
         .transact(Now::default(), |tx| {
-            records::put_node(tx, &Node { name: name("n1"), address: "127.0.0.1".parse().unwrap() });
+            records::put_node(tx, &Node::new(name("n1"), "127.0.0.1".parse().unwrap()));
             put_service(tx, "web", &["10.0.0.1:8001".parse().unwrap(), "10.0.0.2:8002".parse().unwrap()]);
             put_service(tx, "down", &[]);
             let crowd: Vec<SocketAddr> = (1..=100).map(|i| SocketAddr::from(([10, 1, 0, i], 7000))).collect();
@@ -41,10 +41,7 @@ fn catalog() -> Catalog {
 
 fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]) {
     let spec = Spec::new(name(service), vec!["true".into()]);
-    records::put_service(
-        tx,
-        &Service { spec, version: 1, weights: Default::default(), removed: false, created: 0 },
-    );
+    records::put_service(tx, &Service::new(spec, 1, 0));
     for (slot, endpoint) in (1..).zip(endpoints) {
         let mut instance = Instance {
             id: InstanceId::from_seed(u64::from(service.as_bytes()[0]) * 1000 + u64::from(slot)),
@@ -56,6 +53,7 @@ fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]
             phase: Phase::Running,
             health: Health::Passing,
             proven: true,
+            maintenance: None,
             process: None,
             restarts: 0,
             streak: 0,

@@ -166,6 +166,7 @@ mod tests {
             phase: Phase::Running,
             health: Health::Draining,
             proven: true,
+            maintenance: None,
             process: None,
             restarts: 0,
             streak: 0,

@@ -1,0 +1,178 @@
+//! The head of an instance's answer, as it arrives, and what it says of the body and of the connection.
+//!
+//! Stricter than RFC 9112 asks for where two readers could differ: lines end with CR LF, no field goes on in the next line,
+//! and no coding but `chunked` is understood.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+
+use crate::content::Content;
+use crate::field::{content_length, transfer_encoding};
+use crate::fields::Fields;
+use crate::flaw::Flaw;
+use crate::letters::trimmed;
+use crate::lines::Line;
+use crate::offence::Offence;
+
+/// Bytes of a head at most.
+const HEAD: usize = 64 * 1024;
+/// Fields that whoever passes an answer on adds to it: there is room for them from the beginning.
+const ROOM: usize = 6;
+
+/// Reads the heads of the answers that come over one connection, one after the other.
+#[derive(Debug, Default)]
+pub struct AnswerReader {
+    status_line: Option<StatusLine>,
+    fields: Fields,
+}
+
+#[derive(Debug)]
+struct StatusLine {
+    is_http_11: bool,
+    status: StatusCode,
+    /// Where its words begin; none when they are the usual ones.
+    reason: Option<usize>,
+    length: usize,
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub struct AnswerHead {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The words behind the status, if they are not the usual ones.
+    pub reason: Option<Bytes>,
+    pub content: Content,
+    /// The connection can be used again when the body has been read.
+    pub keeps: bool,
+}
+
+impl AnswerReader {
+    /// Takes a head off the front of `bytes`, if all of it has come. To be called with the same bytes and more behind them
+    /// until then. `method` is that of the request.
+    pub fn read(&mut self, bytes: &mut BytesMut, method: &Method) -> Result<Option<AnswerHead>, Flaw> {
+        if self.status_line.is_none() {
+            match self.fields.line(bytes, HEAD)? {
+                Line::Whole(line) => self.status_line = Some(StatusLine::read(line)?),
+                Line::Partial if may_begin(bytes) => return Ok(None),
+                Line::Partial | Line::Control(_) => return Err(Flaw::StatusLine),
+                Line::TooLong => return Err(Offence::HeadTooLarge.into()),
+            }
+        }
+        let Some(length) = self.fields.read(bytes, HEAD)? else { return Ok(None) };
+        let head = bytes.split_to(length).freeze();
+        let status_line = self.status_line.take().ok_or(Flaw::StatusLine)?;
+        let whole = status_line.with(&self.fields, &head, method);
+        self.fields.clear();
+        whole.map(Some)
+    }
+}
+
+/// Whether a status line may begin so.
+fn may_begin(bytes: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"HTTP/1.";
+    let length = bytes.len().min(BEGIN.len());
+    bytes[..length] == BEGIN[..length]
+}
+
+impl StatusLine {
+    /// Reads `HTTP/1.1 200 OK`. The words may be missing, and the blank before them.
+    fn read(line: &[u8]) -> Result<StatusLine, Flaw> {
+        let (is_http_11, rest) = match line {
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ (b'0' | b'1'), b' ', rest @ ..] => {
+                (*minor == b'1', rest)
+            }
+            _ => return Err(Flaw::StatusLine),
+        };
+        let (digits, reason) = rest.split_at_checked(3).ok_or(Flaw::StatusLine)?;
+        let status = StatusCode::from_bytes(digits).map_err(|_| Flaw::StatusLine)?;
+        let reason = match reason {
+            [] => &[],
+            [b' ', reason @ ..] => reason,
+            _ => return Err(Flaw::StatusLine),
+        };
+        let is_usual = status.canonical_reason().is_some_and(|usual| usual.as_bytes() == reason);
+        let reason = (!is_usual).then_some(line.len() - reason.len());
+        Ok(StatusLine { is_http_11, status, reason, length: line.len() })
+    }
+
+    fn with(self, fields: &Fields, head: &Bytes, method: &Method) -> Result<AnswerHead, Flaw> {
+        let mut headers = HeaderMap::with_capacity(fields.count() + ROOM);
+        let mut said = Said::default();
+        for field in fields.each(head) {
+            let (name, value) = field?;
+            if said.heed(&name, &value)? {
+                headers.append(name, value);
+            }
+        }
+        let (content, is_clear) = said.content(&self, method)?;
+        if said.chunked {
+            // The chunks say how long it is (RFC 9112, 6.3).
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        Ok(AnswerHead {
+            status: self.status,
+            headers,
+            reason: self.reason.map(|begin| head.slice(begin..self.length)),
+            keeps: is_clear && said.keeps(self.is_http_11) && !content.ends_with_connection(),
+            content,
+        })
+    }
+}
+
+/// What the fields say of the body and of the connection.
+#[derive(Debug, Default)]
+struct Said {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Said {
+    /// False for a field that says once more what another one has said.
+    fn heed(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Offence> {
+        if *name == header::CONTENT_LENGTH {
+            let length = content_length(value.as_bytes())?;
+            return match self.length.replace(length) {
+                Some(other) if other != length => Err(Offence::SeveralLengths),
+                Some(_) => Ok(false),
+                None => Ok(true),
+            };
+        }
+        if *name == header::TRANSFER_ENCODING {
+            transfer_encoding(value.as_bytes())?;
+            if std::mem::replace(&mut self.chunked, true) {
+                return Err(Offence::SeveralEncodings);
+            }
+        } else if *name == header::CONNECTION {
+            for option in value.as_bytes().split(|byte| *byte == b',').map(trimmed) {
+                self.close |= option.eq_ignore_ascii_case(b"close");
+                self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+        Ok(true)
+    }
+
+    fn keeps(&self, is_http_11: bool) -> bool {
+        !self.close && (is_http_11 || self.keep_alive)
+    }
+
+    /// How long the body is (RFC 9112, 6.3), and whether nobody could read that otherwise.
+    fn content(&self, line: &StatusLine, method: &Method) -> Result<(Content, bool), Offence> {
+        if self.chunked && !line.is_http_11 {
+            return Err(Offence::EncodingInHttp10);
+        }
+        let is_clear = !(self.chunked && self.length.is_some());
+        let has_none = line.status.is_informational()
+            || matches!(line.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || method == Method::HEAD;
+        let content = match self.length {
+            _ if has_none => Content::length(0),
+            _ if self.chunked => Content::chunked(),
+            Some(length) => Content::length(length),
+            None => Content::until_close(),
+        };
+        Ok((content, is_clear))
+    }
+}

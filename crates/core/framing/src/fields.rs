@@ -1,0 +1,95 @@
+//! The fields of an answer's head, or of its trailers: first their places, line by line as they arrive, then the fields.
+//!
+//! Names and values are not copied: they share the bytes that came.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::field::{Field, bad_letter};
+use crate::lines::{Line, Lines};
+use crate::offence::Offence;
+
+/// Fields at most.
+const MOST: usize = 100;
+
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    lines: Lines,
+    places: Vec<Place>,
+}
+
+/// Where a field is. Offsets count from the first byte of the head.
+#[derive(Debug)]
+struct Place {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Fields {
+    /// Ready for others. What was allocated is kept.
+    pub(crate) fn clear(&mut self) {
+        self.lines = Lines::default();
+        self.places.clear();
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The next line, which is no field: the first one of a head.
+    pub(crate) fn line<'a>(&mut self, bytes: &'a [u8], limit: usize) -> Result<Line<'a>, Offence> {
+        self.lines.next(bytes, limit)
+    }
+
+    /// Reads on in `bytes`, the same ones as before with more at their end. Returns their length up to the end of the empty
+    /// line, when it has come.
+    pub(crate) fn read(&mut self, bytes: &[u8], limit: usize) -> Result<Option<usize>, Offence> {
+        loop {
+            let begin = self.lines.line;
+            match self.lines.next(bytes, limit)? {
+                Line::Whole([]) => return Ok(Some(self.lines.line)),
+                Line::Whole(_) if self.places.len() == MOST => return Err(Offence::TooManyFields),
+                Line::Whole(line) => self.places.push(Place::of(&Field::read(line)?, line, begin)),
+                Line::Partial => return Ok(None),
+                Line::TooLong => return Err(Offence::HeadTooLarge),
+                Line::Control(before) => return Err(bad_letter(before)),
+            }
+        }
+    }
+
+    /// The fields, in their order. `bytes` are those that were read.
+    pub(crate) fn each<'a>(
+        &'a self,
+        bytes: &'a Bytes,
+    ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), Offence>> + 'a {
+        self.places.iter().map(|place| {
+            let name = HeaderName::from_bytes(&bytes[place.name.clone()]);
+            let value = HeaderValue::from_maybe_shared(bytes.slice(place.value.clone()));
+            let name = name.map_err(|_| Offence::InvalidFieldName)?;
+            Ok((name, value.map_err(|_| Offence::InvalidFieldValue)?))
+        })
+    }
+
+    /// All of them, but for those that may not come after a body: whoever sends them has said nothing by that.
+    pub(crate) fn trailers(&self, bytes: &Bytes) -> Result<HeaderMap, Offence> {
+        let mut trailers = HeaderMap::with_capacity(self.places.len());
+        for field in self.each(bytes) {
+            let (name, value) = field?;
+            if !Field { name: name.as_str().as_bytes(), value: &[] }.is_forbidden_trailer() {
+                trailers.append(name, value);
+            }
+        }
+        Ok(trailers)
+    }
+}
+
+impl Place {
+    /// `line` begins at `begin`, and `field` was read of it.
+    fn of(field: &Field<'_>, line: &[u8], begin: usize) -> Place {
+        let at = |part: &[u8]| begin + (part.as_ptr().addr() - line.as_ptr().addr());
+        let range = |part: &[u8]| at(part)..at(part) + part.len();
+        Place { name: range(field.name), value: range(field.value) }
+    }
+}

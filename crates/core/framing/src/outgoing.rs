@@ -1,0 +1,225 @@
+//! A request on its way to an instance: its head, and its body as the head has told it.
+//!
+//! Names, values, methods and targets are of types that hold neither CR nor LF, so that what is written is one head. How
+//! long the body is, is said once, by what is known of the body itself and not by what a client's fields say.
+
+use bytes::{Buf as _, Bytes};
+use http::{HeaderMap, HeaderName, Method, Uri, header};
+
+use crate::field::Field;
+
+/// How the end of a body is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// There is none.
+    Nothing,
+    Length(u64),
+    Chunked,
+}
+
+/// What a request says before its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    pub method: &'a Method,
+    /// Its path and query are sent.
+    pub uri: &'a Uri,
+    pub headers: &'a HeaderMap,
+}
+
+/// A body that is not as long as it was said to be. The request never becomes whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongLength;
+
+/// What is to be written next on one connection, and what is to come.
+///
+/// ```text
+///   head: | request line, fields, size of a chunk |  data: | a piece of the body |  tail: | end of a chunk |
+///               ^ written up to here
+/// ```
+#[derive(Debug)]
+pub struct Outgoing {
+    head: Vec<u8>,
+    written: usize,
+    data: Bytes,
+    tail: &'static [u8],
+    body: Body,
+    /// Fields that the head has announced for after the body.
+    announced: Vec<HeaderName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Length(u64),
+    Chunked,
+    Over,
+}
+
+/// A head of this size is kept room for between two requests.
+const KEPT: usize = 4 * 1024;
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            head: Vec::new(),
+            written: 0,
+            data: Bytes::new(),
+            tail: b"",
+            body: Body::Over,
+            announced: Vec::new(),
+        }
+    }
+}
+
+impl Outgoing {
+    /// Begins a request. The one before has been written to its end.
+    pub fn begin(&mut self, asking: &Asking<'_>, extent: Extent) {
+        self.announced.clear();
+        self.body = match extent {
+            Extent::Nothing | Extent::Length(0) => Body::Over,
+            Extent::Length(length) => Body::Length(length),
+            Extent::Chunked => {
+                self.announced.extend(announced(asking.headers));
+                Body::Chunked
+            }
+        };
+        write_head(&mut self.head, asking, extent);
+    }
+
+    /// Whether nothing is left to be written, and nothing to come.
+    pub fn is_over(&self) -> bool {
+        self.body == Body::Over && self.is_empty()
+    }
+
+    /// Whether there is nothing to be written now.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.data.is_empty() && self.tail.is_empty()
+    }
+
+    /// Whether the next piece of the body can be put in.
+    pub fn wants_piece(&self) -> bool {
+        self.body != Body::Over && self.data.is_empty() && self.tail.is_empty()
+    }
+
+    /// The next piece of the body; `last` if none follows.
+    pub fn put(&mut self, data: Bytes, last: bool) -> Result<(), WrongLength> {
+        match &mut self.body {
+            Body::Length(left) => {
+                *left = left.checked_sub(data.len() as u64).ok_or(WrongLength)?;
+                if *left == 0 {
+                    self.body = Body::Over;
+                }
+                self.data = data;
+                if last { self.end() } else { Ok(()) }
+            }
+            // An empty chunk would be the end.
+            Body::Chunked if data.is_empty() => if last { self.end() } else { Ok(()) },
+            Body::Chunked => {
+                write_size(&mut self.head, data.len());
+                self.data = data;
+                self.tail = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+                if last {
+                    self.body = Body::Over;
+                }
+                Ok(())
+            }
+            Body::Over if data.is_empty() => Ok(()),
+            Body::Over => Err(WrongLength),
+        }
+    }
+
+    /// The body has ended.
+    pub fn end(&mut self) -> Result<(), WrongLength> {
+        match self.body {
+            Body::Over => Ok(()),
+            Body::Length(_) => Err(WrongLength),
+            Body::Chunked => {
+                self.head.extend_from_slice(b"0\r\n\r\n");
+                self.body = Body::Over;
+                Ok(())
+            }
+        }
+    }
+
+    /// The body has ended, with fields behind it: of these, what the head has announced and what may come there.
+    pub fn end_with(&mut self, trailers: &HeaderMap) -> Result<(), WrongLength> {
+        if self.body != Body::Chunked {
+            return self.end();
+        }
+        self.head.extend_from_slice(b"0\r\n");
+        let is_good = |name: &HeaderName| {
+            self.announced.contains(name)
+                && !Field { name: name.as_str().as_bytes(), value: &[] }.is_forbidden_trailer()
+        };
+        for (name, value) in trailers.iter().filter(|(name, _)| is_good(name)) {
+            write_field(&mut self.head, name, value.as_bytes());
+        }
+        self.head.extend_from_slice(b"\r\n");
+        self.body = Body::Over;
+        Ok(())
+    }
+
+    /// What is to be written, in this order.
+    pub fn parts(&self) -> [&[u8]; 3] {
+        [&self.head[self.written..], &self.data, self.tail]
+    }
+
+    /// So many bytes of the parts have been written.
+    pub fn advance(&mut self, mut bytes: usize) {
+        let of_head = bytes.min(self.head.len() - self.written);
+        self.written += of_head;
+        bytes -= of_head;
+        if self.written == self.head.len() {
+            self.head.clear();
+            self.head.shrink_to(KEPT);
+            self.written = 0;
+        }
+        let of_data = bytes.min(self.data.len());
+        self.data.advance(of_data);
+        self.tail = &self.tail[bytes - of_data..];
+    }
+}
+
+fn announced(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let names = headers.get_all(header::TRAILER).iter();
+    names
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+}
+
+fn write_head(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
+    out.extend_from_slice(asking.method.as_str().as_bytes());
+    out.push(b' ');
+    let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in asking.headers {
+        if name != header::CONTENT_LENGTH && name != header::TRANSFER_ENCODING {
+            write_field(out, name, value.as_bytes());
+        }
+    }
+    match extent {
+        // Said only where the client has said it.
+        Extent::Nothing if !asking.headers.contains_key(header::CONTENT_LENGTH) => {}
+        Extent::Nothing => write_field(out, &header::CONTENT_LENGTH, b"0"),
+        Extent::Length(length) => write_length(out, length),
+        Extent::Chunked => write_field(out, &header::TRANSFER_ENCODING, b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    let name = name.as_str().as_bytes();
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_length(out: &mut Vec<u8>, length: u64) {
+    write_field(out, &header::CONTENT_LENGTH, http::HeaderValue::from(length).as_bytes());
+}
+
+fn write_size(out: &mut Vec<u8>, size: usize) {
+    out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+}
