@@ -147,9 +147,9 @@ impl FromStr for Resource {
 
     fn from_str(text: &str) -> Result<Resource, ParseUlimitError> {
         let known = Resource::ALL.iter().find(|resource| resource.as_str() == text);
-        known.copied().ok_or_else(|| {
-            ParseUlimitError::Unknown(Resource::ALL.map(Resource::as_str).join(", "))
-        })
+        known
+            .copied()
+            .ok_or_else(|| ParseUlimitError::Unknown(Resource::ALL.map(Resource::as_str).join(", ")))
     }
 }
 

@@ -83,7 +83,7 @@ pub struct Restart {
     pub max_delay: Duration,
     /// Restarts before the instance is given up; without a limit when none.
     pub max_attempts: Option<u32>,
-    /// One that has stayed up for so long begins to count anew; `max_delay` when none.
+    /// One that has stayed up for so long begins to count anew, none if that is nothing; `max_delay` when none.
     #[serde(default)]
     pub window: Option<Duration>,
 }
@@ -250,9 +250,10 @@ impl Restart {
         self.delay.saturating_mul(1 << doublings).min(self.max_delay)
     }
 
-    /// How long an instance has to stay up for its end to be the first of a new row.
-    pub fn window(&self) -> Duration {
-        self.window.unwrap_or(self.max_delay)
+    /// Whether the end of an instance that was up for so long is the first of a new row.
+    pub fn begins_anew(&self, up: Duration) -> bool {
+        let window = self.window.unwrap_or(self.max_delay);
+        !window.is_zero() && up >= window
     }
 }
 
@@ -304,7 +305,22 @@ mod tests {
         assert_eq!(serde_json::from_str::<Task>(&written).unwrap(), task);
         let old = r#"{"condition":"any","delay":{"secs":1,"nanos":0},"max_delay":{"secs":9,"nanos":0},"max_attempts":3}"#;
         let restart: Restart = serde_json::from_str(old).unwrap();
-        assert_eq!((restart.window, restart.window()), (None, Duration::from_secs(9)));
+        assert_eq!(restart.window, None);
+    }
+
+    #[test]
+    fn a_row_of_ends_is_over_after_the_window_or_never() {
+        #[track_caller]
+        fn check(window: Option<u64>, up: u64, expect: bool) {
+            let window = window.map(Duration::from_secs);
+            let restart = Restart { window, ..Restart::default() };
+            assert_eq!(restart.begins_anew(Duration::from_secs(up)), expect);
+        }
+        check(None, 29, false);
+        check(None, 30, true);
+        check(Some(5), 5, true);
+        check(Some(5), 4, false);
+        check(Some(0), 1_000_000, false);
     }
 
     #[test]

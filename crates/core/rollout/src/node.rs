@@ -1,5 +1,7 @@
 //! What one node has to do about one instance.
 
+use std::time::Duration;
+
 use adsum_model::{Instance, Phase, Process, Restart, RestartCondition};
 
 /// What the keeper sees of an instance.
@@ -78,10 +80,10 @@ pub fn not_started(instance: &Instance, restart: &Restart, why: &str, tick: u64)
     ended(instance, restart, &exit, tick)
 }
 
-/// The streak after an end: staying up for as long as the longest pause makes a new start of it.
+/// The streak after an end: staying up for as long as the restart's window makes a new start of it.
 pub fn streak_after(instance: &Instance, restart: &Restart, tick: u64) -> u32 {
-    let up = tick.saturating_sub(instance.since);
-    let stayed = instance.phase == Phase::Running && up >= restart.max_delay.as_millis() as u64;
+    let up = Duration::from_millis(tick.saturating_sub(instance.since));
+    let stayed = instance.phase == Phase::Running && restart.begins_anew(up);
     if stayed { 1 } else { instance.streak.saturating_add(1) }
 }
 
@@ -109,8 +111,6 @@ fn ended(instance: &Instance, restart: &Restart, exit: &Exit, tick: u64) -> Step
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use adsum_model::Health;
 
     use super::*;
