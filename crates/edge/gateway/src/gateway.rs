@@ -13,11 +13,11 @@ use adsum_routing::Table;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use crate::bind::bind;
 use crate::control::Control;
 use crate::log::{AccessLogger, Writer};
 use crate::metrics::{Ledger, Text};
 use crate::settings::Settings;
+use crate::sockets::{Held, Sockets, given_or_bound};
 use crate::tls::{Certificate, LOOK};
 use crate::worker::{Doorman, House, Listeners, Order, Parts, Worker};
 
@@ -28,6 +28,8 @@ pub struct Gateway {
     orders: Vec<mpsc::UnboundedSender<Order>>,
     tables: watch::Sender<Arc<Table>>,
     stop: watch::Sender<Option<Instant>>,
+    open: watch::Sender<bool>,
+    held: Arc<Held>,
     log: Mutex<Option<AccessLogger>>,
     threads: Vec<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
@@ -78,10 +80,28 @@ impl Gateway {
         control: Arc<dyn Control>,
         table: Arc<Table>,
     ) -> Result<Gateway, StartError> {
-        let settings = Arc::new(Settings { workers: settings.workers.max(1), ..settings });
+        let gateway = Gateway::prepare(settings, control, table, Sockets::default())?;
+        gateway.open();
+        Ok(gateway)
+    }
+
+    /// Everything but that it accepts nothing before it is [opened](Gateway::open). Sockets that are given come before
+    /// the addresses of the settings; there are at least as many workers as sockets of an address.
+    pub fn prepare(
+        settings: Settings,
+        control: Arc<dyn Control>,
+        table: Arc<Table>,
+        given: Sockets,
+    ) -> Result<Gateway, StartError> {
+        let workers = settings.workers.max(given.workers()).max(1);
+        let settings = Arc::new(Settings { workers, ..settings });
         let certificate =
             settings.tls.as_ref().map(Certificate::read).transpose().map_err(StartError::Certificate)?;
-        let (plain, tls) = bind_all(&settings)?;
+        let Sockets { plain, tls, published } = given;
+        let (plain, tls) = bind_all(&settings, plain, tls)?;
+        let held =
+            Held::new(&plain, &tls).map_err(|source| StartError::Bind { addr: settings.addr, source })?;
+        let held = Arc::new(held);
         let addresses = Addresses { plain: local(&plain, settings.addr), tls: tls_address(&tls, &settings) };
         let (log, writer) = AccessLogger::open(&settings.access_log).map_err(StartError::Log)?;
         let (stop, stopped) = watch::channel(None);
@@ -91,6 +111,8 @@ impl Gateway {
             orders: Vec::new(),
             tables: watch::Sender::new(table),
             stop,
+            open: watch::Sender::new(false),
+            held: held.clone(),
             log: Mutex::new(Some(log.clone())),
             threads: Vec::new(),
             keeper: None,
@@ -108,13 +130,34 @@ impl Gateway {
                 certificate: certificate.clone(),
                 house: house.clone(),
                 stop: stopped.clone(),
+                open: gateway.open.subscribe(),
                 // The hasher's keys come from the system's randomness.
                 seed: RandomState::new().hash_one(number),
             };
             gateway.hire(parts, Listeners { plain, tls: tls.next() })?;
         }
-        gateway.keep(settings, control, certificate, house, stopped)?;
+        let doorman = Doorman {
+            settings: settings.clone(),
+            control,
+            workers: gateway.orders.clone(),
+            held,
+            given: published,
+            open: HashMap::new(),
+            failed: HashMap::new(),
+            closing: HashMap::new(),
+        };
+        gateway.keep(settings, doorman, certificate, house, stopped)?;
         Ok(gateway)
+    }
+
+    /// Accepts from now on.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// A double of every socket that is listened on at the moment, for a process that is to go on with them.
+    pub fn sockets(&self) -> io::Result<Sockets> {
+        self.held.sockets()
     }
 
     pub fn addresses(&self) -> Addresses {
@@ -170,19 +213,18 @@ impl Gateway {
     /// Accepts nothing more, tells clients to go elsewhere, and returns when what was in flight has ended, or `grace`
     /// is over. Blocks meanwhile.
     pub fn stop(mut self, grace: Duration) {
-        self.end(Instant::now() + grace);
+        self.retire(grace).wait();
     }
 
-    fn end(&mut self, until: Instant) {
-        self.stop.send_replace(Some(until));
-        for thread in self.threads.drain(..).chain(self.keeper.take()) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the gateway has panicked");
-            }
-        }
-        self.log.lock().take();
-        if let Some(writer) = self.writer.take() {
-            writer.join();
+    /// The same, but for the waiting: tables still have their effect on what is in flight.
+    pub fn retire(&mut self, grace: Duration) -> Retirement {
+        // What workers close is closed then, unless another process has it.
+        self.held.close_all();
+        self.stop.send_replace(Some(Instant::now() + grace));
+        Retirement {
+            threads: self.threads.drain(..).chain(self.keeper.take()).collect(),
+            log: self.log.lock().take(),
+            writer: self.writer.take(),
         }
     }
 
@@ -210,7 +252,7 @@ impl Gateway {
     fn keep(
         &mut self,
         settings: Arc<Settings>,
-        control: Arc<dyn Control>,
+        doorman: Doorman,
         certificate: Option<Certificate>,
         house: Arc<House>,
         mut stopped: watch::Receiver<Option<Instant>>,
@@ -221,14 +263,6 @@ impl Gateway {
         // The first table has ports too.
         tables.mark_changed();
         let tls = settings.tls.clone().zip(certificate);
-        let doorman = Doorman {
-            settings,
-            control,
-            workers: self.orders.clone(),
-            open: HashMap::new(),
-            failed: HashMap::new(),
-            closing: HashMap::new(),
-        };
         let follow = async {
             match tls {
                 Some((settings, certificate)) => certificate.follow(settings, LOOK).await,
@@ -254,7 +288,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if !self.threads.is_empty() {
-            self.end(Instant::now());
+            self.retire(Duration::ZERO).wait();
         }
     }
 }
@@ -265,12 +299,36 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// A gateway that accepts nothing any more, with what it has in flight.
+pub struct Retirement {
+    threads: Vec<JoinHandle<()>>,
+    log: Option<AccessLogger>,
+    writer: Option<Writer>,
+}
+
+impl Retirement {
+    /// Returns when all of it has ended. Blocks meanwhile.
+    pub fn wait(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the gateway has panicked");
+            }
+        }
+        drop(self.log);
+        if let Some(writer) = self.writer {
+            writer.join();
+        }
+    }
+}
+
 type Bound = Vec<std::net::TcpListener>;
 
-fn bind_all(settings: &Settings) -> Result<(Bound, Bound), StartError> {
-    let bound = |addr| bind(addr, settings.workers).map_err(|source| StartError::Bind { addr, source });
-    let tls = settings.tls.as_ref().map(|tls| bound(tls.addr)).transpose()?;
-    Ok((bound(settings.addr)?, tls.unwrap_or_default()))
+fn bind_all(settings: &Settings, plain: Bound, tls: Bound) -> Result<(Bound, Bound), StartError> {
+    let bound = |given, addr| {
+        given_or_bound(given, addr, settings.workers).map_err(|source| StartError::Bind { addr, source })
+    };
+    let tls = settings.tls.as_ref().map(|settings| bound(tls, settings.addr)).transpose()?;
+    Ok((bound(plain, settings.addr)?, tls.unwrap_or_default()))
 }
 
 fn local(listeners: &Bound, wished: SocketAddr) -> SocketAddr {

@@ -48,6 +48,7 @@ mod payload;
 mod refuse;
 mod serve;
 mod settings;
+mod sockets;
 mod station;
 mod tls;
 mod tunnel;
@@ -57,5 +58,6 @@ mod worker;
 
 pub use adsum_forward::{Network, NetworkError};
 pub use control::{Control, InFlight, Report};
-pub use gateway::{Addresses, Gateway, StartError, WorkerStatus};
+pub use gateway::{Addresses, Gateway, Retirement, StartError, WorkerStatus};
 pub use settings::{AccessLog, Headers, Limits, LogTarget, Settings, TlsSettings};
+pub use sockets::Sockets;

@@ -73,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) certificate: Option<Certificate>,
     pub(crate) house: Arc<House>,
     pub(crate) stop: watch::Receiver<Option<Instant>>,
+    /// Whether it may accept.
+    pub(crate) open: watch::Receiver<bool>,
     pub(crate) seed: u64,
 }
 
@@ -103,8 +105,15 @@ impl Worker {
 
     /// Serves until the gateway stops and all has ended, or the grace is over. Belongs on a runtime of its own.
     pub(crate) async fn run(parts: Parts, listeners: Listeners, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut open = parts.open.clone();
         let worker = Worker::new(parts);
         let mut stop = worker.stop.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(Option::is_some) => return,
+            // An error means that the gateway is gone, which the loop below sees.
+            _ = open.wait_for(|open| *open) => {}
+        }
         let mut doors = accept::Doors::new(&worker, listeners);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -120,17 +129,24 @@ impl Worker {
                 _ = tick.tick() => worker.look_after(),
             }
         }
-        worker.close(doors, &mut tick).await;
+        worker.close(doors, &mut orders, &mut tick).await;
     }
 
     /// Takes what is in the queues of its listeners, then waits for what is in flight.
-    async fn close(self: &Rc<Worker>, doors: accept::Doors, tick: &mut tokio::time::Interval) {
+    async fn close(
+        self: &Rc<Worker>,
+        doors: accept::Doors,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+        tick: &mut tokio::time::Interval,
+    ) {
         doors.close().await;
         let until = self.stop.borrow().unwrap_or_else(Instant::now);
         let mut ending = std::pin::pin!(tokio::time::sleep_until(until.into()));
         while self.ledger.connections.get() > 0 {
             tokio::select! {
                 () = ending.as_mut() => break,
+                // Whoever is still served is served by the last table, and its drains are still reported.
+                Some(Order::Apply(table)) = orders.recv() => self.apply(table),
                 () = self.bell.notified() => {}
                 _ = tick.tick() => self.look_after(),
             }

@@ -1,18 +1,19 @@
 //! Published ports: opened when the table has them, closed when it has not. One task decides for all workers.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adsum_model::Protocol;
+use adsum_model::{Protocol, Revision};
 use adsum_routing::Table;
 use tokio::sync::{mpsc, watch};
 
 use super::Order;
-use crate::bind::bind;
 use crate::control::Control;
 use crate::settings::Settings;
+use crate::sockets::{Held, given_or_bound};
 
 /// How often a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -24,6 +25,9 @@ pub(crate) struct Doorman {
     pub(crate) settings: Arc<Settings>,
     pub(crate) control: Arc<dyn Control>,
     pub(crate) workers: Vec<mpsc::UnboundedSender<Order>>,
+    pub(crate) held: Arc<Held>,
+    /// Sockets of ports that another process had published, until a table of this one's says which are.
+    pub(crate) given: BTreeMap<u16, Vec<TcpListener>>,
     pub(crate) open: HashMap<u16, Protocol>,
     /// Why a port could not be opened, as it was told last.
     pub(crate) failed: HashMap<u16, String>,
@@ -40,8 +44,15 @@ impl Doorman {
                 _ = retry.tick(), if !self.failed.is_empty() => {}
                 () = tokio::time::sleep(AGAIN), if !self.closing.is_empty() => {}
             }
-            let wanted: HashMap<u16, Protocol> = tables.borrow_and_update().ports().collect();
+            let (revision, wanted): (_, HashMap<u16, Protocol>) = {
+                let table = tables.borrow_and_update();
+                (table.revision, table.ports().collect())
+            };
             self.set(&wanted);
+            // The first one is that of another run, and may lack some.
+            if revision > Revision::ZERO {
+                self.given.clear();
+            }
         }
     }
 
@@ -56,6 +67,7 @@ impl Doorman {
             .collect();
         for port in unwanted {
             self.open.remove(&port);
+            self.held.close(port);
             self.tell(|| Order::Close { port });
             self.closing.insert(port, now);
         }
@@ -69,7 +81,7 @@ impl Doorman {
 
     fn open(&mut self, port: u16, protocol: Protocol) {
         let addr = SocketAddr::new(self.settings.addr.ip(), port);
-        match bind(addr, self.workers.len()) {
+        match self.listeners(addr) {
             Ok(listeners) => {
                 for (worker, listener) in self.workers.iter().zip(listeners) {
                     let _ = worker.send(Order::Open { port, protocol, listener });
@@ -91,6 +103,13 @@ impl Doorman {
                 }
             }
         }
+    }
+
+    fn listeners(&mut self, addr: SocketAddr) -> io::Result<Vec<TcpListener>> {
+        let given = self.given.remove(&addr.port()).unwrap_or_default();
+        let listeners = given_or_bound(given, addr, self.workers.len())?;
+        self.held.publish(addr.port(), &listeners)?;
+        Ok(listeners)
     }
 
     fn tell(&self, order: impl Fn() -> Order) {

@@ -123,6 +123,11 @@ impl House {
         commits.iter().for_each(|commit| self.catalog.apply(commit));
     }
 
+    /// The one that was applied last.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        self.table.clone().expect("one was applied")
+    }
+
     pub(crate) fn addr(&self) -> SocketAddr {
         self.gateway.addresses().plain
     }

@@ -13,3 +13,4 @@ mod returns;
 mod secure;
 mod stop;
 mod streams;
+mod succession;
