@@ -309,6 +309,15 @@ impl Store {
         ended.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))
     }
 
+    /// As [`Store::end`], and lets another process have the directory, though this store still has handles. Whoever waits
+    /// for something is told that it will not come; what is committed after that is lost, and never acknowledged.
+    pub async fn release(&self) -> Result<(), Failed> {
+        self.close();
+        let shared = self.shared.clone();
+        let released = tokio::task::spawn_blocking(move || shared.release()).await;
+        released.unwrap_or(Ok(())).map_err(|error| Failed(Some(error)))
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.shared.closing.load(Ordering::Acquire)
     }
@@ -353,6 +362,18 @@ impl Shared {
         let _ = self.journal.wait_durable((self.journal.durable() + 1).min(last.0));
     }
 
+    fn release(&self) -> Result<(), JournalError> {
+        let ended = {
+            // So that no commit comes between the journal's end and the moment from which on it shows.
+            let _state = self.state.lock();
+            self.journal.end()
+        };
+        self.failure.send_replace(self.journal.failed());
+        self.visible.wake();
+        // A snapshot that is being written may take a while, which concerns nobody who holds the lock above.
+        ended.and(self.journal.release())
+    }
+
     /// Gives the journal what was committed, sets the timer to what has become due first, and lets go of what was
     /// emptied outside of the lock's time.
     pub(crate) fn hand_over(&self, state: &mut State, now: Now) {
@@ -363,8 +384,10 @@ impl Shared {
             self.journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
             state.marked = commit.now.tick;
         }
-        // On a full disk a second may become any time: nothing is promised then that is not written.
-        if self.durability == Durability::EverySecond && !self.journal.is_full() {
+        // On a full disk a second may become any time, and in a journal that has ended for ever: nothing is promised then
+        // that is not written.
+        let is_written_soon = !self.journal.is_full() && self.journal.failed().is_none();
+        if self.durability == Durability::EverySecond && is_written_soon {
             self.visible.raise(state.server.keyspace().revision());
         }
         let due = state.server.keyspace().next_deadline(now).map_or(u64::MAX, |rest| now.tick + rest);

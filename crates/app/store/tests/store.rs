@@ -337,3 +337,22 @@ async fn what_everysec_has_lost_is_known_to_a_store_that_loses_nothing() {
     let store = try_open(again.path(), Durability::Always).unwrap();
     assert_eq!(store.transact(|tx| set(tx, "b", None)).1, revision.next());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_was_released_is_anothers_though_handles_on_it_live() {
+    for durability in [Durability::Always, Durability::EverySecond] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = try_open(dir.path(), durability).unwrap();
+        store.commit(|tx| set(tx, "before", None)).await.unwrap();
+        store.release().await.unwrap();
+        let next = try_open(dir.path(), durability).unwrap();
+        assert!(has(&next, "before"));
+        // What comes too late is not acknowledged, and harms nobody.
+        let late = store.commit(|tx| set(tx, "late", None)).await;
+        assert!(late.is_err(), "{durability:?}: {late:?}");
+        next.commit(|tx| set(tx, "after", None)).await.unwrap();
+        next.release().await.unwrap();
+        let last = try_open(dir.path(), durability).unwrap();
+        assert_eq!((has(&last, "after"), has(&last, "late")), (true, false));
+    }
+}

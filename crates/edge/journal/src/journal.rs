@@ -33,7 +33,8 @@ pub struct Journal {
     snapshotting: Mutex<()>,
     /// Until it has ended.
     thread: Mutex<Option<thread::JoinHandle<()>>>,
-    _lock: Option<Lock>,
+    /// Until it is given up.
+    lock: Mutex<Option<Lock>>,
 }
 
 /// Opens the directory, locks it for life, and finds what it holds. The records are read by the caller, from
@@ -69,8 +70,8 @@ pub(crate) fn open_on(
     let thread = thread::Builder::new().name("journal".to_owned()).spawn(|| committer.run());
     let thread = thread.map_err(|error| failure(&*disk, "", "starting the thread for", error))?;
     let thread = Mutex::new(Some(thread));
-    let (cluster, snapshotting) = (recovered.cluster, Mutex::default());
-    Ok((Journal { queue, kept, disk, cluster, snapshotting, thread, _lock: lock }, recovered))
+    let (cluster, snapshotting, lock) = (recovered.cluster, Mutex::default(), Mutex::new(lock));
+    Ok((Journal { queue, kept, disk, cluster, snapshotting, thread, lock }, recovered))
 }
 
 /// What a recovery writes, a copy of a torn tail or a first segment, may use the reserve that the last process left.
@@ -212,6 +213,15 @@ impl Journal {
         let _ = thread.join();
         let ended = self.failed().map_or(Ok(()), Err);
         self.queue.fail(JournalError::new(FailureKind::Closed, "the journal is closed"));
+        ended
+    }
+
+    /// The same, and lets another process have the directory. Waits for a snapshot that is being written: nothing here
+    /// touches the directory afterwards.
+    pub fn release(&self) -> Result<(), JournalError> {
+        let ended = self.end();
+        let _no_snapshot = self.snapshotting.lock();
+        self.lock.lock().take();
         ended
     }
 }
