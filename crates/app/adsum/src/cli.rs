@@ -104,6 +104,11 @@ mod tests {
         refused("adsum service create --name web --stop-grace-period 5 -- x", "'5' is no duration");
         refused("adsum service create --name web --env =x -- x", "names no variable");
         refused("adsum service create --name web --update-order sideways -- x", "start-first");
+        refused("adsum service create --name web --update-max-failure-ratio 25% -- x", "'25%' is no share");
+        refused(
+            "adsum service update web --rollback-failure-action rollback",
+            "[possible values: pause, continue]",
+        );
         refused("adsum service scale web", "write it like web=3");
         refused("adsum service create --name web --label =x -- x", "names no label");
         refused("adsum service create --name web --route-rm x -- x", "--route-rm");

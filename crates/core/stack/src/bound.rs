@@ -34,7 +34,16 @@ pub(crate) const START_PERIOD: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
 /// Not nothing, since nothing doubled stays nothing: a program that fails at once would be started without a pause.
 pub(crate) const RESTART_DELAY: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
 pub(crate) const MAX_ATTEMPTS: RangeInclusive<i64> = 0..=1_000_000;
+/// 0 is for ever.
+pub(crate) const WINDOW: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 3600);
+/// Less than the least and a process dies before its program begins.
+pub(crate) const MEMORY: RangeInclusive<u64> = (1 << 20)..=(1 << 50);
+/// Thousandths; the kernel takes nothing below a millisecond in 100.
+pub(crate) const CPU: RangeInclusive<u32> = 10..=1_000_000;
+pub(crate) const PIDS: RangeInclusive<i64> = 1..=4_194_304;
 pub(crate) const GRACE: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
+/// Of what an update waits for: between batches, and for a new instance to stay well.
+pub(crate) const PACE: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
 pub(crate) const PARALLELISM: RangeInclusive<i64> = REPLICAS;
 
 pub(crate) const PRIORITY: RangeInclusive<i64> = -1_000_000..=1_000_000;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use adsum_model::{CheckKind, RestartCondition, Spec, print_duration};
+use adsum_model::{CheckKind, RestartCondition, Rollback, Spec, Update, print_duration};
 
-use crate::{publish, route};
+use crate::update::print_ratio;
+use crate::{limit, publish, route};
 
 /// A wish as it was written. What is left out has its default (see [`adsum_model::Spec`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,10 +16,17 @@ pub struct Draft {
     pub env: Option<BTreeMap<String, String>>,
     /// An absolute path.
     pub workdir: Option<String>,
+    /// `1000`, `nobody`, `nobody:nogroup`.
+    pub user: Option<String>,
+    pub limits: LimitsDraft,
+    /// `nofile=1024:2048` or `nproc=64`.
+    pub ulimits: Option<Vec<String>>,
     pub check: CheckDraft,
     pub restart: RestartDraft,
     pub stop: StopDraft,
     pub update: UpdateDraft,
+    /// How the way back goes; it does not go back itself.
+    pub rollback: PaceDraft,
     pub exclusive: Option<bool>,
     pub tags: Option<Vec<String>>,
     /// `RULE`, or `RULE; priority=10; weight=50; strip-prefix=/api`.
@@ -44,6 +52,16 @@ pub struct CheckDraft {
     pub start_period: Option<String>,
 }
 
+/// 0 is without a limit, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsDraft {
+    /// `256m`, `1.5g`.
+    pub memory: Option<String>,
+    /// Processors: `0.5`.
+    pub cpu: Option<String>,
+    pub pids: Option<i64>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestartDraft {
     /// `any`, `on-failure` or `none`.
@@ -52,6 +70,8 @@ pub struct RestartDraft {
     pub max_delay: Option<String>,
     /// Without a limit when none.
     pub max_attempts: Option<i64>,
+    /// `max_delay` when none.
+    pub window: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,11 +83,23 @@ pub struct StopDraft {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpdateDraft {
+    pub pace: PaceDraft,
+    pub drain_timeout: Option<String>,
+}
+
+/// How instances of one version are replaced by those of another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaceDraft {
     /// 0 is all at a time.
     pub parallelism: Option<i64>,
     /// `start-first` or `stop-first`.
     pub order: Option<String>,
-    pub drain_timeout: Option<String>,
+    pub delay: Option<String>,
+    pub monitor: Option<String>,
+    /// A share of the instances: `0.25`.
+    pub max_failure_ratio: Option<String>,
+    /// `pause`, `continue` or `rollback`.
+    pub failure_action: Option<String>,
 }
 
 impl Draft {
@@ -78,6 +110,9 @@ impl Draft {
             replicas: Some(spec.replicas.into()),
             env: Some(spec.task.env.clone()),
             workdir: spec.task.workdir.clone(),
+            user: spec.task.user.clone(),
+            limits: LimitsDraft::of(&spec.task.limits),
+            ulimits: Some(limit::written(&spec.task.ulimits)),
             check: CheckDraft::of(spec),
             restart: RestartDraft::of(spec),
             stop: StopDraft {
@@ -85,15 +120,39 @@ impl Draft {
                 grace: Some(print_duration(spec.stop.grace)),
             },
             update: UpdateDraft {
-                parallelism: Some(spec.update.parallelism.into()),
-                order: Some(spec.update.order.as_str().to_string()),
+                pace: PaceDraft::of_update(&spec.update),
                 drain_timeout: Some(print_duration(spec.update.drain_timeout)),
             },
+            rollback: PaceDraft::of_rollback(&spec.rollback),
             exclusive: Some(spec.exclusive),
             tags: Some(spec.tags.clone()),
             routes: Some(route::written(&spec.routing.routes)),
             publish: Some(spec.routing.publish.iter().map(publish::print).collect()),
             labels: Some(spec.labels.clone()),
+        }
+    }
+}
+
+impl PaceDraft {
+    fn of_update(update: &Update) -> PaceDraft {
+        PaceDraft {
+            parallelism: Some(update.parallelism.into()),
+            order: Some(update.order.as_str().to_string()),
+            delay: Some(print_duration(update.delay)),
+            monitor: Some(print_duration(update.monitor)),
+            max_failure_ratio: Some(print_ratio(update.max_failure_ratio)),
+            failure_action: Some(update.failure_action.as_str().to_string()),
+        }
+    }
+
+    fn of_rollback(rollback: &Rollback) -> PaceDraft {
+        PaceDraft {
+            parallelism: Some(rollback.parallelism.into()),
+            order: Some(rollback.order.as_str().to_string()),
+            delay: Some(print_duration(rollback.delay)),
+            monitor: Some(print_duration(rollback.monitor)),
+            max_failure_ratio: Some(print_ratio(rollback.max_failure_ratio)),
+            failure_action: Some(rollback.failure_action.as_str().to_string()),
         }
     }
 }
@@ -130,6 +189,7 @@ impl RestartDraft {
             delay: Some(print_duration(spec.restart.delay)),
             max_delay: Some(print_duration(spec.restart.max_delay)),
             max_attempts: spec.restart.max_attempts.map(i64::from),
+            window: spec.restart.window.map(print_duration),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! How instances are restarted, stopped and replaced.
+//! How instances are restarted and stopped.
 
-use adsum_model::{Order, Restart, RestartCondition, Stop, Update};
+use adsum_model::{Restart, RestartCondition, Stop};
 
-use crate::draft::{RestartDraft, StopDraft, UpdateDraft};
+use crate::draft::{RestartDraft, StopDraft};
 use crate::problem::Problems;
 use crate::{bound, signal};
 
@@ -11,8 +11,6 @@ const CONDITIONS: [(&str, RestartCondition); 3] = [
     ("on-failure", RestartCondition::OnFailure),
     ("none", RestartCondition::None),
 ];
-
-const ORDERS: [(&str, Order); 2] = [("start-first", Order::StartFirst), ("stop-first", Order::StopFirst)];
 
 pub(crate) fn restart(draft: &RestartDraft, problems: &mut Problems) -> Restart {
     let default = Restart::default();
@@ -29,8 +27,14 @@ pub(crate) fn restart(draft: &RestartDraft, problems: &mut Problems) -> Restart 
     if let Some(text) = draft.max_delay.as_deref().filter(|_| max_delay < delay) {
         problems.add("restart.max_delay", text, "is less than restart.delay: give at least as much");
     }
-    let attempts = |number| problems.count("restart.max_attempts", Some(number), 0, &bound::MAX_ATTEMPTS);
-    Restart { condition, delay, max_delay, max_attempts: draft.max_attempts.map(attempts) }
+    let max_attempts = draft
+        .max_attempts
+        .map(|number| problems.count("restart.max_attempts", Some(number), 0, &bound::MAX_ATTEMPTS));
+    let window = draft
+        .window
+        .as_deref()
+        .map(|text| problems.duration("restart.window", Some(text), default.max_delay, &bound::WINDOW));
+    Restart { condition, delay, max_delay, max_attempts, window }
 }
 
 pub(crate) fn stop(draft: &StopDraft, problems: &mut Problems) -> Stop {
@@ -46,24 +50,4 @@ pub(crate) fn stop(draft: &StopDraft, problems: &mut Problems) -> Stop {
         default.signal
     });
     Stop { signal, grace }
-}
-
-pub(crate) fn update(draft: &UpdateDraft, problems: &mut Problems) -> Update {
-    let default = Update::default();
-    Update {
-        parallelism: problems.count(
-            "update.parallelism",
-            draft.parallelism,
-            default.parallelism,
-            &bound::PARALLELISM,
-        ),
-        order: problems.word("update.order", draft.order.as_deref(), default.order, &ORDERS),
-        drain_timeout: problems.duration(
-            "update.drain_timeout",
-            draft.drain_timeout.as_deref(),
-            default.drain_timeout,
-            &bound::GRACE,
-        ),
-        ..default
-    }
 }

@@ -1,11 +1,11 @@
 //! The whole wish, read.
 
-use adsum_model::{Name, NameError, Rollback, Routing, Spec};
+use adsum_model::{Name, NameError, Routing, Spec};
 
 use crate::bound;
 use crate::draft::Draft;
 use crate::problem::{Problem, Problems};
-use crate::{check, label, lifecycle, publish, route, tag, task};
+use crate::{check, label, lifecycle, publish, route, tag, task, update};
 
 /// Makes a spec of a draft.
 ///
@@ -23,8 +23,8 @@ pub fn spec(name: &str, draft: &Draft) -> Result<Spec, Vec<Problem>> {
         check: check::check(&draft.check, &mut problems),
         restart: lifecycle::restart(&draft.restart, &mut problems),
         stop: lifecycle::stop(&draft.stop, &mut problems),
-        update: lifecycle::update(&draft.update, &mut problems),
-        rollback: Rollback::default(),
+        update: update::update(&draft.update, &mut problems),
+        rollback: update::rollback(&draft.rollback, &mut problems),
         exclusive: draft.exclusive.unwrap_or(false),
         tags: tag::tags(draft.tags.as_deref(), &mut problems),
         routing: routing(&name, draft, &mut problems),

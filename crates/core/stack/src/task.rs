@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use adsum_model::Task;
 
-use crate::bound;
 use crate::draft::Draft;
 use crate::problem::Problems;
+use crate::{bound, limit};
 
 pub(crate) fn task(draft: &Draft, problems: &mut Problems) -> Task {
     Task {
         command: command("command", draft.command.as_deref(), problems),
         env: env(draft.env.as_ref(), problems),
         workdir: workdir(draft.workdir.as_deref(), problems),
+        user: limit::user(draft.user.as_deref(), problems),
+        limits: limit::limits(&draft.limits, problems),
+        ulimits: limit::ulimits(draft.ulimits.as_deref(), problems),
     }
 }
 

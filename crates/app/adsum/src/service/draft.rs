@@ -27,9 +27,8 @@ impl Draft {
         draft.set(&["restart", "max_attempts"], flags.restart.restart_max_attempts);
         draft.set(&["stop", "signal"], flags.stop_signal.clone());
         draft.set(&["stop", "grace"], flags.stop_grace_period.map(print_duration));
-        draft.set(&["update", "parallelism"], flags.update.update_parallelism);
-        draft.set(&["update", "order"], flags.update.update_order.map(|it| it.as_str()));
-        draft.set(&["update", "drain_timeout"], flags.update.drain_timeout.map(print_duration));
+        draft.set_all("update", flags.update.settings());
+        draft.set_all("rollback", flags.rollback.settings());
         draft.set(&["exclusive"], flags.exclusive);
         draft.set(&["tags"], (!flags.tags.is_empty()).then(|| json!(flags.tags)));
         Ok(draft)
@@ -119,6 +118,13 @@ impl Draft {
         self.set(&["check", "start_period"], flags.health_start_period.map(print_duration));
     }
 
+    /// What of a part was said.
+    fn set_all(&mut self, part: &str, settings: impl IntoIterator<Item = (&'static str, Value)>) {
+        for (name, value) in settings {
+            self.set(&[part, name], Some(value).filter(|value| !value.is_null()));
+        }
+    }
+
     fn set(&mut self, path: &[&str], value: Option<impl Into<Value>>) {
         let (Some(value), Some((last, parents))) = (value, path.split_last()) else { return };
         let mut map = &mut self.0;
@@ -141,7 +147,8 @@ fn text(path: &Path) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::super::flags::{Order, RestartCondition, RestartFlags, UpdateFlags};
+    use super::super::flags::{RestartCondition, RestartFlags};
+    use super::super::pace::{Order, RollbackFlags, UpdateFailure, UpdateFlags};
     use super::*;
 
     fn draft(flags: SpecFlags) -> Draft {
@@ -173,9 +180,14 @@ mod tests {
         };
         let update = UpdateFlags {
             update_parallelism: Some(0),
+            update_delay: second,
             update_order: Some(Order::StopFirst),
+            update_monitor: second,
+            update_max_failure_ratio: Some(0.25),
+            update_failure_action: Some(UpdateFailure::Pause),
             drain_timeout: second,
         };
+        let rollback = RollbackFlags { rollback_parallelism: Some(2), ..RollbackFlags::default() };
         let flags = SpecFlags {
             workdir: Some("data".into()),
             check,
@@ -183,6 +195,7 @@ mod tests {
             stop_signal: Some("SIGINT".into()),
             stop_grace_period: second,
             update,
+            rollback,
             exclusive: Some(true),
             tags: vec!["a".into(), "b".into()],
             ..SpecFlags::default()
@@ -192,7 +205,11 @@ mod tests {
             "check": {"kind": "http", "path": "/healthz", "interval": "1s", "timeout": "1s", "retries": 2, "start_period": "1s"},
             "restart": {"condition": "on-failure", "delay": "1s", "max_attempts": 4},
             "stop": {"signal": "SIGINT", "grace": "1s"},
-            "update": {"parallelism": 0, "order": "stop-first", "drain_timeout": "1s"},
+            "update": {
+                "parallelism": 0, "delay": "1s", "order": "stop-first", "monitor": "1s", "max_failure_ratio": 0.25,
+                "failure_action": "pause", "drain_timeout": "1s",
+            },
+            "rollback": {"parallelism": 2},
             "exclusive": true,
             "tags": ["a", "b"],
         });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use adsum_model::print_duration;
 use clap::ValueEnum;
 
+use super::pace::{RollbackFlags, UpdateFlags};
 use crate::usage::duration;
 
 #[derive(Debug, Default, clap::Args)]
@@ -31,6 +32,8 @@ pub(super) struct SpecFlags {
     pub(super) stop_grace_period: Option<Duration>,
     #[command(flatten)]
     pub(super) update: UpdateFlags,
+    #[command(flatten)]
+    pub(super) rollback: RollbackFlags,
     /// Never two instances on one slot's data: replaced stop-first
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) exclusive: Option<bool>,
@@ -79,19 +82,6 @@ pub(super) struct RestartFlags {
     /// Restarts before an instance is given up
     #[arg(long, value_name = "N")]
     pub(super) restart_max_attempts: Option<u32>,
-}
-
-#[derive(Debug, Default, clap::Args)]
-pub(super) struct UpdateFlags {
-    /// How many instances are replaced at a time; 0 is all
-    #[arg(long, value_name = "N")]
-    pub(super) update_parallelism: Option<u32>,
-    /// Which comes first when an instance is replaced
-    #[arg(long, value_enum)]
-    pub(super) update_order: Option<Order>,
-    /// How long a draining instance may keep what it has in flight
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) drain_timeout: Option<Duration>,
 }
 
 /// What of the gateway a service gets, or gets in addition.
@@ -149,27 +139,12 @@ pub(super) enum RestartCondition {
     None,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Order {
-    StartFirst,
-    StopFirst,
-}
-
 impl RestartCondition {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             RestartCondition::Any => "any",
             RestartCondition::OnFailure => "on-failure",
             RestartCondition::None => "none",
-        }
-    }
-}
-
-impl Order {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Order::StartFirst => "start-first",
-            Order::StopFirst => "stop-first",
         }
     }
 }

@@ -7,6 +7,7 @@ mod flags;
 mod inspect;
 mod logs;
 mod ls;
+mod pace;
 mod progress;
 mod ps;
 mod rm;

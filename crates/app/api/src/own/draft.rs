@@ -3,9 +3,12 @@
 //! ```text
 //! {"command": ["serve"], "replicas": 2, "env": {"A": "1"}, "workdir": "/srv", "exclusive": false, "tags": ["v1"],
 //!  "check": {"kind": "http", "path": "/healthz", "interval": "10s", "timeout": "5s", "retries": 3, "start_period": "30s"},
-//!  "restart": {"condition": "any", "delay": "200ms", "max_delay": "30s", "max_attempts": 5},
+//!  "user": "nobody", "limits": {"memory": "256m", "cpu": "0.5", "pids": 100}, "ulimits": ["nofile=1024:2048"],
+//!  "restart": {"condition": "any", "delay": "200ms", "max_delay": "30s", "max_attempts": 5, "window": "30s"},
 //!  "stop": {"signal": "SIGTERM", "grace": "10s"},
-//!  "update": {"parallelism": 1, "order": "start-first", "drain_timeout": "30s"},
+//!  "update": {"parallelism": 1, "order": "start-first", "delay": "0s", "monitor": "5s", "max_failure_ratio": 0.25,
+//!             "failure_action": "rollback", "drain_timeout": "30s"},
+//!  "rollback": {"parallelism": 0, "order": "start-first", "monitor": "5s", "failure_action": "pause"},
 //!  "routes": ["Host(shop.local) && PathPrefix(/api); strip-prefix=/api"], "publish": ["8080", "5432/tcp"],
 //!  "labels": {"adsum.gateway.retries": "1"}}
 //! ```
@@ -14,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use adsum_stack::{CheckDraft, Draft, Problem, RestartDraft, StopDraft, UpdateDraft};
+use adsum_stack::{CheckDraft, Draft, LimitsDraft, PaceDraft, Problem, RestartDraft, StopDraft, UpdateDraft};
 use serde_json::{Map, Value, json};
 
 /// Reads a draft as far as it can be read. A `name` in it has to be the service's own.
@@ -29,10 +32,14 @@ pub(crate) fn read(name: &str, value: &Value) -> (Draft, Vec<Problem>) {
         replicas: fields.number("replicas"),
         env: fields.map("env"),
         workdir: fields.text("workdir"),
+        user: fields.text("user"),
+        limits: limits(&mut fields),
+        ulimits: fields.list("ulimits"),
         check: check(&mut fields),
         restart: restart(&mut fields),
         stop: stop(&mut fields),
         update: update(&mut fields),
+        rollback: fields.nested("rollback", pace),
         exclusive: fields.flag("exclusive"),
         tags: fields.list("tags"),
         routes: fields.list("routes"),
@@ -45,24 +52,26 @@ pub(crate) fn read(name: &str, value: &Value) -> (Draft, Vec<Problem>) {
 
 /// The same form, with nothing for what there is none of.
 pub(crate) fn write(draft: &Draft) -> Value {
-    let Draft { check, restart, stop, update, .. } = draft;
+    let Draft { check, restart, stop, limits, .. } = draft;
     let mut value = json!({
         "command": draft.command,
         "replicas": draft.replicas,
         "env": draft.env,
         "workdir": draft.workdir,
+        "user": draft.user,
+        "limits": {"memory": limits.memory, "cpu": limits.cpu, "pids": limits.pids},
+        "ulimits": draft.ulimits,
         "check": {
             "kind": check.kind, "path": check.path, "command": check.command, "interval": check.interval,
             "timeout": check.timeout, "retries": check.retries, "start_period": check.start_period,
         },
         "restart": {
             "condition": restart.condition, "delay": restart.delay, "max_delay": restart.max_delay,
-            "max_attempts": restart.max_attempts,
+            "max_attempts": restart.max_attempts, "window": restart.window,
         },
         "stop": {"signal": stop.signal, "grace": stop.grace},
-        "update": {
-            "parallelism": update.parallelism, "order": update.order, "drain_timeout": update.drain_timeout,
-        },
+        "update": write_update(&draft.update),
+        "rollback": write_pace(&draft.rollback),
         "exclusive": draft.exclusive,
         "tags": draft.tags,
         "routes": draft.routes,
@@ -92,12 +101,21 @@ fn check(fields: &mut Fields<'_>) -> CheckDraft {
     })
 }
 
+fn limits(fields: &mut Fields<'_>) -> LimitsDraft {
+    fields.nested("limits", |fields| LimitsDraft {
+        memory: fields.text("memory"),
+        cpu: fields.text_or_number("cpu"),
+        pids: fields.number("pids"),
+    })
+}
+
 fn restart(fields: &mut Fields<'_>) -> RestartDraft {
     fields.nested("restart", |fields| RestartDraft {
         condition: fields.text("condition"),
         delay: fields.text("delay"),
         max_delay: fields.text("max_delay"),
         max_attempts: fields.number("max_attempts"),
+        window: fields.text("window"),
     })
 }
 
@@ -107,9 +125,35 @@ fn stop(fields: &mut Fields<'_>) -> StopDraft {
 
 fn update(fields: &mut Fields<'_>) -> UpdateDraft {
     fields.nested("update", |fields| UpdateDraft {
+        pace: pace(fields),
+        drain_timeout: fields.text("drain_timeout"),
+    })
+}
+
+fn pace(fields: &mut Fields<'_>) -> PaceDraft {
+    PaceDraft {
         parallelism: fields.number("parallelism"),
         order: fields.text("order"),
-        drain_timeout: fields.text("drain_timeout"),
+        delay: fields.text("delay"),
+        monitor: fields.text("monitor"),
+        max_failure_ratio: fields.text_or_number("max_failure_ratio"),
+        failure_action: fields.text("failure_action"),
+    }
+}
+
+fn write_update(update: &UpdateDraft) -> Value {
+    let mut value = write_pace(&update.pace);
+    value["drain_timeout"] = json!(update.drain_timeout);
+    value
+}
+
+fn write_pace(pace: &PaceDraft) -> Value {
+    // As a number, for whoever reads it.
+    let ratio = pace.max_failure_ratio.as_ref();
+    let ratio = ratio.map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
+    json!({
+        "parallelism": pace.parallelism, "order": pace.order, "delay": pace.delay, "monitor": pace.monitor,
+        "max_failure_ratio": ratio, "failure_action": pace.failure_action,
     })
 }
 
@@ -174,6 +218,16 @@ impl<'a> Fields<'a> {
 
     fn text(&mut self, name: &'static str) -> Option<String> {
         self.read(name, |value| value.as_str().map(str::to_string), "is no text: put it in quotes")
+    }
+
+    /// As it is written: `0.5`.
+    fn text_or_number(&mut self, name: &'static str) -> Option<String> {
+        let read = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        self.read(name, read, "is neither text nor a number: write it like 0.5")
     }
 
     fn number(&mut self, name: &'static str) -> Option<i64> {

@@ -6,7 +6,7 @@ use adsum_model::{CheckKind, Order, RestartCondition};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{CheckDraft, RestartDraft, StopDraft, UpdateDraft};
+use crate::{CheckDraft, LimitsDraft, PaceDraft, RestartDraft, StopDraft, UpdateDraft};
 
 fn strings(texts: &[&str]) -> Option<Vec<String>> {
     Some(texts.iter().map(|text| text.to_string()).collect())
@@ -47,7 +47,10 @@ fn everything_that_was_written_is_in_the_spec() {
             ..RestartDraft::default()
         },
         stop: StopDraft { signal: text("int"), grace: text("0") },
-        update: UpdateDraft { parallelism: Some(0), order: text("stop-first"), ..UpdateDraft::default() },
+        update: UpdateDraft {
+            pace: PaceDraft { parallelism: Some(0), order: text("stop-first"), ..PaceDraft::default() },
+            drain_timeout: None,
+        },
         exclusive: Some(true),
         tags: strings(&["v1", "traefik.enable=true"]),
         ..draft()
@@ -148,18 +151,29 @@ fn signals_words_tags_and_paths_are_known() {
                 delay: text("1m"),
                 max_delay: text("30s"),
                 max_attempts: Some(-1),
+                window: text("25h"),
             },
+            user: text("a:b:c"),
+            limits: LimitsDraft { memory: text("12"), ..LimitsDraft::default() },
+            ulimits: strings(&["nofile=2:1"]),
             stop: StopDraft { signal: text("SIGNORE"), grace: None },
-            update: UpdateDraft { order: text("both"), ..UpdateDraft::default() },
+            update: UpdateDraft {
+                pace: PaceDraft { order: text("both"), ..PaceDraft::default() },
+                drain_timeout: None,
+            },
             tags: strings(&["v1", "a b", "v1", ""]),
             ..draft()
         },
         &[
             "name: '-web' begins or ends with '-': leave that off",
             "workdir: 'srv' is no absolute path: begin it with '/'",
+            "user: 'a:b:c' is no user: write it like 1000, nobody, 1000:1000 or nobody:nogroup",
+            "limits.memory: '12' is out of range: give 1m to 1024t",
+            "ulimits[0]: 'nofile=2:1' has a soft limit above the hard one: the first number must not be the larger one",
             "restart.condition: 'always' is unknown: give one of any, on-failure, none",
             "restart.max_delay: '30s' is less than restart.delay: give at least as much",
             "restart.max_attempts: '-1' is out of range: give 0 to 1000000",
+            "restart.window: '25h' is out of range: give 0s to 24h",
             "stop.signal: 'SIGNORE' is no signal: give a name such as SIGTERM, or a number from 1 to 31",
             "update.order: 'both' is unknown: give one of start-first, stop-first",
             "tags[1]: 'a b' has ' ': use letters, digits and any of - _ . = : / only",
@@ -228,6 +242,7 @@ proptest! {
         condition in one_of(&["any", "on-failure", "none"]),
         signal in one_of(&["SIGINT", "term", "9"]),
         order in one_of(&["start-first", "stop-first"]),
+        ratio in one_of(&["0", "0.25", "0.3333", "1", "0.123456"]),
         numbers in proptest::array::uniform4(proptest::option::of(0i64..50)),
         command in proptest::collection::vec("[a-z]{1,2}", 0..4),
         routes in proptest::option::of(proptest::collection::vec(proptest::sample::select(ROUTES), 0..4)),
@@ -239,10 +254,19 @@ proptest! {
         let draft = Draft {
             command: Some(command),
             replicas,
-            check: CheckDraft { path, interval, retries, ..CheckDraft::default() },
-            restart: RestartDraft { condition, delay, max_attempts, ..RestartDraft::default() },
+            check: CheckDraft { path: path.clone(), interval, retries, ..CheckDraft::default() },
+            restart: RestartDraft { condition, delay, max_attempts, window: grace.clone(), max_delay: None },
+            user: signal.clone(),
+            limits: LimitsDraft { memory: path.as_ref().map(|_| "1.5g".into()), cpu: None, pids: replicas },
+            ulimits: order.as_ref().map(|_| owned(vec!["nofile=1:-1", "core=0"])),
             stop: StopDraft { signal, grace },
-            update: UpdateDraft { parallelism, order, drain_timeout },
+            rollback: PaceDraft { delay: drain_timeout.clone(), ..PaceDraft::default() },
+            update: UpdateDraft {
+                pace: PaceDraft {
+                    parallelism, order, monitor: drain_timeout.clone(), max_failure_ratio: ratio, ..PaceDraft::default()
+                },
+                drain_timeout,
+            },
             routes: routes.map(owned),
             publish: publish.map(owned),
             labels: labels.map(|labels| labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()),
