@@ -186,6 +186,7 @@ fn create(
         health: Health::Starting,
         proven: false,
         maintenance: None,
+        passed: None,
         process: None,
         restarts: 0,
         streak: 0,
@@ -220,8 +221,12 @@ fn stop(tx: &mut Transaction<'_>, id: &InstanceId) {
 }
 
 fn remove(tx: &mut Transaction<'_>, name: &Name) {
-    let Some(service) = records::service(tx, name) else { return };
-    (1..=service.version).for_each(|version| records::delete_version(tx, name, version));
+    if records::service(tx, name).is_none() {
+        return;
+    }
+    records::versions(tx, name).into_iter().for_each(|version| records::delete_version(tx, name, version));
+    let rollouts = records::rollouts(tx, name);
+    rollouts.iter().for_each(|rollout| records::delete_rollout(tx, name, rollout.number));
     records::delete_service(tx, name);
     let time = tx.now().wall;
     let message = format!("service {name} has gone");

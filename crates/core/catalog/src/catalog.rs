@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adsum_keyspace::{Change, Commit, Database, Entry, Keys, Op, Tree, Value};
-use adsum_model::{Event, Instance, InstanceId, Name, Node, Revision, Service, Version};
+use adsum_model::{Event, Instance, InstanceId, Name, Node, Revision, Rollout, Service, Version};
 
 use crate::records::{Subject, decode};
 
@@ -14,6 +14,7 @@ pub struct Catalog {
     nodes: Tree<Name, Arc<Node>>,
     services: Tree<Name, Arc<ServiceState>>,
     versions: Tree<(Name, u32), Arc<Version>>,
+    rollouts: Tree<(Name, u32), Arc<Rollout>>,
     /// What is known of an instance beside its record.
     owners: Tree<InstanceId, Owner>,
     events: Tree<String, Arc<Event>>,
@@ -116,6 +117,16 @@ impl Catalog {
         self.versions.get(&(service.clone(), number))
     }
 
+    pub fn rollout(&self, service: &Name, number: u32) -> Option<&Arc<Rollout>> {
+        self.rollouts.get(&(service.clone(), number))
+    }
+
+    /// Those of a service that are kept, oldest first.
+    pub fn rollouts<'a>(&'a self, service: &'a Name) -> impl Iterator<Item = &'a Arc<Rollout>> {
+        let of_service = self.rollouts.iter_from(&(service.clone(), 0));
+        of_service.map(|(_, rollout)| rollout).take_while(move |rollout| rollout.service == *service)
+    }
+
     pub fn instance(&self, id: &InstanceId) -> Option<&Arc<Instance>> {
         let service = self.services.get(&self.owners.get(id)?.service)?;
         service.instances.iter().find(|instance| instance.id == *id)
@@ -196,6 +207,10 @@ impl Catalog {
             Subject::Version(service, number) => {
                 self.versions.insert((service, number), Arc::new(decode(entry)));
             }
+            Subject::Rollout(service, number) => {
+                self.touch(&service, revision);
+                self.rollouts.insert((service, number), Arc::new(decode(entry)));
+            }
             Subject::Instance(id) => self.put_instance(id, decode(entry), revision),
             Subject::Event(id) => {
                 self.events.insert(id, Arc::new(decode(entry)));
@@ -216,6 +231,10 @@ impl Catalog {
             }
             Subject::Version(service, number) => {
                 self.versions.remove(&(service, number));
+            }
+            Subject::Rollout(service, number) => {
+                self.touch(&service, revision);
+                self.rollouts.remove(&(service, number));
             }
             Subject::Instance(id) => {
                 if let Some(owner) = self.owners.remove(&id) {
@@ -253,6 +272,14 @@ impl Catalog {
             let at = state.instances.partition_point(|other| order(other) < order(&instance));
             state.instances.insert(at, Arc::new(instance));
         });
+    }
+
+    /// What is known of a service beside its record and its instances has changed, if it is there.
+    fn touch(&mut self, name: &Name, revision: Revision) {
+        if let Some(state) = self.services.get_mut(name) {
+            let state = Arc::make_mut(state);
+            state.index = state.index.max(revision);
+        }
     }
 
     /// Changes what is known of a service; one of which nothing is left goes.

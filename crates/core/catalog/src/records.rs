@@ -4,6 +4,7 @@
 //! node/NAME               Node
 //! service/NAME            Service
 //! version/NAME/0000000001 Version
+//! rollout/NAME/0000000001 Rollout
 //! instance/ID             Instance
 //! port/NODE/20001         the instance that has it; nobody, until a deadline, while it rests
 //! event/REVISION-N        Event, until a deadline
@@ -13,7 +14,7 @@
 use std::time::Duration;
 
 use adsum_keyspace::{Blob, Database, Deadline, Entry, Notice, Transaction, Value};
-use adsum_model::{Event, Instance, InstanceId, Name, Node, Service, Version};
+use adsum_model::{Event, Instance, InstanceId, Name, Node, Rollout, Service, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,6 +35,7 @@ pub enum Subject {
     Node(Name),
     Service(Name),
     Version(Name, u32),
+    Rollout(Name, u32),
     Instance(InstanceId),
     Event(String),
     /// Of no interest to the catalog: ports, requests.
@@ -46,7 +48,8 @@ impl Subject {
         let subject = match key.split_once('/') {
             Some(("node", name)) => name.parse().ok().map(Subject::Node),
             Some(("service", name)) => name.parse().ok().map(Subject::Service),
-            Some(("version", rest)) => version_of(rest),
+            Some(("version", rest)) => numbered(rest).map(|(name, number)| Subject::Version(name, number)),
+            Some(("rollout", rest)) => numbered(rest).map(|(name, number)| Subject::Rollout(name, number)),
             Some(("instance", id)) => id.parse().ok().map(Subject::Instance),
             Some(("event", id)) => Some(Subject::Event(id.to_string())),
             _ => None,
@@ -55,9 +58,9 @@ impl Subject {
     }
 }
 
-fn version_of(rest: &str) -> Option<Subject> {
+fn numbered(rest: &str) -> Option<(Name, u32)> {
     let (name, number) = rest.split_once('/')?;
-    Some(Subject::Version(name.parse().ok()?, number.parse().ok()?))
+    Some((name.parse().ok()?, number.parse().ok()?))
 }
 
 /// Reads the JSON of a record. A record that cannot be read was written by a newer release or is damaged; either way
@@ -91,6 +94,29 @@ pub fn delete_version(tx: &mut Transaction<'_>, service: &Name, number: u32) {
     delete(tx, &version_key(service, number));
 }
 
+/// The numbers of the versions that are on record, oldest first.
+pub fn versions(tx: &mut Transaction<'_>, service: &Name) -> Vec<u32> {
+    numbers(tx, "version", service)
+}
+
+pub fn rollout(tx: &mut Transaction<'_>, service: &Name, number: u32) -> Option<Rollout> {
+    read(tx, &rollout_key(service, number))
+}
+
+/// All of a service, oldest first.
+pub fn rollouts(tx: &mut Transaction<'_>, service: &Name) -> Vec<Rollout> {
+    let numbers = numbers(tx, "rollout", service);
+    numbers.into_iter().filter_map(|number| rollout(tx, service, number)).collect()
+}
+
+pub fn put_rollout(tx: &mut Transaction<'_>, rollout: &Rollout) {
+    write(tx, rollout_key(&rollout.service, rollout.number), rollout);
+}
+
+pub fn delete_rollout(tx: &mut Transaction<'_>, service: &Name, number: u32) {
+    delete(tx, &rollout_key(service, number));
+}
+
 pub fn instance(tx: &mut Transaction<'_>, id: &InstanceId) -> Option<Instance> {
     read(tx, &instance_key(id))
 }
@@ -109,8 +135,27 @@ pub fn delete_instance(tx: &mut Transaction<'_>, id: &InstanceId) {
     delete(tx, &instance_key(id));
 }
 
+pub fn node(tx: &mut Transaction<'_>, name: &Name) -> Option<Node> {
+    read(tx, &node_key(name))
+}
+
+/// All that are on record, by name.
+pub fn nodes(tx: &mut Transaction<'_>) -> Vec<Node> {
+    under(tx, "node/", decode)
+}
+
+/// All services, by name.
+pub fn services(tx: &mut Transaction<'_>) -> Vec<Service> {
+    under(tx, "service/", decode)
+}
+
+/// All instances, of all services.
+pub fn instances(tx: &mut Transaction<'_>) -> Vec<Instance> {
+    under(tx, "instance/", decode)
+}
+
 pub fn put_node(tx: &mut Transaction<'_>, node: &Node) {
-    write(tx, format!("node/{}", node.name), node);
+    write(tx, node_key(&node.name), node);
 }
 
 /// Whether somebody has the port or it rests.
@@ -172,12 +217,20 @@ pub fn put_request<T: Serialize>(tx: &mut Transaction<'_>, scope: &str, answer: 
     write_until(tx, format!("request/{scope}"), answer, REQUEST_KEPT);
 }
 
+fn node_key(name: &Name) -> String {
+    format!("node/{name}")
+}
+
 fn service_key(name: &Name) -> String {
     format!("service/{name}")
 }
 
 fn version_key(service: &Name, number: u32) -> String {
     format!("version/{service}/{number:010}")
+}
+
+fn rollout_key(service: &Name, number: u32) -> String {
+    format!("rollout/{service}/{number:010}")
 }
 
 fn instance_key(id: &InstanceId) -> String {
@@ -190,6 +243,22 @@ fn port_key(node: &Name, port: u16) -> String {
 
 fn event_key(revision: u64, number: u32) -> String {
     format!("event/{revision:020}-{number:04}")
+}
+
+/// What stands under a prefix, in the order of the keys.
+fn under<T>(tx: &mut Transaction<'_>, prefix: &str, each: impl Fn(&Entry) -> T) -> Vec<T> {
+    let keys = tx.keys_under(Database::System, prefix.as_bytes());
+    let found = keys.iter_from(prefix.as_bytes()).take_while(|(key, _)| key.starts_with(prefix.as_bytes()));
+    found.map(|(_, entry)| each(entry)).collect()
+}
+
+/// The numbers of a service's records of one kind.
+fn numbers(tx: &mut Transaction<'_>, kind: &str, service: &Name) -> Vec<u32> {
+    let prefix = format!("{kind}/{service}/");
+    let keys = tx.keys_under(Database::System, prefix.as_bytes());
+    let found = keys.iter_from(prefix.as_bytes()).take_while(|(key, _)| key.starts_with(prefix.as_bytes()));
+    let number = |key: &Blob| str::from_utf8(key).ok()?.rsplit('/').next()?.parse().ok();
+    found.filter_map(|(key, _)| number(key)).collect()
 }
 
 fn read<T: DeserializeOwned>(tx: &mut Transaction<'_>, key: &str) -> Option<T> {
@@ -225,6 +294,7 @@ mod tests {
         let id = InstanceId::from_seed(7);
         assert_eq!(Subject::of(service_key(&name).as_bytes()), Subject::Service(name.clone()));
         assert_eq!(Subject::of(version_key(&name, 12).as_bytes()), Subject::Version(name.clone(), 12));
+        assert_eq!(Subject::of(rollout_key(&name, 3).as_bytes()), Subject::Rollout(name.clone(), 3));
         assert_eq!(Subject::of(instance_key(&id).as_bytes()), Subject::Instance(id));
         assert_eq!(Subject::of(port_key(&name, 20000).as_bytes()), Subject::Other);
         assert_eq!(Subject::of(b"\xff"), Subject::Other);

@@ -51,6 +51,7 @@ fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &s
         health,
         proven: health == Health::Passing,
         maintenance: None,
+        passed: None,
         process: None,
         restarts: 0,
         streak: 0,

@@ -87,6 +87,9 @@ pub struct Instance {
     /// Taken out of routing by a person, with the reason.
     #[serde(default)]
     pub maintenance: Option<String>,
+    /// When its check passed for the first time of all, as a tick: a rollout watches it for a while from then on.
+    #[serde(default)]
+    pub passed: Option<u64>,
     pub process: Option<Process>,
     /// How often it was started again.
     pub restarts: u32,

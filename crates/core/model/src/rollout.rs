@@ -33,11 +33,14 @@ pub struct Rollout {
     pub log: Vec<Done>,
     /// Unix milliseconds.
     pub began: u64,
+    /// The same moment as a tick of the keyspace's clock, for decisions.
+    pub tick: u64,
     pub ended: Option<u64>,
-    /// Of the last change of the stage, as a tick of the keyspace's clock, for decisions.
+    /// Of the last change of the stage, as a tick.
     pub since: u64,
-    /// When a batch was last found in place, as a tick; the next one waits for the delay from then on.
-    pub settled: Option<u64>,
+    /// When the first batch had stayed well for as long as it is watched, as a tick. Nothing of the old is taken away
+    /// before.
+    pub proven: Option<u64>,
     /// What the service's callers had of it.
     pub receipt: Option<Receipt>,
 }
@@ -108,6 +111,8 @@ pub enum DoneStep {
 /// What the callers of a service had of a rollout, as the gateways counted it from its beginning to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// Unix milliseconds: later than the beginning of a rollout during which the agent was started again.
+    pub counted_from: u64,
     pub requests: u64,
     /// Answered with a technical failure, whoever is to blame.
     pub failed: u64,

@@ -1,8 +1,24 @@
 //! The verbs that change what is wanted.
+//!
+//! Each is a part of a transaction, and each that changes anything raises the service's generation, by which plans that
+//! were made before it are told. What the instances run makes a version, and a version a rollout ([`rollouts`]).
+//! Nothing here carries anything out: the plan that follows from the record does.
+
+use std::fmt;
 
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
-use adsum_model::{Event, Name, Service, Spec, Version};
+use adsum_model::rollout::{Cause, Stage};
+use adsum_model::{Event, InstanceId, Name, Service, Spec, Version};
+
+mod maintenance;
+mod node;
+mod rollouts;
+
+pub use maintenance::{maintain_instance, maintain_service};
+pub use node::{activate_node, drain_node};
+
+pub use rollouts::{KEPT, abort, pause, resume, roll_back, rollback};
 
 /// Why a wish was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +29,31 @@ pub enum Refusal {
     Unknown(Name),
     #[error("service '{0}' is being removed: try again when its last instance has gone")]
     BeingRemoved(Name),
+    #[error(
+        "service '{service}' has no version to go back to from version {version}: no other one that was rolled out \
+         completely is kept"
+    )]
+    NoEarlier { service: Name, version: u32 },
+    #[error("service '{service}' has no rollout to {verb}: {stands}")]
+    NotUnderWay { service: Name, verb: &'static str, stands: Stands },
+    #[error("there is no instance '{0}': 'service ps' lists them")]
+    UnknownInstance(InstanceId),
+    #[error("instance '{0}' is on its way out or over: there is nothing to maintain")]
+    Leaving(InstanceId),
+    #[error("there is no node '{0}': 'node ls' lists them")]
+    UnknownNode(Name),
+    #[error(
+        "node '{node}' is the only active one, and {services} {} have no instance any more: \
+         'node drain --force' does it all the same", if *services == 1 { "service would" } else { "services would" }
+    )]
+    LastNode { node: Name, services: usize },
+}
+
+/// How the rollout stands that a verb was not for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    Never,
+    At { number: u32, stage: Stage },
 }
 
 /// A wish that was taken.
@@ -27,6 +68,8 @@ pub enum Novelty {
     Created,
     /// The instances are replaced by ones of a new version.
     NewVersion,
+    /// The instances are replaced by ones of a version that was there before.
+    RolledBack,
     /// Something else than what the instances run.
     Changed,
     /// It was so before.
@@ -39,8 +82,10 @@ pub fn create(tx: &mut Transaction<'_>, spec: Spec) -> Result<Taken, Refusal> {
         Some(_) => return Err(Refusal::Exists(spec.name)),
         None => {}
     }
-    let service = Service::new(spec, 1, tx.now().wall);
-    put(tx, &service, true);
+    let mut service = Service::new(spec, 1, tx.now().wall);
+    put_version(tx, &service);
+    rollouts::begin(tx, &mut service, Cause::Created);
+    put(tx, &mut service);
     log(tx, "service-created", &service, format!("created with {}", replicas(&service)));
     Ok(Taken { service, what: Novelty::Created })
 }
@@ -52,15 +97,13 @@ pub fn update(tx: &mut Transaction<'_>, spec: Spec) -> Result<Taken, Refusal> {
     }
     let new_version = !runs_alike(&service.spec, &spec);
     service.spec = spec;
-    service.version += u32::from(new_version);
-    put(tx, &service, new_version);
+    if new_version {
+        next_version(tx, &mut service, Cause::Updated);
+    }
+    put(tx, &mut service);
     let what = if new_version { Novelty::NewVersion } else { Novelty::Changed };
-    log(
-        tx,
-        "service-updated",
-        &service,
-        format!("updated; version {}, {}", service.version, replicas(&service)),
-    );
+    let now = format!("updated; version {}, {}", service.version, replicas(&service));
+    log(tx, "service-updated", &service, now);
     Ok(Taken { service, what })
 }
 
@@ -70,11 +113,11 @@ pub fn scale(tx: &mut Transaction<'_>, name: &Name, replicas: u32) -> Result<Tak
     update(tx, spec)
 }
 
-/// Has all instances replaced, one after the other, by ones that run the same: as a new version.
+/// Has all instances replaced by ones that run the same: as a new version, rolled out like any other.
 pub fn restart(tx: &mut Transaction<'_>, name: &Name, why: &str) -> Result<Taken, Refusal> {
     let mut service = present(tx, name)?;
-    service.version += 1;
-    put(tx, &service, true);
+    next_version(tx, &mut service, Cause::Restarted);
+    put(tx, &mut service);
     log(tx, "service-restarted", &service, format!("is restarted as version {}: {why}", service.version));
     Ok(Taken { service, what: Novelty::NewVersion })
 }
@@ -86,7 +129,8 @@ pub fn remove(tx: &mut Transaction<'_>, name: &Name) -> Result<Taken, Refusal> {
         return Ok(Taken { service, what: Novelty::Nothing });
     }
     service.removed = true;
-    records::put_service(tx, &service);
+    rollouts::end(tx, &service, Stage::Removed, "the service was removed");
+    put(tx, &mut service);
     log(tx, "service-removed", &service, "is being removed".to_string());
     Ok(Taken { service, what: Novelty::Changed })
 }
@@ -103,12 +147,25 @@ fn present(tx: &mut Transaction<'_>, name: &Name) -> Result<Service, Refusal> {
     if service.removed { Err(Refusal::BeingRemoved(name.clone())) } else { Ok(service) }
 }
 
-fn put(tx: &mut Transaction<'_>, service: &Service, new_version: bool) {
-    if new_version {
-        let Spec { name, task, check, routing, .. } = service.spec.clone();
-        let (number, upstream, created) = (service.version, routing.policy.upstream, tx.now().wall);
-        records::put_version(tx, &Version { service: name, number, task, check, upstream, created });
-    }
+/// Makes a version of what the service's spec says now, and begins to roll it out.
+fn next_version(tx: &mut Transaction<'_>, service: &mut Service, cause: Cause) {
+    // Records of before versions could come back do not say which is the newest.
+    service.newest_version = service.newest_version.max(service.version) + 1;
+    let base = rollouts::base(tx, service);
+    service.version = service.newest_version;
+    put_version(tx, service);
+    rollouts::begin_from(tx, service, cause, base);
+}
+
+fn put_version(tx: &mut Transaction<'_>, service: &Service) {
+    let Spec { name, task, check, routing, .. } = service.spec.clone();
+    let (number, upstream, created) = (service.version, routing.policy.upstream, tx.now().wall);
+    records::put_version(tx, &Version { service: name, number, task, check, upstream, created });
+}
+
+/// Writes the record as that of a further wish.
+fn put(tx: &mut Transaction<'_>, service: &mut Service) {
+    service.generation += 1;
     records::put_service(tx, service);
 }
 
@@ -129,69 +186,14 @@ fn replicas(service: &Service) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use adsum_keyspace::{Keyspace, Now};
-    use adsum_model::Upstream;
-
-    use super::*;
-
-    fn web() -> Spec {
-        Spec::new("web".parse().unwrap(), vec!["serve".into()])
-    }
-
-    fn run<T>(keyspace: &mut Keyspace, body: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
-        keyspace.transact(Now::default(), body).unwrap().reply
-    }
-
-    #[test]
-    fn what_the_instances_run_makes_a_version_and_the_rest_does_not() {
-        let mut keyspace = Keyspace::default();
-        assert_eq!(run(&mut keyspace, |tx| create(tx, web())).unwrap().what, Novelty::Created);
-        assert_eq!(run(&mut keyspace, |tx| create(tx, web())), Err(Refusal::Exists("web".parse().unwrap())));
-        assert_eq!(run(&mut keyspace, |tx| update(tx, web())).unwrap().what, Novelty::Nothing);
-
-        let scaled = run(&mut keyspace, |tx| scale(tx, &web().name, 5)).unwrap();
-        assert_eq!((scaled.what, scaled.service.version), (Novelty::Changed, 1));
-
-        let mut spec = scaled.service.spec;
-        spec.task.env.insert("A".into(), "1".into());
-        let updated = run(&mut keyspace, |tx| update(tx, spec)).unwrap();
-        assert_eq!((updated.what, updated.service.version), (Novelty::NewVersion, 2));
-        assert!(run(&mut keyspace, |tx| records::version(tx, &web().name, 1).is_some()));
-
-        let mut spec = updated.service.spec;
-        spec.routing.policy.retries = 7;
-        spec.routing.policy.upstream = Upstream::H2c;
-        let updated = run(&mut keyspace, |tx| update(tx, spec)).unwrap();
-        assert_eq!((updated.what, updated.service.version), (Novelty::NewVersion, 3));
-        let spoken = |keyspace: &mut Keyspace, number| {
-            run(keyspace, |tx| records::version(tx, &web().name, number)).unwrap().upstream
-        };
-        assert_eq!((spoken(&mut keyspace, 2), spoken(&mut keyspace, 3)), (Upstream::Http, Upstream::H2c));
-    }
-
-    #[test]
-    fn a_restart_is_a_version_that_runs_the_same() {
-        let mut keyspace = Keyspace::default();
-        let name = web().name;
-        assert_eq!(run(&mut keyspace, |tx| restart(tx, &name, "x")), Err(Refusal::Unknown(name.clone())));
-        run(&mut keyspace, |tx| create(tx, web())).unwrap();
-        let taken = run(&mut keyspace, |tx| restart(tx, &name, "x")).unwrap();
-        assert_eq!((taken.what, taken.service.version), (Novelty::NewVersion, 2));
-        let version = run(&mut keyspace, |tx| records::version(tx, &name, 2)).unwrap();
-        assert_eq!(version.task, web().task);
-    }
-
-    #[test]
-    fn a_service_on_its_way_out_takes_no_wishes() {
-        let mut keyspace = Keyspace::default();
-        let name = web().name;
-        assert_eq!(run(&mut keyspace, |tx| remove(tx, &name)), Err(Refusal::Unknown(name.clone())));
-        run(&mut keyspace, |tx| create(tx, web())).unwrap();
-        assert!(run(&mut keyspace, |tx| remove(tx, &name)).unwrap().service.removed);
-        assert_eq!(run(&mut keyspace, |tx| remove(tx, &name)).unwrap().what, Novelty::Nothing);
-        assert_eq!(run(&mut keyspace, |tx| scale(tx, &name, 2)), Err(Refusal::BeingRemoved(name.clone())));
-        assert_eq!(run(&mut keyspace, |tx| create(tx, web())), Err(Refusal::BeingRemoved(name)));
+impl fmt::Display for Stands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stands::Never => write!(f, "it never had one"),
+            Stands::At { number, stage } => write!(f, "its last one, {number}, is {}", stage.as_str()),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,8 +52,14 @@ impl From<desire::Refusal> for Refusal {
     fn from(refusal: desire::Refusal) -> Refusal {
         let status = match refusal {
             desire::Refusal::Exists(_) => StatusCode::PRECONDITION_FAILED,
-            desire::Refusal::Unknown(_) => StatusCode::NOT_FOUND,
-            desire::Refusal::BeingRemoved(_) => StatusCode::CONFLICT,
+            desire::Refusal::Unknown(_)
+            | desire::Refusal::UnknownInstance(_)
+            | desire::Refusal::UnknownNode(_) => StatusCode::NOT_FOUND,
+            desire::Refusal::BeingRemoved(_)
+            | desire::Refusal::NoEarlier { .. }
+            | desire::Refusal::NotUnderWay { .. }
+            | desire::Refusal::Leaving(_)
+            | desire::Refusal::LastNode { .. } => StatusCode::CONFLICT,
         };
         Refusal::new(status, refusal.to_string())
     }

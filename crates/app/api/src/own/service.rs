@@ -146,6 +146,7 @@ pub(crate) fn novelty(what: Novelty) -> &'static str {
     match what {
         Novelty::Created => "created",
         Novelty::NewVersion => "new-version",
+        Novelty::RolledBack => "rolled-back",
         Novelty::Changed => "changed",
         Novelty::Nothing => "nothing",
     }

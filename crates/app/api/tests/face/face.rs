@@ -161,6 +161,7 @@ pub(crate) fn instance(seed: u64, service: &str, slot: u32) -> Instance {
         health: Health::Passing,
         proven: true,
         maintenance: None,
+        passed: None,
         process: Some(Process { pid: 4711, start_time: 1, boot_id: "b".into() }),
         restarts: 0,
         streak: 0,

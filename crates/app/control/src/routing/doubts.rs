@@ -105,6 +105,7 @@ mod tests {
             health: Health::Passing,
             proven: true,
             maintenance: None,
+            passed: None,
             process: Some(process),
             restarts: 0,
             streak: 0,

@@ -27,6 +27,7 @@ fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
         health,
         proven: health == Health::Passing,
         maintenance: None,
+        passed: None,
         process: None,
         restarts: 0,
         streak: 0,

@@ -19,6 +19,7 @@ pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health:
         health,
         proven: health == Health::Passing,
         maintenance: None,
+        passed: None,
         process: None,
         restarts: 0,
         streak: 0,

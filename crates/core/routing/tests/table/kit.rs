@@ -47,6 +47,7 @@ pub(crate) fn instance(seed: u64, service: &str, health: Health) -> Instance {
         health,
         proven: !matches!(health, Health::Starting),
         maintenance: None,
+        passed: None,
         process: None,
         restarts: 0,
         streak: 0,

@@ -54,6 +54,7 @@ fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]
             health: Health::Passing,
             proven: true,
             maintenance: None,
+            passed: None,
             process: None,
             restarts: 0,
             streak: 0,

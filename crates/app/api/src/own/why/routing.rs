@@ -167,6 +167,7 @@ mod tests {
             health: Health::Draining,
             proven: true,
             maintenance: None,
+            passed: None,
             process: None,
             restarts: 0,
             streak: 0,
