@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use adsum_catalog::{Catalog, records};
-use adsum_framing::{Guard, Limits, Next};
+use adsum_framing::{AnswerReader, Guard, Limits, Next, Piece};
 use adsum_journal::fuzzing;
 use adsum_keyspace::{Database, Keyspace, Now, decode_commit, decode_rows, encode_commit, encode_row};
 use adsum_model::{Route, Rule, Service, Spec};
@@ -17,13 +17,14 @@ use adsum_routing::{Asked, Entrance, Table, matches, path};
 pub type Target = fn(&[u8]);
 
 /// One function for the bytes of each kind; the name is that of the target and of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("segment", segment),
     ("snapshot", snapshot),
     ("commit", commit),
     ("rows", rows),
     ("requests", requests),
     ("framing", framing),
+    ("answers", answers),
     ("paths", paths),
     ("rules", rules),
 ];
@@ -109,6 +110,47 @@ fn released(bytes: &[u8], at_once: usize) -> (usize, u64, Option<Next>) {
         next = Some(verdict.next);
     }
     (begin, guard.requests(), next)
+}
+
+/// What an instance answers: in one piece, or in many, the same heads and the same bodies, and the same end of them.
+pub fn answers(bytes: &[u8]) {
+    let whole = heard(bytes, bytes.len().max(1));
+    assert_eq!(whole, heard(bytes, 7));
+    assert_eq!(whole, heard(bytes, 1));
+    assert!(whole.1.len() <= bytes.len(), "a body of nothing");
+}
+
+/// The heads, the bodies in one piece, how many answers are whole, and whether what follows is none.
+type Heard = (Vec<http::HeaderMap>, Vec<u8>, usize, bool);
+
+/// Answers as a connection that is used again and again would have them, so many bytes at once.
+fn heard(bytes: &[u8], at_once: usize) -> Heard {
+    let (mut reader, mut incoming) = (AnswerReader::default(), bytes::BytesMut::new());
+    let (mut heads, mut bodies, mut whole, mut content) = (Vec::new(), Vec::new(), 0, None);
+    for piece in bytes.chunks(at_once) {
+        incoming.extend_from_slice(piece);
+        loop {
+            let Some(body) = &mut content else {
+                match reader.read(&mut incoming, &http::Method::GET) {
+                    Ok(Some(head)) => {
+                        heads.push(head.headers);
+                        content = Some(head.content);
+                        continue;
+                    }
+                    Ok(None) => break,
+                    Err(_) => return (heads, bodies, whole, true),
+                }
+            };
+            match body.next(&mut incoming) {
+                Ok(Piece::Data(data)) => bodies.extend_from_slice(&data),
+                Ok(Piece::Trailers(trailers)) => heads.push(trailers),
+                Ok(Piece::Nothing) => break,
+                Ok(Piece::End) => (whole, content) = (whole + 1, None),
+                Err(_) => return (heads, bodies, whole, true),
+            }
+        }
+    }
+    (heads, bodies, whole, false)
 }
 
 /// A request's path. What is normal stays so, does not grow, and has no dot segments.

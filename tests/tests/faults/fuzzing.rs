@@ -165,6 +165,18 @@ const HEADS: [&str; 9] = [
     "GET / HTTP/1.1\nHost: a\n\n",
 ];
 
+/// What instances answer, rightly and wrongly.
+const ANSWERS: [&str; 8] = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A: 1\r\n\r\nabcHTTP/1.1 204 No Content\r\n\r\nHTTP/1.0 200\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\nHTTP/1.1 304 Not Modified\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 Fine\r\n\r\nuntil the end",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\u{1}\u{5}hello",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n0\n\n",
+    "HTTP/1.1 200 OK\nX: y\n z\n\n",
+];
+
 /// Paths that are normal, that become so, and that are refused.
 const PATHS: [&str; 8] = [
     "/api/v1/users/1234",
@@ -195,7 +207,7 @@ fn write_corpus() {
     for (number, text) in HEADS.iter().enumerate() {
         files.insert(("framing", number.to_string()), text.as_bytes().to_vec());
     }
-    for (target, texts) in [("paths", &PATHS[..]), ("rules", &RULES[..])] {
+    for (target, texts) in [("answers", &ANSWERS[..]), ("paths", &PATHS[..]), ("rules", &RULES[..])] {
         let named = texts
             .iter()
             .enumerate()

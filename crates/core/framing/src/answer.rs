@@ -52,10 +52,14 @@ impl AnswerReader {
     /// until then. `method` is that of the request.
     pub fn read(&mut self, bytes: &mut BytesMut, method: &Method) -> Result<Option<AnswerHead>, Flaw> {
         if self.status_line.is_none() {
+            // At the first byte, instead of waiting for the end of a line.
+            if !may_begin(bytes) {
+                return Err(Flaw::StatusLine);
+            }
             match self.fields.line(bytes, HEAD)? {
                 Line::Whole(line) => self.status_line = Some(StatusLine::read(line)?),
-                Line::Partial if may_begin(bytes) => return Ok(None),
-                Line::Partial | Line::Control(_) => return Err(Flaw::StatusLine),
+                Line::Partial => return Ok(None),
+                Line::Control(_) => return Err(Flaw::StatusLine),
                 Line::TooLong => return Err(Offence::HeadTooLarge.into()),
             }
         }

@@ -49,39 +49,43 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// Whether it may not come after the body (RFC 9110, 6.5.1): framing, routing, authentication, and what the body
-    /// is read by.
     pub(crate) fn is_forbidden_trailer(&self) -> bool {
-        const FORBIDDEN: [&str; 26] = [
-            "host",
-            "content-length",
-            "content_length",
-            "transfer-encoding",
-            "transfer_encoding",
-            "connection",
-            "keep-alive",
-            "proxy-connection",
-            "upgrade",
-            "te",
-            "trailer",
-            "expect",
-            "max-forwards",
-            "authorization",
-            "proxy-authorization",
-            "cookie",
-            "set-cookie",
-            "cache-control",
-            "content-encoding",
-            "content-type",
-            "content-range",
-            "range",
-            "forwarded",
-            "via",
-            "x-forwarded-for",
-            "idempotency-key",
-        ];
-        FORBIDDEN.iter().any(|name| self.name.eq_ignore_ascii_case(name.as_bytes()))
+        is_forbidden_trailer(self.name)
     }
+}
+
+/// Whether a field of this name may not come after the body (RFC 9110, 6.5.1): framing, routing, authentication, and what the body
+/// is read by.
+pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
+    const FORBIDDEN: [&str; 26] = [
+        "host",
+        "content-length",
+        "content_length",
+        "transfer-encoding",
+        "transfer_encoding",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "max-forwards",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "cache-control",
+        "content-encoding",
+        "content-type",
+        "content-range",
+        "range",
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "idempotency-key",
+    ];
+    FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
 }
 
 /// Why the line has no name.

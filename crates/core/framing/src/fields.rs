@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::field::{Field, bad_letter};
+use crate::field::{Field, bad_letter, is_forbidden_trailer};
 use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
@@ -77,7 +77,7 @@ impl Fields {
         let mut trailers = HeaderMap::with_capacity(self.places.len());
         for field in self.each(bytes) {
             let (name, value) = field?;
-            if !Field { name: name.as_str().as_bytes(), value: &[] }.is_forbidden_trailer() {
+            if !is_forbidden_trailer(name.as_str().as_bytes()) {
                 trailers.append(name, value);
             }
         }

@@ -6,7 +6,7 @@
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 
-use crate::field::Field;
+use crate::field::is_forbidden_trailer;
 
 /// How the end of a body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,13 @@ impl Outgoing {
                 if last { self.end() } else { Ok(()) }
             }
             // An empty chunk would be the end.
-            Body::Chunked if data.is_empty() => if last { self.end() } else { Ok(()) },
+            Body::Chunked if data.is_empty() => {
+                if last {
+                    self.end()
+                } else {
+                    Ok(())
+                }
+            }
             Body::Chunked => {
                 write_size(&mut self.head, data.len());
                 self.data = data;
@@ -147,8 +153,7 @@ impl Outgoing {
         }
         self.head.extend_from_slice(b"0\r\n");
         let is_good = |name: &HeaderName| {
-            self.announced.contains(name)
-                && !Field { name: name.as_str().as_bytes(), value: &[] }.is_forbidden_trailer()
+            self.announced.contains(name) && !is_forbidden_trailer(name.as_str().as_bytes())
         };
         for (name, value) in trailers.iter().filter(|(name, _)| is_good(name)) {
             write_field(&mut self.head, name, value.as_bytes());

@@ -14,7 +14,7 @@ use crate::events::Events;
 use crate::farewell::Farewell;
 use crate::patience::Watch;
 use crate::station::Lease;
-use crate::upstream::{Line, SharedSeat};
+use crate::upstream::{Broken, Line, SharedSeat};
 use crate::visit::Visit;
 use crate::worker::Worker;
 
@@ -32,13 +32,20 @@ pub(crate) enum Source {
 /// What an answer comes over.
 pub(crate) enum Carrier {
     Line(Box<Line>),
+    Shared(Stream),
+}
+
+/// An answer over HTTP/2.
+pub(crate) struct Stream {
+    pub(crate) body: Incoming,
     /// Held for as long as the answer takes.
-    Shared(#[allow(dead_code, reason = "held, and given back when dropped")] SharedSeat),
+    #[allow(dead_code, reason = "held, and given back when dropped")]
+    pub(crate) seat: SharedSeat,
 }
 
 /// An instance's body with all that has to be kept while it is read.
 pub(crate) struct Delivery {
-    body: Incoming,
+    /// None when the last byte has come, or what is left is not wanted.
     carrier: Option<Carrier>,
     lease: Option<Lease>,
     silence: Watch,
@@ -53,16 +60,41 @@ const TIME_TO_READ: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cut {
     #[error("the instance's answer has ended early: {0}")]
-    Instance(#[from] hyper::Error),
+    Line(#[from] Broken),
+    #[error("the instance's answer has ended early: {0}")]
+    Stream(#[from] hyper::Error),
     #[error("the instance has been silent for too long")]
     Silent,
     #[error("the instance's time was over")]
     Drained,
 }
 
+impl Carrier {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self {
+            Carrier::Line(line) => line.poll_frame(cx).map_err(Cut::from),
+            Carrier::Shared(stream) => Pin::new(&mut stream.body).poll_frame(cx).map_err(Cut::from),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Carrier::Line(line) => line.is_end_stream(),
+            Carrier::Shared(stream) => stream.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Carrier::Line(line) => line.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Carrier::Shared(stream) => stream.body.size_hint(),
+        }
+    }
+}
+
 impl Source {
     pub(crate) fn instance(mut delivery: Delivery) -> Source {
-        if delivery.body.is_end_stream() {
+        if delivery.is_end_stream() {
             delivery.end();
             return Source::Own(None);
         }
@@ -72,7 +104,7 @@ impl Source {
     /// Goes on without a known end. `readable` is where its events end, if it is not compressed.
     pub(crate) fn events(mut delivery: Delivery, worker: &Worker, readable: bool) -> Source {
         match &delivery.lease {
-            Some(lease) if !delivery.body.is_end_stream() => {
+            Some(lease) if !delivery.is_end_stream() => {
                 let farewell = Farewell::new(worker, &lease.upstream);
                 delivery.upgrade();
                 Source::Events(Box::new(Events::new(delivery, farewell, readable)))
@@ -83,16 +115,16 @@ impl Source {
 }
 
 impl Delivery {
-    pub(crate) fn new(body: Incoming, carrier: Carrier, lease: Lease, idle: Duration) -> Delivery {
-        Delivery { body, carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle }
+    pub(crate) fn new(carrier: Carrier, lease: Lease, idle: Duration) -> Delivery {
+        Delivery { carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle }
     }
 
     /// It is not wanted. A short one is read to its end, so that its connection can be used again.
     pub(crate) fn discard(mut self) {
-        if self.body.is_end_stream() {
+        if self.is_end_stream() {
             return self.end();
         }
-        if self.body.size_hint().upper().is_none_or(|length| length > WORTH_READING) {
+        if self.size_hint().upper().is_none_or(|length| length > WORTH_READING) {
             return;
         }
         tokio::task::spawn_local(async move {
@@ -108,6 +140,14 @@ impl Delivery {
         });
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.carrier.as_ref().is_none_or(Carrier::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.carrier.as_ref().map_or_else(|| SizeHint::with_exact(0), Carrier::size_hint)
+    }
+
     fn upgrade(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.upgrade();
@@ -115,12 +155,8 @@ impl Delivery {
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let mut next = Pin::new(&mut self.body).poll_frame(cx);
-        if let (Poll::Pending, Some(Carrier::Line(line))) = (&next, &mut self.carrier) {
-            line.drive(cx);
-            next = Pin::new(&mut self.body).poll_frame(cx);
-        }
-        match next {
+        let Some(carrier) = &mut self.carrier else { return Poll::Ready(None) };
+        match carrier.poll_frame(cx) {
             Poll::Pending if self.idle.is_zero() => Poll::Pending,
             Poll::Pending => {
                 ready!(self.silence.poll_for(self.idle, cx));
@@ -128,10 +164,10 @@ impl Delivery {
             }
             Poll::Ready(next) => {
                 self.silence.has_come();
-                if next.is_none() || self.body.is_end_stream() {
+                if next.is_none() || carrier.is_end_stream() {
                     self.end();
                 }
-                Poll::Ready(next.map(|frame| frame.map_err(Cut::from)))
+                Poll::Ready(next)
             }
         }
     }
@@ -139,11 +175,8 @@ impl Delivery {
     /// The last byte has come: the connection is free, and so is the instance.
     fn end(&mut self) {
         let now = Instant::now();
-        if let (Some(Carrier::Line(mut line)), Some(lease)) = (self.carrier.take(), &self.lease) {
-            // The connection may have to notice itself that it has read all.
-            if line.is_ready() || line.is_alive() {
-                lease.upstream.rest(line, now);
-            }
+        if let (Some(Carrier::Line(line)), Some(lease)) = (self.carrier.take(), &self.lease) {
+            lease.upstream.rest(line, now);
         }
         self.lease = None;
     }
@@ -199,7 +232,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Source::Instance(delivery) => delivery.body.is_end_stream(),
+            Source::Instance(delivery) => delivery.is_end_stream(),
             Source::Events(_) => false,
         }
     }
@@ -207,7 +240,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Source::Instance(delivery) => delivery.body.size_hint(),
+            Source::Instance(delivery) => delivery.size_hint(),
             // It may end before its end.
             Source::Events(_) => SizeHint::default(),
         }

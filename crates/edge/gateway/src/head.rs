@@ -78,12 +78,8 @@ pub(crate) fn wish(policy: &Policy, parts: &Parts, lot: u64) -> Wish {
     Wish { lot, key, sticky, tried: Vec::new() }
 }
 
-/// Puts a request into the form of the connection that it goes over.
-pub(crate) fn suit(request: &mut Request<Payload>, http2: bool, speech: &Speech) {
-    if !http2 {
-        *request.version_mut() = Version::HTTP_11;
-        return;
-    }
+/// Puts a request into the form that it has in HTTP/2.
+pub(crate) fn suit_http2(request: &mut Request<Payload>, speech: &Speech) {
     *request.version_mut() = Version::HTTP_2;
     request.headers_mut().remove(header::CONNECTION);
     let host = request.headers_mut().remove(header::HOST);

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSent, Picked, Sent, Try};
 use adsum_forward::GatewayError;
+use adsum_framing::Asking;
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use crate::answer::{Answer, Carrier, Delivery, Source};
+use crate::answer::{Answer, Carrier, Delivery, Source, Stream};
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::head;
@@ -42,12 +43,12 @@ enum Body {
 
 /// An instance has answered.
 pub(crate) struct Reply {
-    head: http::response::Parts,
+    head: response::Parts,
     source: Source,
     picked: Picked,
 }
 
-type Sending = Result<(Response<Incoming>, Carrier), Event>;
+type Sending = Result<(response::Parts, Carrier), Event>;
 
 impl Body {
     fn tape(&self) -> Option<&RefCell<Tape>> {
@@ -173,7 +174,7 @@ impl Journey {
             self.exchange.body_ended(whole);
         }
         match sent {
-            Ok((response, carrier)) => self.answered(response, carrier, lease, picked),
+            Ok((head, carrier)) => self.answered(head, carrier, lease, picked),
             Err(event) => Err(self.failed(event, lease)),
         }
     }
@@ -212,12 +213,11 @@ impl Journey {
 
     fn answered(
         &mut self,
-        response: Response<Incoming>,
+        head: response::Parts,
         mut carrier: Carrier,
         mut lease: Lease,
         picked: Picked,
     ) -> Result<Reply, Next> {
-        let (head, body) = response.into_parts();
         if !adsum_forward::knows_coding(&head.headers) {
             return Err(self.failed(Event::Invalid, lease));
         }
@@ -236,7 +236,7 @@ impl Journey {
         };
         let idle = self.station.pool().policy.idle_timeout;
         if next != Next::Forward {
-            Delivery::new(body, carrier, lease, idle).discard();
+            Delivery::new(carrier, lease, idle).discard();
             return Err(next);
         }
         if let Body::Taped(tape) = &self.body {
@@ -245,7 +245,7 @@ impl Journey {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.upgraded(head, carrier, lease, picked));
         }
-        let delivery = Delivery::new(body, carrier, lease, idle);
+        let delivery = Delivery::new(carrier, lease, idle);
         let source = if head::is_event_stream(&head.headers) {
             let readable = !head.headers.contains_key(header::CONTENT_ENCODING);
             Source::events(delivery, &self.client.worker, readable)
@@ -255,13 +255,7 @@ impl Journey {
         Ok(Reply { head, source, picked })
     }
 
-    fn upgraded(
-        &mut self,
-        head: http::response::Parts,
-        carrier: Carrier,
-        lease: Lease,
-        picked: Picked,
-    ) -> Reply {
+    fn upgraded(&mut self, head: response::Parts, carrier: Carrier, lease: Lease, picked: Picked) -> Reply {
         if let (Some(client), Carrier::Line(instance)) = (self.upgrade.take(), carrier) {
             let websocket = head::is_websocket(&head.headers);
             let idle = self.station.pool().policy.idle_timeout;
@@ -278,7 +272,7 @@ impl Journey {
                     // What is seldom needed is kept out of the request's own state, which is moved about.
                     None => Box::pin(self.open_line(upstream, connect_by)).await?,
                 };
-                self.send_line(line, &upstream.speech).await
+                self.send_line(line).await
             }
             Speech::H2c | Speech::Https(_) => {
                 let reuses = self.reuses(fresh);
@@ -286,11 +280,11 @@ impl Journey {
                     return self.send_shared(shared, &upstream.speech).await;
                 }
                 if let Some(line) = self.resting(upstream, fresh).await {
-                    return self.send_line(line, &upstream.speech).await;
+                    return self.send_line(line).await;
                 }
                 match Box::pin(upstream.connection(reuses, connect_by)).await {
                     Ok(Opened::Shared(shared)) => self.send_shared(shared, &upstream.speech).await,
-                    Ok(Opened::Line(line)) => self.send_line(line, &upstream.speech).await,
+                    Ok(Opened::Line(line)) => self.send_line(line).await,
                     Err(error) => Err(connect_event(upstream, &error)),
                 }
             }
@@ -325,9 +319,19 @@ impl Journey {
         }
     }
 
-    async fn send_line(&self, mut line: Box<Line>, speech: &Speech) -> Sending {
-        match line.send(self.request(false, speech)).await {
-            Ok(response) => Ok((response, Carrier::Line(line))),
+    async fn send_line(&self, mut line: Box<Line>) -> Sending {
+        // The instance decides whether it wants the body; what it says meanwhile comes through.
+        let (permit, grant) = head::expects_continue(&self.parts.headers).then(Permit::ask).unzip();
+        let marked = self.marked();
+        let headers = marked.as_deref().unwrap_or(&self.parts.headers);
+        let asking = Asking { method: &self.parts.method, uri: &self.parts.uri, headers };
+        let heed = |status, headers: &HeaderMap| match (status, &grant) {
+            (StatusCode::CONTINUE, Some(grant)) => grant.give(),
+            (StatusCode::CONTINUE, None) => {}
+            (status, _) => self.client.gate.say_interim(status, headers),
+        };
+        match line.send(asking, self.payload(permit), heed).await {
+            Ok(head) => Ok((head, Carrier::Line(line))),
             Err(unanswered) => Err(match unanswered {
                 Unanswered::NotSent if line.reused => Event::NotSent(NotSent::Closed),
                 Unanswered::NotSent => Event::Lost { sent: Sent::Nothing, reused: false },
@@ -345,8 +349,11 @@ impl Journey {
 
     async fn send_shared(&self, mut shared: Shared, speech: &Speech) -> Sending {
         let seat = shared.sit();
-        match shared.send(self.request(true, speech)).await {
-            Ok(response) => Ok((response, Carrier::Shared(seat))),
+        match shared.send(self.request(speech)).await {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                Ok((head, Carrier::Shared(Stream { body, seat })))
+            }
             Err(error) => Err(match error {
                 StreamError::NotSent => Event::NotSent(NotSent::Closed),
                 StreamError::Refused => Event::NotSent(NotSent::RefusedStream),
@@ -370,31 +377,31 @@ impl Journey {
         adsum_forward::sticky_cookie(name, upstream.instance.as_str(), self.client.door.tls)
     }
 
-    /// What one try sends.
-    fn request(&self, http2: bool, speech: &Speech) -> Request<Payload> {
-        let mut request = Request::new(Payload::Empty);
+    /// What one try sends over HTTP/2.
+    fn request(&self, speech: &Speech) -> Request<Payload> {
+        let mut request = Request::new(self.payload(None));
         *request.method_mut() = self.parts.method.clone();
-        *request.headers_mut() = self.parts.headers.clone();
+        *request.headers_mut() = self.marked().map_or_else(|| self.parts.headers.clone(), |marked| *marked);
         *request.uri_mut() = self.parts.uri.clone();
-        head::suit(&mut request, http2, speech);
-        if self.exchange.tries() > 1 {
-            adsum_forward::mark_retry(request.headers_mut(), self.exchange.tries());
-        }
-        // The instance decides whether it wants the body; what it says meanwhile comes through.
-        let asks = !http2 && head::expects_continue(&self.parts.headers);
-        let (permit, grant) = asks.then(Permit::ask).unzip();
-        if let Body::Taped(tape) = &self.body {
-            *request.body_mut() = Payload::taped(tape, permit);
-        }
-        if !http2 && (grant.is_some() || self.client.gate.takes_interim()) {
-            let gate = self.client.gate.clone();
-            hyper::ext::on_informational(&mut request, move |response| match (response.status(), &grant) {
-                (StatusCode::CONTINUE, Some(grant)) => grant.give(),
-                (StatusCode::CONTINUE, None) => {}
-                (status, _) => gate.say_interim(status, response.headers()),
-            });
-        }
+        head::suit_http2(&mut request, speech);
         request
+    }
+
+    fn payload(&self, permit: Option<Permit>) -> Payload {
+        match &self.body {
+            Body::Empty => Payload::Empty,
+            Body::Taped(tape) => Payload::taped(tape, permit),
+        }
+    }
+
+    /// The headers of a further try, which say that it is one.
+    fn marked(&self) -> Option<Box<HeaderMap>> {
+        let tries = self.exchange.tries();
+        (tries > 1).then(|| {
+            let mut headers = Box::new(self.parts.headers.clone());
+            adsum_forward::mark_retry(&mut headers, tries);
+            headers
+        })
     }
 }
 

@@ -22,7 +22,7 @@ mod socket;
 mod trust;
 
 pub(crate) use connect::{ConnectError, Opened};
-pub(crate) use line::{Line, Unanswered};
+pub(crate) use line::{Broken, Line, Unanswered};
 pub(crate) use shared::{Seat as SharedSeat, Shared, StreamError};
 pub(crate) use socket::{Socket, Stream};
 pub(crate) use trust::{Authorities, Trust};
@@ -166,7 +166,7 @@ impl Upstream {
         if self.departs.get() || !line.is_ready() {
             return;
         }
-        line.rested = now;
+        line.rest(now);
         let mut resting = self.resting.borrow_mut();
         if resting.len() < self.kept {
             resting.push(line);

@@ -1,11 +1,15 @@
-//! What the guard lets through and what it refuses, each case by name: `docs/framing.md` lists them.
+//! What the guard lets through and what it refuses, what goes to instances and what comes from them, each case by name:
+//! `docs/framing.md` lists them.
 //!
 //! Every case is tried alone, behind and before a good request, in two pieces cut at every place, and byte by byte.
 
 #![allow(clippy::unwrap_used)]
 
 mod accepted;
+mod answers;
+mod asking;
 mod bodies;
+mod exchanges;
 mod heads;
 mod lengths;
 mod limits;

@@ -106,12 +106,8 @@ impl Gate {
         self.lock().guard.as_ref().is_some_and(|guard| guard.place() == Place::Head)
     }
 
-    /// Whether 1xx can be passed on: not on HTTP/2, where hyper has no way to write them.
-    pub(crate) fn takes_interim(&self) -> bool {
-        self.lock().guard.is_some()
-    }
-
-    /// An instance has said something before its answer (102, 103).
+    /// An instance has said something before its answer (102, 103). It is not passed on over HTTP/2, where hyper has no way
+    /// to write it.
     pub(crate) fn say_interim(&self, status: StatusCode, headers: &HeaderMap) {
         let mut state = self.lock();
         if state.guard.is_none() || state.interim.len() > INTERIM {

@@ -41,9 +41,7 @@ impl Upstream {
         if http2 {
             return Shared::open(stream).await.map(Opened::Shared).map_err(ConnectError::Http);
         }
-        let (socket, meter) = Socket::new(stream);
-        let line = Line::open(socket, meter, self.patience).await.map_err(ConnectError::Http)?;
-        Ok(Opened::Line(Box::new(line)))
+        Ok(Opened::Line(Box::new(Line::new(Socket::new(stream), self.patience))))
     }
 
     /// A connection where it turns out only then whether it can be shared. Where it can, those who come while one is

@@ -1,32 +1,50 @@
-//! One HTTP/1.1 connection to an instance.
+//! One HTTP/1.1 connection to an instance. What its bytes mean is decided in `core/framing`.
 //!
 //! Nobody but the request that uses it drives it: while an answer is awaited and while its body is read, each poll of
 //! the request is a poll of the connection. So a request that is dropped takes its connection with it, and a request
 //! costs no switch between tasks.
+//!
+//! Invariants:
+//! - A request begins only where nothing has come that nobody asked for; otherwise no byte of it leaves.
+//! - It is used again only when a request and its answer have ended, and nothing has come behind the answer.
 
-use std::future::Future as _;
+use std::future::{Future as _, poll_fn};
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use adsum_framing::{AnswerHead, AnswerReader, Asking, Content, Extent, Flaw, Outgoing, Piece, WrongLength};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Response, StatusCode, response};
+use hyper::body::{Body as _, Frame};
+use hyper::ext::ReasonPhrase;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 
-use super::socket::{Meter, Socket};
+use super::socket::Socket;
 use crate::payload::Payload;
 
-type Driver = http1::Connection<TokioIo<Socket>, Payload>;
+/// Bytes that there is room for when something is read: at first, and at most, for answers that fill it.
+const ROOM: usize = 8 << 10;
+const MOST_ROOM: usize = 64 << 10;
+/// With less room than this, more is made.
+const LEAST_ROOM: usize = 2 << 10;
 
 pub(crate) struct Line {
-    sender: SendRequest<Payload>,
-    driver: Option<Driver>,
-    /// The driver has nothing more to do.
+    socket: Socket,
+    outgoing: Outgoing,
+    payload: Payload,
+    /// Something was written that may not have left.
+    unflushed: bool,
+    /// Read and not understood yet.
+    incoming: BytesMut,
+    room: usize,
+    answer: AnswerReader,
+    content: Content,
+    /// It may be used again after the answer that is under way, by what that has said.
+    keeps: bool,
+    /// It has ended, or has failed.
     over: bool,
-    meter: Arc<Meter>,
     /// When its last answer ended; of a fresh one when it was made.
     pub(crate) rested: Instant,
     pub(crate) reused: bool,
@@ -40,85 +58,277 @@ pub(crate) enum Unanswered {
     /// No byte of it has left.
     NotSent,
     /// Some of it may have reached the instance.
-    Sent(hyper::Error),
+    Sent(Broken),
     /// What came back is no HTTP.
-    Invalid(hyper::Error),
+    Invalid(Flaw),
+}
+
+/// Why a request, or the answer to it, does not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error(transparent)]
+    Flaw(#[from] Flaw),
+    #[error("the connection has failed: {0}")]
+    Io(#[from] io::Error),
+    #[error("the client's body has failed: {0}")]
+    Body(#[from] hyper::Error),
+    #[error("the client's body is not as long as was said")]
+    WrongLength,
+    #[error("something came before the request")]
+    Unasked,
+}
+
+impl From<WrongLength> for Broken {
+    fn from(_: WrongLength) -> Broken {
+        Broken::WrongLength
+    }
 }
 
 impl Line {
-    pub(crate) async fn open(
-        socket: Socket,
-        meter: Arc<Meter>,
-        patience: Duration,
-    ) -> Result<Line, hyper::Error> {
-        let (sender, connection) =
-            http1::Builder::new().max_buf_size(64 << 10).handshake(TokioIo::new(socket)).await?;
-        let driver = Some(connection);
-        Ok(Line { sender, driver, over: false, meter, rested: Instant::now(), reused: false, patience })
+    pub(crate) fn new(socket: Socket, patience: Duration) -> Line {
+        Line {
+            socket,
+            outgoing: Outgoing::default(),
+            payload: Payload::Empty,
+            unflushed: false,
+            incoming: BytesMut::new(),
+            room: ROOM,
+            answer: AnswerReader::default(),
+            content: Content::default(),
+            keeps: true,
+            over: false,
+            rested: Instant::now(),
+            reused: false,
+            patience,
+        }
     }
 
-    /// Sends a request and waits for the beginning of its answer.
-    pub(crate) async fn send(&mut self, request: Request<Payload>) -> Result<Response<Incoming>, Unanswered> {
-        let before = self.meter.written();
-        let mut answer = pin!(self.sender.try_send_request(request));
-        let (driver, over) = (&mut self.driver, &mut self.over);
-        let outcome = std::future::poll_fn(|cx| {
-            drive(driver, over, cx);
-            let mut outcome = answer.as_mut().poll(cx);
-            if outcome.is_pending() && *over {
-                // Dropped, it tells the request that waits for an answer.
-                *driver = None;
-                outcome = answer.as_mut().poll(cx);
+    /// Sends a request and waits for the beginning of its answer. `heed` is told of what comes before (1xx).
+    pub(crate) async fn send(
+        &mut self,
+        asking: Asking<'_>,
+        payload: Payload,
+        mut heed: impl FnMut(StatusCode, &HeaderMap),
+    ) -> Result<response::Parts, Unanswered> {
+        let before = self.socket.written();
+        let mut payload = Some(payload);
+        let outcome = poll_fn(|cx| {
+            if let Some(payload) = payload.take() {
+                self.begin(&asking, payload, cx)?;
             }
-            outcome
+            self.poll_answer(asking.method, &mut heed, cx)
         })
         .await;
-        outcome.map_err(|mut error| match error.take_message() {
-            Some(_) => Unanswered::NotSent,
-            None if self.meter.written() == before => Unanswered::NotSent,
-            None => {
-                let error = error.into_error();
-                if error.is_parse() { Unanswered::Invalid(error) } else { Unanswered::Sent(error) }
+        outcome.map(|head| self.answered(head)).map_err(|broken| {
+            self.over = true;
+            match broken {
+                _ if self.socket.written() == before => Unanswered::NotSent,
+                Broken::Flaw(flaw) if flaw != Flaw::Early => Unanswered::Invalid(flaw),
+                broken => Unanswered::Sent(broken),
             }
         })
     }
 
-    /// Moves bytes. To be called whenever whoever reads an answer's body finds nothing there.
-    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.driver, &mut self.over, cx);
+    /// Looks first whether the instance has closed it, or has said something that nobody asked for.
+    fn begin(&mut self, asking: &Asking<'_>, payload: Payload, cx: &mut Context<'_>) -> Result<(), Broken> {
+        if !self.is_ready() || self.poll_fill(cx).is_ready() {
+            return Err(Broken::Unasked);
+        }
+        self.outgoing.begin(asking, extent(&payload));
+        self.payload = payload;
+        Ok(())
+    }
+
+    fn poll_answer(
+        &mut self,
+        method: &Method,
+        heed: &mut impl FnMut(StatusCode, &HeaderMap),
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<AnswerHead, Broken>> {
+        loop {
+            let pushed = self.poll_push(cx);
+            if let Poll::Ready(Err(broken @ (Broken::Body(_) | Broken::WrongLength))) = pushed {
+                return Poll::Ready(Err(broken));
+            }
+            match self.answer.read(&mut self.incoming, method)? {
+                Some(head) if !is_interim(head.status) => return Poll::Ready(Ok(head)),
+                // The body may have waited for it.
+                Some(head) => {
+                    heed(head.status, &head.headers);
+                    continue;
+                }
+                None => {}
+            }
+            match (self.poll_fill(cx), pushed) {
+                (Poll::Ready(Ok(0)), _) => return Poll::Ready(Err(Flaw::Early.into())),
+                (Poll::Ready(Ok(_)), _) => {}
+                (Poll::Ready(Err(error)), _) => return Poll::Ready(Err(error.into())),
+                // An instance that takes no more may have answered before. This one has not.
+                (Poll::Pending, Poll::Ready(Err(broken))) => return Poll::Ready(Err(broken)),
+                (Poll::Pending, _) => return Poll::Pending,
+            }
+        }
+    }
+
+    fn answered(&mut self, head: AnswerHead) -> response::Parts {
+        self.content = head.content;
+        self.keeps = head.keeps && head.status != StatusCode::SWITCHING_PROTOCOLS;
+        let (mut parts, ()) = Response::new(()).into_parts();
+        parts.status = head.status;
+        parts.headers = head.headers;
+        if let Some(reason) = head.reason.and_then(|reason| ReasonPhrase::try_from(reason).ok()) {
+            parts.extensions.insert(reason);
+        }
+        parts
+    }
+
+    /// What comes next of the answer's body. What is left of the request goes on meanwhile.
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let next = self.poll_piece(cx);
+        if let Poll::Ready(Some(Err(_))) = &next {
+            self.over = true;
+        }
+        next
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.push_on(cx)?;
+        loop {
+            match self.content.next(&mut self.incoming).map_err(Broken::from)? {
+                Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Piece::Trailers(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                Piece::End => return Poll::Ready(None),
+                Piece::Nothing => {}
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                self.over = true;
+                self.content.closed().map_err(Broken::from)?;
+            }
+        }
+    }
+
+    /// Whether the end of the answer has been read.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.content.is_over()
+    }
+
+    /// How much of the answer is to come, if that is known.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.content.left()
+    }
+
+    /// While an answer is being read: an instance that does not want the rest of the request may still say all of that.
+    fn push_on(&mut self, cx: &mut Context<'_>) -> Result<(), Broken> {
+        if self.outgoing.is_over() && !self.unflushed {
+            return Ok(());
+        }
+        match self.poll_push(cx) {
+            Poll::Ready(Err(Broken::Io(error))) => {
+                tracing::debug!(%error, "an instance takes no more of a request that it has answered");
+                self.keeps = false;
+                self.outgoing = Outgoing::default();
+                self.unflushed = false;
+                Ok(())
+            }
+            Poll::Ready(pushed) => pushed,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Ready when all of the request has been written.
+    fn poll_push(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        loop {
+            // The head goes out together with what there is of the body.
+            let waits = self.outgoing.wants_piece() && self.poll_pull(cx)?.is_pending();
+            if self.outgoing.is_empty() {
+                if std::mem::take(&mut self.unflushed)
+                    && Pin::new(&mut self.socket).poll_flush(cx)?.is_pending()
+                {
+                    self.unflushed = true;
+                    return Poll::Pending;
+                }
+                if waits {
+                    return Poll::Pending;
+                }
+                if self.outgoing.is_over() {
+                    self.payload = Payload::Empty;
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            let parts = self.outgoing.parts().map(IoSlice::new);
+            let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, &parts))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+            self.outgoing.advance(written);
+            self.unflushed = true;
+        }
+    }
+
+    /// Takes the next piece of the request's body.
+    fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let Some(frame) = ready!(Pin::new(&mut self.payload).poll_frame(cx)).transpose()? else {
+            return Poll::Ready(Ok(self.outgoing.end()?));
+        };
+        Poll::Ready(match frame.into_data() {
+            Ok(data) => Ok(self.outgoing.put(data, self.payload.is_end_stream())?),
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => Ok(self.outgoing.end_with(&trailers)?),
+                Err(_) => Ok(()),
+            },
+        })
+    }
+
+    /// Reads what there is. 0 is the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.incoming.capacity() - self.incoming.len() < LEAST_ROOM {
+            self.incoming.reserve(self.room);
+        }
+        let room = self.incoming.capacity() - self.incoming.len();
+        let read = ready!(pin!(self.socket.read_buf(&mut self.incoming)).poll(cx))?;
+        if read == room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(read))
     }
 
     /// After 101: waits until all of HTTP has been said, and gives the connection away, with what was read behind it.
     pub(crate) async fn into_socket(mut self) -> Option<(Socket, Bytes)> {
-        std::future::poll_fn(|cx| {
-            self.drive(cx);
-            if self.over { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let parts = self.driver?.into_parts();
-        Some((parts.io.into_inner(), parts.read_buf))
+        poll_fn(|cx| self.poll_push(cx)).await.ok()?;
+        Some((self.socket, self.incoming.freeze()))
     }
 
     /// Whether it can take a further request, as far as is known.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.over && self.sender.is_ready()
+        let said_all = self.outgoing.is_over() && !self.unflushed;
+        let heard_all = self.content.is_over() && self.incoming.is_empty();
+        said_all && heard_all && self.keeps && !self.over
     }
 
     /// Looks whether the instance has closed it, or said something that nobody asked for.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        self.is_ready()
+        self.is_ready() && self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// It has nothing to do for now: what was needed for a long answer is given back.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        self.rested = now;
+        self.room = ROOM;
+        if self.incoming.capacity() > ROOM {
+            self.incoming = BytesMut::new();
+        }
     }
 }
 
-fn drive(driver: &mut Option<Driver>, over: &mut bool, cx: &mut Context<'_>) {
-    let Some(connection) = driver.as_mut().filter(|_| !*over) else { return };
-    match Pin::new(connection).poll(cx) {
-        Poll::Pending => {}
-        Poll::Ready(Ok(())) => *over = true,
-        Poll::Ready(Err(error)) => {
-            tracing::debug!(%error, "an instance's connection has ended");
-            *over = true;
-        }
+fn extent(payload: &Payload) -> Extent {
+    match payload.size_hint().exact() {
+        _ if payload.is_end_stream() => Extent::Nothing,
+        Some(length) => Extent::Length(length),
+        None => Extent::Chunked,
     }
+}
+
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }

@@ -56,7 +56,7 @@ pub(crate) enum StreamError {
 impl Shared {
     /// Open when the instance has said how many requests it takes at a time, which is the first that it says.
     pub(crate) async fn open(stream: Stream) -> Result<Shared, hyper::Error> {
-        let (mut socket, _) = Socket::new(stream);
+        let mut socket = Socket::new(stream);
         let heard = socket.tell_when_heard();
         let (sender, driver) = http2::Builder::new(Local)
             .timer(TokioTimer::new())

@@ -3,8 +3,6 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,7 +16,8 @@ use crate::gather::poll_write_gathered;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: Stream,
-    meter: Arc<Meter>,
+    /// Bytes that the kernel (or the TLS session) has taken, ever. What was never taken cannot have reached the instance.
+    written: u64,
     heard: Option<Rc<Notify>>,
 }
 
@@ -28,25 +27,13 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Bytes that the kernel (or the TLS session) has taken, ever. What was never taken cannot have reached the instance.
-#[derive(Debug, Default)]
-pub(crate) struct Meter(AtomicU64);
-
-impl Meter {
-    pub(crate) fn written(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// One task writes at a time, so that this need not be one step.
-    fn add(&self, bytes: usize) {
-        self.0.store(self.written() + bytes as u64, Ordering::Relaxed);
-    }
-}
-
 impl Socket {
-    pub(crate) fn new(stream: Stream) -> (Socket, Arc<Meter>) {
-        let meter = Arc::new(Meter::default());
-        (Socket { stream, meter: meter.clone(), heard: None }, meter)
+    pub(crate) fn new(stream: Stream) -> Socket {
+        Socket { stream, written: 0, heard: None }
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Is rung whenever the instance has said something.
@@ -54,9 +41,9 @@ impl Socket {
         self.heard.get_or_insert_default().clone()
     }
 
-    fn count(&self, taken: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn count(&mut self, taken: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = &taken {
-            self.meter.add(*bytes);
+            self.written += *bytes as u64;
         }
         taken
     }
