@@ -1,4 +1,7 @@
-//! RESP and DNS sockets: bytes in, a core answer, bytes out; limits and shutdown.
+//! Sockets of this machine: RESP and DNS with their limits and shutdown (bytes in, a core answer, bytes out), and what goes
+//! from one agent to the next, or comes from systemd.
 
 pub mod dns;
+pub mod handover;
 pub mod resp;
+pub mod systemd;

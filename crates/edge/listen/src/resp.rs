@@ -26,7 +26,7 @@ mod connection;
 mod outbox;
 
 pub use accept::serve;
-pub use bind::{Bound, bind, spawn};
+pub use bind::{Bound, bind, serve_all, spawn};
 
 /// What the socket needs of the store.
 pub trait Engine: Clone + Send + Sync + 'static {

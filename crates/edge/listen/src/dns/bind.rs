@@ -64,6 +64,22 @@ fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 impl Bound {
+    /// Sockets that were bound elsewhere.
+    pub fn of(udp: UdpSocket, tcp: TcpListener) -> io::Result<Bound> {
+        udp.set_nonblocking(true)?;
+        tcp.set_nonblocking(true)?;
+        Ok(Bound { addr: tcp.local_addr()?, udp, tcp })
+    }
+
+    /// The same sockets once more, for a process that is to go on with them.
+    pub fn try_clone(&self) -> io::Result<Bound> {
+        Ok(Bound { addr: self.addr, udp: self.udp.try_clone()?, tcp: self.tcp.try_clone()? })
+    }
+
+    pub fn into_sockets(self) -> (UdpSocket, TcpListener) {
+        (self.udp, self.tcp)
+    }
+
     /// Registers the sockets with the runtime that it is called on.
     pub(super) fn into_tokio(self) -> io::Result<(tokio::net::UdpSocket, tokio::net::TcpListener)> {
         let udp = tokio::net::UdpSocket::from_std(self.udp)?;

@@ -37,7 +37,23 @@ impl Bound {
 /// Binds `threads` listeners to `addr` and serves each on a thread of its own.
 pub fn spawn<E: Engine>(addr: SocketAddr, threads: usize, engine: E, limits: Limits) -> Result<Bound, Error> {
     let listeners = bind(addr, threads).map_err(|source| Error::Bind { addr, source })?;
-    let addr = listeners[0].local_addr().map_err(|source| Error::Bind { addr, source })?;
+    serve_all(listeners, threads, engine, limits)
+}
+
+/// Serves listeners of one address, at least one, each on a thread of its own; when there are to be more threads, some
+/// share a listener.
+pub fn serve_all<E: Engine>(
+    mut listeners: Vec<TcpListener>,
+    threads: usize,
+    engine: E,
+    limits: Limits,
+) -> Result<Bound, Error> {
+    let addr = listeners[0].local_addr();
+    let addr = addr.map_err(|source| Error::Bind { addr: SocketAddr::from(([0; 4], 0)), source })?;
+    for number in 0..threads.saturating_sub(listeners.len()) {
+        let double = listeners[number].try_clone();
+        listeners.push(double.map_err(|source| Error::Bind { addr, source })?);
+    }
     let (stop, stopped) = watch::channel(false);
     let mut bound = Bound { addr, stop, threads: Vec::new() };
     for (number, listener) in listeners.into_iter().enumerate() {
