@@ -12,6 +12,7 @@
 //! look at. So each can be stopped at any point, and goes on from what is on record.
 
 mod acknowledgements;
+mod faults;
 mod firings;
 mod health;
 mod locks;
@@ -23,6 +24,7 @@ mod settings;
 mod webhook;
 
 use adsum_catalog::records;
+use adsum_keyspace::Transaction;
 use adsum_model::{Event, Instance, Node};
 use adsum_runtime::Keeper;
 use adsum_store::{Failed, Store};
@@ -33,8 +35,7 @@ pub use settings::Settings;
 
 /// Registers the node and runs all controllers until the store fails.
 pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Routing) -> Failed {
-    let this = Node::new(settings.node.clone(), settings.address);
-    if let Err(failed) = store.commit(|tx| records::put_node(tx, &this)).await {
+    if let Err(failed) = store.commit(|tx| register(tx, &settings)).await {
         return failed;
     }
     let failed = tokio::try_join!(
@@ -49,6 +50,15 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         Err(failed) => failed,
         Ok((never, ..)) => match never {},
     }
+}
+
+/// The node as it is now; whether it runs instances was decided by others, and stays.
+fn register(tx: &mut Transaction<'_>, settings: &Settings) {
+    let mut this = Node::new(settings.node.clone(), settings.address);
+    if let Some(before) = records::node(tx, &this.name) {
+        this.availability = before.availability;
+    }
+    records::put_node(tx, &this);
 }
 
 /// An event about one instance.
