@@ -88,6 +88,7 @@ impl House {
             health,
             proven: true,
             maintenance: None,
+            passed: None,
             process: None,
             restarts: 0,
             streak: 0,
