@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! GET  /                    its name
-//! GET  /healthz             200, whatever its mood
+//! GET  /healthz             200, whatever its mood, unless that is `sick`
 //! POST any path             reads the body, notes the id in `X-Post-Id`, answers `post ID`
 //! GET  /bytes/100000        so many bytes of `abc...z`
 //! GET  /slow/500            200 after so many milliseconds
@@ -16,8 +16,9 @@
 //! GET  /counts              what its ledger says, as JSON
 //! ```
 //!
-//! Not here: HTTP/2, TLS. Answers carry `X-Backend: NAME`. A backend has a *mood*, a file that is read for each request:
-//! `status 503` answers everything so, `delay 300` waits first, `silent` never answers.
+//! Not here: HTTP/2, TLS. Answers carry `X-Backend: NAME`. A backend has a *mood*, a file that is read for each request, or
+//! one of its own where there is no such file: `status 503` answers everything but its check so, `delay 300` waits first,
+//! `silent` never answers, `sick` answers its check with 503 and everything else as always.
 
 mod answer;
 mod connection;
@@ -56,13 +57,15 @@ pub struct Settings {
     pub ledger: Ledger,
     /// The file that its mood is in.
     pub mood: Option<PathBuf>,
+    /// Its mood as long as there is no such file.
+    pub own_mood: String,
     pub idle: Option<Idle>,
 }
 
 impl Settings {
     fn mood(&self) -> String {
         let text = self.mood.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
-        text.unwrap_or_default().trim().to_string()
+        text.as_ref().unwrap_or(&self.own_mood).trim().to_string()
     }
 }
 
@@ -105,7 +108,8 @@ impl Backend {
         let address = listener.local_addr().expect("a listener has an address");
         let ledger = Ledger::create(scratch.path(), "own").expect("our own directory is writable");
         let mood = Some(scratch.path().join("mood"));
-        runtime.spawn(serve(listener, Settings { name: "own".to_string(), ledger, mood, idle }));
+        let (name, own_mood) = ("own".to_string(), String::new());
+        runtime.spawn(serve(listener, Settings { name, ledger, mood, own_mood, idle }));
         Backend { address, scratch, _runtime: runtime }
     }
 

@@ -26,6 +26,8 @@ pub mod resp;
 pub mod rounds;
 pub mod running;
 pub mod scratch;
+pub mod stage;
+pub mod traffic;
 pub mod wait;
 pub mod wire;
 
@@ -38,4 +40,6 @@ pub use output::Output;
 pub use rounds::rounds;
 pub use running::Running;
 pub use scratch::Scratch;
+pub use stage::Stage;
+pub use traffic::Traffic;
 pub use wait::{until, until_ok};

@@ -12,6 +12,11 @@ pub fn chirp() -> PathBuf {
     std::env::var_os("CHIRP_BIN").map_or_else(|| built("chirp"), PathBuf::from)
 }
 
+/// The service under test, `src/bin/backend.rs`: built with every test of this package.
+pub(crate) fn backend() -> PathBuf {
+    built("backend")
+}
+
 /// The target directory: a test binary is `TARGET/debug/deps/NAME`.
 pub(crate) fn target() -> PathBuf {
     profile().parent().expect("a profile lies in the target directory").to_path_buf()

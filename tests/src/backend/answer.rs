@@ -34,6 +34,7 @@ pub(super) async fn give(reader: &mut Reader, request: &Request, settings: &Sett
     let Some(_length) = reader.body(request).await else { return After::Close };
     let mood = settings.mood();
     let words: Vec<&str> = match request.path.as_str() {
+        "/healthz" if mood == "sick" => vec!["status", "503"],
         "/healthz" => vec!["healthz"],
         path => request_words(path, &mood),
     };

@@ -1,9 +1,13 @@
 //! A backend that an agent starts: see `adsum_tests::backend` for what it answers.
 //!
 //! ```text
-//! HOST, PORT, ADSUM_INSTANCE   given by the agent
+//! HOST, PORT, ADSUM_INSTANCE   given by the agent; HOST is 127.0.0.1 where nobody gives it
 //! BACKEND_FOLDER=DIR           where its ledger is, and the file `mood` that all of them share
 //! BACKEND_IDLE=AFTER:JITTER:WIRE   milliseconds: when it closes idle connections
+//! BACKEND_MOOD=MOOD            its mood as long as there is no such file
+//! BACKEND_SIGTERM=ignore       goes on as if nothing had been said
+//! BACKEND_EXIT=MILLIS          ends with status 1 after so long
+//! BACKEND_LISTEN=no            lives, and listens nowhere
 //! ```
 //!
 //! SIGTERM ends it at once, whatever it is at: a request that it still has then fails, and the test sees it.
@@ -13,27 +17,63 @@ use std::time::Duration;
 
 use adsum_tests::backend::{Idle, Ledger, Settings, serve};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
+    let terminated = signal(SignalKind::terminate())?;
     let folder = PathBuf::from(setting("BACKEND_FOLDER"));
     let name = setting("ADSUM_INSTANCE");
     let ledger = Ledger::create(&folder, &name)?;
     let witness = Ledger::create(&folder, &name)?;
-    let idle = idle(&setting("BACKEND_IDLE"));
-    let listener = TcpListener::bind(format!("{}:{}", setting("HOST"), setting("PORT"))).await?;
-    tokio::spawn(serve(listener, Settings { name, ledger, mood: Some(folder.join("mood")), idle }));
-    terminated.recv().await;
-    witness.note("terminated");
-    Ok(())
+    if setting("BACKEND_LISTEN") != "no" {
+        let listener = TcpListener::bind((host(), port())).await?;
+        tokio::spawn(serve(listener, settings(name, ledger, &folder)));
+    }
+    tokio::select! {
+        () = told_to_end(terminated, &witness) => Ok(()),
+        () = breakdown() => {
+            eprintln!("cannot go on: the disk of this version is square");
+            std::process::exit(1)
+        }
+    }
+}
+
+fn settings(name: String, ledger: Ledger, folder: &std::path::Path) -> Settings {
+    let (mood, own_mood) = (Some(folder.join("mood")), setting("BACKEND_MOOD"));
+    Settings { name, ledger, mood, own_mood, idle: idle(&setting("BACKEND_IDLE")) }
+}
+
+async fn told_to_end(mut terminated: Signal, witness: &Ledger) {
+    loop {
+        terminated.recv().await;
+        if setting("BACKEND_SIGTERM") != "ignore" {
+            return witness.note("terminated");
+        }
+        witness.note("ignored");
+    }
+}
+
+/// Never, unless a setting says when.
+async fn breakdown() {
+    match setting("BACKEND_EXIT").parse() {
+        Ok(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn idle(text: &str) -> Option<Idle> {
     let mut parts = text.split(':').map(|part| part.parse().ok().map(Duration::from_millis));
     let mut part = || parts.next().flatten();
     Some(Idle { after: part()?, jitter: part()?, wire: part()? })
+}
+
+fn host() -> String {
+    Some(setting("HOST")).filter(|host| !host.is_empty()).unwrap_or_else(|| "127.0.0.1".to_string())
+}
+
+fn port() -> u16 {
+    setting("PORT").parse().expect("PORT is a number")
 }
 
 fn setting(key: &str) -> String {

@@ -112,10 +112,7 @@ impl Report {
     }
 
     pub fn latencies(&self, which: impl Fn(&Record) -> bool) -> Latencies {
-        let mut sorted: Vec<Duration> =
-            self.records.iter().filter(|record| which(record)).map(|record| record.latency).collect();
-        sorted.sort_unstable();
-        Latencies(sorted)
+        Latencies::of(self.records.iter().filter(|record| which(record)))
     }
 
     /// Whether the backends have carried out each POST that succeeded exactly once, and no other more than once. The
@@ -162,6 +159,12 @@ impl fmt::Display for Report {
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Latencies {
+        let mut sorted: Vec<Duration> = records.map(|record| record.latency).collect();
+        sorted.sort_unstable();
+        Latencies(sorted)
+    }
+
     /// The latency that this share of the requests did not exceed; zero when there are none.
     pub fn quantile(&self, share: f64) -> Duration {
         let at = (self.0.len() as f64 * share).ceil() as usize;

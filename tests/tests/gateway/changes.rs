@@ -3,7 +3,7 @@
 use adsum_tests::load::{Load, Plan, Protocol, get, post};
 use adsum_tests::{http, rounds};
 
-use crate::stage::{Stage, check_nothing_lost};
+use adsum_tests::stage::{Stage, check_nothing_lost};
 
 /// Requests that begin per second: a machine that builds something else at the same time can still do that.
 const RATE: u32 = 200;

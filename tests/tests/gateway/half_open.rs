@@ -8,7 +8,7 @@ use adsum_tests::processes::Process;
 use adsum_tests::{http, until_ok};
 use nix::sys::signal::Signal;
 
-use crate::stage::{SOON, Stage, check_nothing_lost};
+use adsum_tests::stage::{SOON, Stage, check_nothing_lost};
 
 #[test]
 fn a_stopped_instance_is_left_after_the_time_of_one_try_and_used_again_when_it_goes_on() {

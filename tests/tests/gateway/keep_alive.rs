@@ -10,7 +10,7 @@ use std::time::Duration;
 use adsum_tests::load::{Load, Plan, get, post};
 use adsum_tests::rounds;
 
-use crate::stage::{Stage, check_nothing_lost};
+use adsum_tests::stage::{Stage, check_nothing_lost};
 
 /// Longer than a request that cannot be repeated trusts an idle connection.
 const STEP: Duration = Duration::from_millis(1200);

@@ -6,7 +6,7 @@ use adsum_tests::load::{Load, Outcome, Record, get, post};
 use adsum_tests::{rounds, until_ok};
 use nix::sys::signal::Signal;
 
-use crate::stage::{SOON, Stage};
+use adsum_tests::stage::{SOON, Stage};
 
 /// From SIGKILL until everybody can know of it, on a machine that is busy.
 const UNNOTICED: Duration = Duration::from_millis(200);

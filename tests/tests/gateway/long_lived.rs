@@ -6,7 +6,7 @@ use adsum_tests::crowd::{Crowd, End};
 use adsum_tests::{rounds, until_ok};
 use nix::sys::signal::Signal;
 
-use crate::stage::{SOON, Stage};
+use adsum_tests::stage::{SOON, Stage};
 
 const DRAIN: &str = "6s";
 

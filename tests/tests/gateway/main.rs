@@ -11,5 +11,4 @@ mod keep_alive;
 mod killed;
 mod long_lived;
 mod slow;
-mod stage;
 mod storm;

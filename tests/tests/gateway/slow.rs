@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adsum_tests::load::{Load, Outcome, get};
 
-use crate::stage::Stage;
+use adsum_tests::stage::Stage;
 
 /// Of a slow answer, in milliseconds; a real one takes thirty seconds.
 const SLOW: u64 = 3000;

@@ -3,7 +3,7 @@
 use adsum_tests::load::{Load, Outcome, get};
 use adsum_tests::rounds;
 
-use crate::stage::Stage;
+use adsum_tests::stage::Stage;
 
 const RATE: u32 = 200;
 /// Retries in percent of the requests of the last ten seconds, and those per second that are always allowed: defaults.

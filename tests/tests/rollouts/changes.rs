@@ -1,0 +1,62 @@
+//! Every kind of planned change, one after the other.
+
+use std::time::Duration;
+
+use adsum_tests::crowd::{Crowd, End};
+use adsum_tests::stage::SOON;
+use adsum_tests::{Stage, Traffic, rounds, until_ok};
+
+const RATE: u32 = 100;
+const SOCKETS: usize = 12;
+
+/// WebSockets that are there while something changes. They are told to leave in the first half of the drain.
+struct Sockets(Crowd);
+
+impl Sockets {
+    #[track_caller]
+    fn open(stage: &Stage) -> Sockets {
+        let gateway = stage.agent.gateway();
+        let crowd = Crowd::websockets(gateway, "web.local", SOCKETS, Duration::from_millis(500));
+        until_ok("all are connected", SOON, || match crowd.open() {
+            SOCKETS => Ok(()),
+            open => Err(format!("{open} are open, {:?}", crowd.ends())),
+        });
+        Sockets(crowd)
+    }
+
+    /// Each is still open, or was told to leave. How many were told.
+    #[track_caller]
+    fn check_none_was_cut(self) -> usize {
+        let ends = self.0.ends();
+        let impolite: Vec<_> = ends.keys().filter(|end| **end != End::Closed(1012)).collect();
+        assert!(impolite.is_empty(), "{ends:?}");
+        ends.values().sum()
+    }
+}
+
+#[test]
+fn scaling_updating_and_scaling_back_fails_no_request_and_cuts_no_websocket() {
+    let stage = Stage::new();
+    stage.create("web", &["--replicas", "2", "--drain-timeout", "4s"]);
+    let mut traffic = Traffic::start(&stage, "web", RATE);
+    traffic.go_on_for(u64::from(RATE));
+    let mut told = 0;
+    for round in 0..rounds(1, 30) {
+        let sockets = Sockets::open(&stage);
+        let version = format!("ROUND={round}");
+        let changes: [&[&str]; 4] = [
+            &["scale", "web=5"],
+            &["update", "web", "--update-parallelism", "2", "--env-add", &version],
+            &["update", "web", "--update-order", "stop-first", "--env-add", "ORDER=stop-first"],
+            &["scale", "web=2"],
+        ];
+        for change in changes {
+            traffic.during(&change.join(" "), || stage.agent.adsum(&[&["service"], change].concat()).ok());
+            traffic.go_on_for(u64::from(RATE) / 10);
+        }
+        told += sockets.check_none_was_cut();
+    }
+    println!("{told} WebSockets were told to leave");
+    assert!(told > 0);
+    traffic.stop().check_nothing_lost(&stage.entries());
+}

@@ -1,0 +1,48 @@
+//! Rollouts in a row, of services with different manners.
+
+use adsum_tests::{Stage, Traffic, rounds};
+
+/// Requests per second, of all kinds together: a machine that builds something else at the same time can do that.
+const RATE: u32 = 100;
+
+/// Updates one after the other, with a moment of nothing in between.
+#[track_caller]
+fn roll(flags: &[&str], rounds: u32) -> Stage {
+    let stage = Stage::new();
+    stage.create("web", &[&["--replicas", "2"], flags].concat());
+    let mut traffic = Traffic::start(&stage, "web", RATE);
+    traffic.go_on_for(u64::from(RATE));
+    for round in 1..=rounds {
+        let version = format!("ROUND={round}");
+        traffic.during(&format!("update {round}"), || {
+            stage.agent.adsum(&["service", "update", "web", "--env-add", &version]).ok();
+        });
+        traffic.go_on_for(u64::from(RATE) / 10);
+    }
+    traffic.stop().check_nothing_lost(&stage.entries());
+    let begun = stage.entries().count("begun");
+    assert_eq!(begun, 2 + 2 * rounds as usize, "each rollout replaces both instances once");
+    stage
+}
+
+#[test]
+fn rollouts_in_a_row_fail_no_request_of_a_service_that_drops_everything_when_told_to_end() {
+    let rounds = rounds(10, 100);
+    let stage = roll(&[], rounds);
+    // Told, and not killed.
+    assert_eq!(stage.entries().count("terminated"), 2 * rounds as usize);
+}
+
+#[test]
+fn rollouts_in_a_row_fail_no_request_of_a_service_that_closes_idle_connections() {
+    let stage = roll(&["--env", "BACKEND_IDLE=1000:300:5"], rounds(3, 100));
+    assert!(stage.entries().count("idle-closed") > 0, "no connection was idle for long enough to be closed");
+}
+
+#[test]
+fn rollouts_in_a_row_fail_no_request_of_a_service_that_does_not_listen_to_sigterm() {
+    let rounds = rounds(3, 100);
+    let stage = roll(&["--env", "BACKEND_SIGTERM=ignore", "--stop-grace-period", "300ms"], rounds);
+    let entries = stage.entries();
+    assert_eq!((entries.count("ignored"), entries.count("terminated")), (2 * rounds as usize, 0));
+}
