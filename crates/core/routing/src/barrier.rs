@@ -50,6 +50,8 @@ pub struct MemberId {
 #[serde(rename_all = "lowercase")]
 pub enum Face {
     Gateway,
+    /// The gateway of a process that another has taken over from, on its way out.
+    Predecessor(u32),
     Dns,
     Http,
 }
@@ -134,6 +136,11 @@ impl Barrier {
     /// Somebody has ended politely, and has nothing in flight any more.
     pub fn leave(&mut self, id: &MemberId) {
         self.members.remove(id);
+    }
+
+    /// The same for several.
+    pub fn leave_all(&mut self, which: impl Fn(&MemberId) -> bool) {
+        self.members.retain(|id, _| !which(id));
     }
 
     /// Takes in what a member says of itself, and renews its lease. Says whether a verdict may have become another. A
@@ -233,6 +240,11 @@ impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.face {
             Face::Gateway => write!(f, "gateway on node {} (worker {})", self.node, self.worker),
+            Face::Predecessor(process) => write!(
+                f,
+                "gateway of process {process} on node {} (worker {}), which was taken over from,",
+                self.node, self.worker
+            ),
             Face::Dns => write!(f, "dns on node {}", self.node),
             Face::Http => write!(f, "http on node {}", self.node),
         }

@@ -21,8 +21,6 @@ enum State {
     Given(u32),
     /// The new one was told to die, and may still hold the journal.
     Killing(u32),
-    /// It was told Committed.
-    Committing(u32),
     /// Gets the journal back.
     Resuming,
     Retired,
@@ -40,11 +38,7 @@ pub enum Told {
     Take,
     /// Faces and controllers have ended, the journal is closed.
     Closed,
-    Ready,
-    /// The message Committed is on its way; nobody can call it back.
-    Delivered,
-    /// It could not be sent.
-    Undelivered,
+    Serving,
     /// The new one has gone, or said what makes no sense.
     Lost,
     /// It has taken too long.
@@ -64,8 +58,6 @@ pub enum Giving {
     Close,
     /// Hand the sockets over, and say Yours.
     Give,
-    /// Say Committed.
-    Commit,
     /// Accept nothing more, end what is in flight, and then end.
     Retire,
     /// Send it SIGKILL: it must not write any more.
@@ -83,7 +75,7 @@ impl Giver {
     }
 
     pub fn handle(&mut self, told: Told) -> Option<Giving> {
-        use State::{Asked, Closing, Committing, Given, Killing, Resuming, Retired, Serving};
+        use State::{Asked, Closing, Given, Killing, Resuming, Retired, Serving};
         let (state, giving) = match (self.state, told) {
             (state, Told::Hello { hello, process, user }) => {
                 return Some(self.greet(state, &hello, process, user));
@@ -93,11 +85,9 @@ impl Giver {
             (Closing(process, _), Told::Lost) => (Closing(process, true), None),
             (Closing(process, false), Told::Closed) => (Given(process), Some(Giving::Give)),
             (Closing(_, true), Told::Closed) => (Resuming, Some(Giving::Resume)),
-            (Given(process), Told::Ready) => (Committing(process), Some(Giving::Commit)),
+            (Given(_), Told::Serving) => (Retired, Some(Giving::Retire)),
             (Given(process), Told::Expired) => (Killing(process), Some(Giving::Kill)),
             (Given(_) | Killing(_), Told::Lost) => (Resuming, Some(Giving::Resume)),
-            (Committing(_), Told::Delivered) => (Retired, Some(Giving::Retire)),
-            (Committing(_), Told::Undelivered) => (Resuming, Some(Giving::Resume)),
             (Resuming, Told::Resumed) => (Serving, None),
             (state, _) => (state, None),
         };
@@ -132,8 +122,7 @@ impl Giver {
             State::Asked(process)
             | State::Closing(process, _)
             | State::Given(process)
-            | State::Killing(process)
-            | State::Committing(process) => Err(Refusal::Busy(process)),
+            | State::Killing(process) => Err(Refusal::Busy(process)),
             State::Resuming => Err(Refusal::Busy(0)),
             State::Retired => Err(Refusal::Over),
         }

@@ -6,10 +6,8 @@
 //!                  <-- Offer ---             or Refused, and nothing has happened
 //!                  --- Take --->             ends its faces and controllers, gives up the journal; its gateway serves
 //!                  <-- Sockets, Yours ---
-//!   locks and reads the journal, makes everything ready, accepts nothing
-//!                  --- Ready -->
-//!                  <-- Committed ---         the commit point: accepts nothing more
-//!   accepts, runs the controllers            serves what it has, and ends
+//!   locks and reads the journal, opens everything, and only then accepts
+//!                  --- Serving -->           the commit point: accepts nothing more, serves what it has, and ends
 //!                  --- Table, <-- Report --- as long as the old one lives
 //! ```
 //!

@@ -13,8 +13,8 @@ pub enum FromNew {
     Hello(Hello),
     /// Give everything up.
     Take,
-    /// Everything is open, and nothing accepts yet.
-    Ready,
+    /// Everything is open, and accepts.
+    Serving,
     /// A descriptor comes along: the route table that counts from now on.
     Table,
 }
@@ -30,9 +30,10 @@ pub enum FromOld {
     Sockets(Vec<SocketName>),
     /// The journal is closed and its lock is free.
     Yours,
-    Committed,
     /// How each worker of a gateway that is on its way out is.
     Report(Vec<WorkerReport>),
+    /// It has nothing any more, and ends.
+    Farewell,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +65,11 @@ pub enum SocketName {
     GatewayTls,
     /// A port that a service has published on the gateway.
     Published(u16),
-    /// The connection to an agent that was taken over from before, and is still on its way out.
-    Predecessor(u32),
+    /// The connection to an agent that was taken over from before, and is still on its way out with so many workers.
+    Predecessor {
+        process: u32,
+        workers: u32,
+    },
 }
 
 /// How far a worker of a gateway is, and what it has in flight on instances that drain.

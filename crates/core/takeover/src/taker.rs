@@ -12,12 +12,8 @@ enum State {
     Greeting,
     /// Has said Take.
     Taking,
-    /// Reads the journal and opens everything; whether the old one has gone meanwhile.
-    Opening {
-        alone: bool,
-    },
-    /// Has said Ready.
-    Waiting,
+    /// Reads the journal and opens everything.
+    Opening,
     Serving,
     Failed,
 }
@@ -32,7 +28,6 @@ pub enum Heard {
     Opened,
     /// Something could not be opened.
     Failed,
-    Committed,
     /// The old one has gone.
     Lost,
 }
@@ -44,9 +39,7 @@ pub enum Taking {
     Take,
     /// Lock the journal, read it, open everything.
     Open,
-    /// Say Ready.
-    SayReady,
-    /// Accept, run the controllers: this is the agent now.
+    /// Accept, say Serving, run the controllers: this is the agent now.
     Serve,
     /// End: the old one goes on.
     GiveUp,
@@ -54,20 +47,16 @@ pub enum Taking {
 
 impl Taker {
     pub fn handle(&mut self, heard: Heard) -> Option<Taking> {
-        use State::{Failed, Greeting, Opening, Serving, Waiting};
+        use State::{Failed, Greeting, Opening, Serving};
         let (state, taking) = match (self.state, heard) {
             (Greeting, Heard::Offer) => (State::Taking, Some(Taking::Take)),
             (Greeting, Heard::Refused | Heard::Lost | Heard::Failed) => (Failed, Some(Taking::GiveUp)),
-            (State::Taking, Heard::Yours) => (Opening { alone: false }, Some(Taking::Open)),
+            (State::Taking, Heard::Yours) => (Opening, Some(Taking::Open)),
             // Whether it has given everything up nobody knows.
             (State::Taking, Heard::Refused | Heard::Lost | Heard::Failed) => (Failed, Some(Taking::GiveUp)),
-            // There is nobody any more who could go on.
-            (Opening { .. }, Heard::Lost) => (Opening { alone: true }, None),
-            (Opening { .. }, Heard::Failed) => (Failed, Some(Taking::GiveUp)),
-            (Opening { alone: false }, Heard::Opened) => (Waiting, Some(Taking::SayReady)),
-            (Opening { alone: true }, Heard::Opened) => (Serving, Some(Taking::Serve)),
-            // It does not part from one that is alive: it has ended.
-            (Waiting, Heard::Committed | Heard::Lost) => (Serving, Some(Taking::Serve)),
+            (Opening, Heard::Failed) => (Failed, Some(Taking::GiveUp)),
+            // Should the old one have gone meanwhile, there is nobody else.
+            (Opening, Heard::Opened) => (Serving, Some(Taking::Serve)),
             (state, _) => (state, None),
         };
         self.state = state;

@@ -81,11 +81,6 @@ impl World {
             Some(Giving::Offer) => self.to_new.push_back(Heard::Offer),
             Some(Giving::Close) => self.old_work = Some(Work::Close),
             Some(Giving::Give) => self.to_new.push_back(Heard::Yours),
-            Some(Giving::Commit) if self.new_lives => {
-                self.to_new.push_back(Heard::Committed);
-                self.tell(Told::Delivered);
-            }
-            Some(Giving::Commit) => self.tell(Told::Undelivered),
             Some(Giving::Retire) => self.retired = true,
             Some(Giving::Kill) => self.kill_new(),
             Some(Giving::Part) => self.to_new.push_back(Heard::Lost),
@@ -98,8 +93,7 @@ impl World {
             None => {}
             Some(Taking::Take) => self.to_old.push_back(Told::Take),
             Some(Taking::Open) => self.new_work = Some(Work::Open),
-            Some(Taking::SayReady) => self.to_old.push_back(Told::Ready),
-            Some(Taking::Serve) => {}
+            Some(Taking::Serve) => self.to_old.push_back(Told::Serving),
             Some(Taking::GiveUp) => self.kill_new(),
         }
     }
@@ -215,7 +209,7 @@ impl World {
 
 fn retired() -> Giver {
     let mut giver = Giver::new(USER, hello());
-    for told in [told_hello(), Told::Take, Told::Closed, Told::Ready, Told::Delivered] {
+    for told in [told_hello(), Told::Take, Told::Closed, Told::Serving] {
         giver.handle(told);
     }
     assert!(giver.is_retired());
@@ -242,7 +236,7 @@ fn explore() -> Vec<(World, Vec<&'static str>)> {
 #[test]
 fn whatever_interrupts_a_takeover_there_is_never_more_than_one_agent_and_one_goes_on() {
     let all = explore();
-    assert!(all.len() > 100, "{}", all.len());
+    assert!(all.len() > 50, "{}", all.len());
     all.iter().for_each(|(world, path)| world.check(path));
 }
 
@@ -283,7 +277,7 @@ fn a_new_one_that_hangs_is_killed_before_the_old_one_goes_on() {
     [told_hello(), Told::Take, Told::Closed].into_iter().for_each(|told| drop(giver.handle(told)));
     assert_eq!(giver.handle(Told::Expired), Some(Giving::Kill));
     // What it says in its last moment comes too late.
-    assert_eq!(giver.handle(Told::Ready), None);
+    assert_eq!(giver.handle(Told::Serving), None);
     assert_eq!(giver.handle(Told::Lost), Some(Giving::Resume));
 }
 
