@@ -151,6 +151,7 @@ impl Member {
         Member {
             face: match id.face {
                 Face::Gateway => "gateway",
+                Face::Predecessor(_) => "predecessor",
                 Face::Dns => "dns",
                 Face::Http => "http",
             },
