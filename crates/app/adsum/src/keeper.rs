@@ -23,6 +23,7 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Tree {
     Cgroup2,
+    Cgroup1,
     ProcessGroup,
 }
 
@@ -30,6 +31,7 @@ impl From<Tree> for TreeKind {
     fn from(tree: Tree) -> TreeKind {
         match tree {
             Tree::Cgroup2 => TreeKind::Cgroup2,
+            Tree::Cgroup1 => TreeKind::Cgroup1,
             Tree::ProcessGroup => TreeKind::ProcessGroup,
         }
     }

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::Transaction;
-use adsum_model::{Health, Instance, InstanceId, Phase, Process, Restart, Revision, Stop};
+use adsum_model::{
+    Event, Health, Instance, InstanceId, Offer, Phase, Process, Restart, Revision, Stop, spell_size,
+};
 use adsum_rollout::node::{AfterEnd, Exit, Seen, Step, not_started, plan, restart_at, streak_after};
-use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, StartError, State};
+use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, StartError, State, TreeKind};
 use adsum_store::{Failed, Store};
 
 use crate::{Routing, Settings, event};
@@ -36,6 +38,7 @@ pub(crate) async fn run(
     routing: Routing,
 ) -> Result<Infallible, Failed> {
     let mut processes = keeper.changes();
+    announce(&store, &keeper, &settings);
     let signalled = HashSet::new();
     let mut controller = Controller { store, keeper, settings, routing, signalled, again: false };
     loop {
@@ -65,7 +68,8 @@ impl Controller {
                 return Ok(Some(RETRY));
             }
         };
-        let mut seen: BTreeMap<InstanceId, Seen> = observed.into_iter().map(seen).collect();
+        let mut seen: BTreeMap<InstanceId, Seen> =
+            observed.into_iter().map(|observed| seen_of(view, observed)).collect();
         let tick = self.store.now().tick;
         let mut next_look: Option<u64> = None;
         let mut last = Revision::ZERO;
@@ -134,6 +138,10 @@ impl Controller {
             workdir: self.settings.workdir(version),
             log: self.settings.log_file(instance),
             rotation: adsum_runtime::Rotation::default(),
+            user: version.task.user.clone(),
+            data_dir: Some(slot_dir.clone()),
+            limits: version.task.limits,
+            ulimits: version.task.ulimits.clone(),
         };
         let why = match std::fs::create_dir_all(&slot_dir) {
             Err(error) => format!("its data directory {} cannot be made: {error}", slot_dir.display()),
@@ -264,22 +272,58 @@ fn policies(view: &Catalog, instance: &Instance) -> (Restart, Stop) {
     service.map(|service| (service.spec.restart.clone(), service.spec.stop.clone())).unwrap_or_default()
 }
 
-fn seen(observed: Observed) -> (InstanceId, Seen) {
+fn seen_of(view: &Catalog, observed: Observed) -> (InstanceId, Seen) {
     let seen = match observed.state {
         State::Running { process } => Seen::Running(process),
-        State::Exited { status, oom, .. } => Seen::Exited(exit(status, oom)),
+        State::Exited { status, oom, .. } => {
+            let memory = || {
+                let instance = view.instance(&observed.id)?;
+                view.version(&instance.service, instance.version)?.task.limits.memory
+            };
+            Seen::Exited(exit(status, (oom == Some(true)).then(|| out_of_memory(memory()))))
+        }
     };
     (observed.id, seen)
 }
 
-fn exit(status: ExitStatus, oom: Option<bool>) -> Exit {
-    let description = match status {
-        ExitStatus::Code(code) => format!("exited with code {code}"),
-        ExitStatus::Signal(_) if oom == Some(true) => "was killed for using too much memory".to_string(),
-        ExitStatus::Signal(signal) => format!("was killed by {}", signal_name(signal)),
-        ExitStatus::Unknown => "ended while its keeper was away".to_string(),
+/// `starved` when the kernel killed something of it for want of memory, which need not have been the process itself.
+fn exit(status: ExitStatus, starved: Option<String>) -> Exit {
+    let description = match (status, starved) {
+        (ExitStatus::Signal(9) | ExitStatus::Unknown, Some(starved)) => {
+            format!("ended by the kernel: {starved}")
+        }
+        (ExitStatus::Code(code @ 1..), Some(starved)) => {
+            format!("exited with code {code} after the kernel had ended a process of it: {starved}")
+        }
+        (ExitStatus::Code(code), _) => format!("exited with code {code}"),
+        (ExitStatus::Signal(signal), _) => format!("was killed by {}", signal_name(signal)),
+        (ExitStatus::Unknown, None) => "ended while its keeper was away".to_string(),
     };
     Exit { success: status == ExitStatus::Code(0), description }
+}
+
+fn out_of_memory(limit: Option<u64>) -> String {
+    match limit {
+        Some(bytes) => format!("out of memory (limit {})", spell_size(bytes)),
+        None => "out of memory".to_string(),
+    }
+}
+
+/// Says in the event log what this node's driver can do.
+fn announce(store: &Store, keeper: &Keeper, settings: &Settings) {
+    let message = format!("node {} {}", settings.node, means(keeper.tree(), &keeper.offer()));
+    store.transact(|tx| {
+        let (time, kind) = (tx.now().wall, "node-driver".to_string());
+        records::log(tx, &Event { time, kind, service: None, instance: None, message });
+    });
+}
+
+fn means(tree: TreeKind, offer: &Offer) -> String {
+    let names: Vec<&str> = offer.controllers.iter().map(|controller| controller.as_str()).collect();
+    let limits =
+        if names.is_empty() { "no limits".to_string() } else { format!("limits on {}", names.join(", ")) };
+    let users = if offer.any_user { "any user" } else { "the agent's user only" };
+    format!("keeps processes together by {}, with {limits}, as {users}", tree.as_str())
 }
 
 fn signal_name(number: i32) -> String {
@@ -300,4 +344,39 @@ fn sentence(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use adsum_model::Controller;
+
+    use super::*;
+
+    #[test]
+    fn an_end_for_want_of_memory_is_told_with_its_limit() {
+        #[track_caller]
+        fn check(status: ExitStatus, starved: Option<u64>, expect: &str) {
+            let starved = starved.map(|bytes| out_of_memory((bytes > 0).then_some(bytes)));
+            assert_eq!(exit(status, starved).description, expect);
+        }
+        let limit = Some(256 << 20);
+        check(ExitStatus::Signal(9), limit, "ended by the kernel: out of memory (limit 256 MiB)");
+        check(ExitStatus::Signal(9), Some(0), "ended by the kernel: out of memory");
+        check(ExitStatus::Signal(9), None, "was killed by SIGKILL");
+        check(ExitStatus::Signal(15), limit, "was killed by SIGTERM");
+        check(ExitStatus::Unknown, limit, "ended by the kernel: out of memory (limit 256 MiB)");
+        let child =
+            "exited with code 137 after the kernel had ended a process of it: out of memory (limit 256 MiB)";
+        check(ExitStatus::Code(137), limit, child);
+        check(ExitStatus::Code(0), limit, "exited with code 0");
+    }
+
+    #[test]
+    fn what_a_driver_can_do_is_said_in_a_sentence() {
+        let all = Offer { controllers: Controller::ALL.into(), any_user: true };
+        let expect = "keeps processes together by cgroup2, with limits on memory, cpu, pids, as any user";
+        assert_eq!(means(TreeKind::Cgroup2, &all), expect);
+        let expect = "keeps processes together by process-group, with no limits, as the agent's user only";
+        assert_eq!(means(TreeKind::ProcessGroup, &Offer::default()), expect);
+    }
 }

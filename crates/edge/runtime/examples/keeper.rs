@@ -8,7 +8,7 @@ use adsum_runtime::keeper::{Options, run};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().map(String::as_str) != Some("keeper") {
-        eprintln!("usage: keeper keeper --dir DIR --cluster HEX [--tree cgroup2|process-group]");
+        eprintln!("usage: keeper keeper --dir DIR --cluster HEX [--tree cgroup2|cgroup1|process-group]");
         return ExitCode::from(2);
     }
     let option = |name: &str| {
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     };
     let tree = option("--tree").and_then(|kind| match kind.as_str() {
         "cgroup2" => Some(TreeKind::Cgroup2),
+        "cgroup1" => Some(TreeKind::Cgroup1),
         "process-group" => Some(TreeKind::ProcessGroup),
         _ => None,
     });

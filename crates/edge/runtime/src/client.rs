@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_model::{InstanceId, Process};
+use adsum_model::{InstanceId, Offer, Process};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -33,7 +33,7 @@ pub struct Config {
     /// Started as `PROGRAM keeper --dir DIR --cluster HEX`, usually `std::env::current_exe()`. It has to call
     /// [`crate::keeper::run`] before it makes threads.
     pub program: PathBuf,
-    /// Adds `--tree cgroup2|process-group`; nothing when none.
+    /// Adds `--tree cgroup2|cgroup1|process-group`; nothing when none.
     pub tree: Option<TreeKind>,
     /// How long a keeper may take to start, and to answer.
     pub timeout: Duration,
@@ -103,6 +103,11 @@ impl Keeper {
         self.hello.borrow().tree
     }
 
+    /// What it can do for those that it starts.
+    pub fn offer(&self) -> Offer {
+        self.hello.borrow().offer.clone()
+    }
+
     /// A number that rises, soon after, whenever the state of an instance has changed, and when the keeper itself was
     /// replaced. It says that [`Keeper::list`] is worth a look, and nothing else.
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -116,6 +121,7 @@ impl Keeper {
     pub async fn start(&self, mut start: Start) -> Result<Process, StartError> {
         start.workdir = absolute(&start.workdir);
         start.log = absolute(&start.log);
+        start.data_dir = start.data_dir.as_deref().map(absolute);
         match self.ask(Verb::Start(start)).await? {
             Answer::Started(process) => Ok(process),
             Answer::NotStarted(error) => Err(error),

@@ -17,6 +17,8 @@ pub(crate) mod program;
 mod record;
 mod spawn;
 mod tree;
+mod ulimit;
+mod user;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -56,8 +58,8 @@ pub enum RunError {
         "the keeper forks and must have a single thread, but this process has {0}: call it first in main"
     )]
     Threads(usize),
-    #[error("no control groups can be made here: run without --tree cgroup2")]
-    NoCgroups,
+    #[error("no control groups can be made here: run without --tree {}", .0.as_str())]
+    NoCgroups(TreeKind),
     #[error("another keeper (process {holder}) holds {}", lock.display())]
     Locked { lock: PathBuf, holder: String },
     #[error("the keeper's directory {}", dir.display())]
@@ -154,11 +156,11 @@ fn hierarchy(options: &Options) -> Result<Option<Hierarchy>, RunError> {
     if options.tree == Some(TreeKind::ProcessGroup) {
         return Ok(None);
     }
-    let found = Hierarchy::find(&options.cluster);
-    if found.is_none() && options.tree == Some(TreeKind::Cgroup2) {
-        return Err(RunError::NoCgroups);
+    let found = Hierarchy::find(&options.cluster, options.tree);
+    match options.tree {
+        Some(kind) if found.is_none() => Err(RunError::NoCgroups(kind)),
+        Some(_) | None => Ok(found),
     }
-    Ok(found)
 }
 
 /// The keeper has a few descriptors per instance. Answers what the limit was, which children get back.

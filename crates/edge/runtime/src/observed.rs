@@ -44,6 +44,8 @@ pub enum ExitStatus {
 pub enum TreeKind {
     /// A control group of version 2 for each instance: nothing escapes.
     Cgroup2,
+    /// A control group of version 1 for each instance: nothing escapes.
+    Cgroup1,
     /// The session and process group, the parents, and the environment that children inherit. What leaves the
     /// session, its parent and its environment behind at once escapes.
     ProcessGroup,
@@ -53,6 +55,7 @@ impl TreeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             TreeKind::Cgroup2 => "cgroup2",
+            TreeKind::Cgroup1 => "cgroup1",
             TreeKind::ProcessGroup => "process-group",
         }
     }

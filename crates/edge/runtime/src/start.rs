@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use adsum_model::InstanceId;
+use adsum_model::{Controller, InstanceId, Limits, Ulimits};
 use serde::{Deserialize, Serialize};
 
 /// One process to start.
 ///
 /// It gets `PATH`, `HOME`, `LANG`, `TZ` and `USER` of the keeper, over them `env`, over them `ADSUM_INSTANCE` and
-/// `ADSUM_CLUSTER`, and nothing else. Its standard input is `/dev/null`; its output goes to `log`.
+/// `ADSUM_CLUSTER`, and nothing else; `HOME` and `USER` are those of its `user`. Its standard input is `/dev/null`; its
+/// output goes to `log`. It gains no privileges by what it executes (`PR_SET_NO_NEW_PRIVS`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub id: InstanceId,
@@ -22,6 +23,16 @@ pub struct Start {
     pub log: PathBuf,
     #[serde(default)]
     pub rotation: Rotation,
+    /// `UID|NAME[:GID|GROUP]`; the keeper's own when none. Only root may start somebody else's.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Given to the user, when one is named. It has to be there.
+    #[serde(default)]
+    pub data_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub ulimits: Ulimits,
 }
 
 /// How large a log may grow.
@@ -50,6 +61,13 @@ pub enum StartError {
     NoWorkdir { program: String, workdir: PathBuf },
     #[error("{what} of program '{program}' cannot be passed on: {problem}")]
     Invalid { program: String, what: String, problem: String },
+    #[error("program '{program}' cannot be started as user '{user}': {problem}")]
+    NoUser { program: String, user: String, problem: String },
+    #[error(
+        "program '{program}' was not started, since its limit on {controller} cannot be kept: {problem}; run the agent as root \
+         or in a systemd unit with Delegate=yes, or leave the limit out"
+    )]
+    Limit { program: String, controller: Controller, problem: String },
     #[error("the log '{}' cannot be written: {problem}", log.display())]
     Log { log: PathBuf, problem: String },
     #[error("the start of '{program}' cannot be put on record, and so it was not started: {problem}")]

@@ -6,13 +6,14 @@
 
 use std::io;
 
-use adsum_model::{InstanceId, Process};
+use adsum_model::{InstanceId, Offer, Process};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Observed, Signal, Start, StartError, TreeKind};
 
-pub(crate) const PROTOCOL: u32 = 1;
+/// 2 has limits and users in a start, which a keeper of before would not keep.
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// The largest frame either side takes, in bytes.
 pub(crate) const LONGEST_FRAME: usize = 16 * 1024 * 1024;
@@ -26,6 +27,8 @@ pub(crate) struct Hello {
     pub(crate) pid: u32,
     pub(crate) cluster: String,
     pub(crate) tree: TreeKind,
+    #[serde(default)]
+    pub(crate) offer: Offer,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,95 +1,196 @@
-//! A control group (version 2) for each instance, where the machine lets us have one.
+//! Control groups for an instance, where the machine lets us have them: to know and to kill its whole tree, and to hold
+//! it to its limits. cgroups(7), <https://docs.kernel.org/admin-guide/cgroup-v2.html>.
 //!
-//! No controller is asked for: the group is there to know and to kill the whole tree, which needs none.
-//! cgroups(7), <https://docs.kernel.org/admin-guide/cgroup-v2.html>.
+//! ```text
+//! version 2 with controllers    one group: tree and limits
+//! both versions side by side    one group of version 2 for the tree, one of version 1 for each limit that is asked for
+//! version 1 alone               the group of the pids controller is the tree, too
+//! ```
+//!
+//! A tree needs no controller. Groups of version 1 cost the kernel something, so an instance has only those it needs.
 
+mod limit;
+mod mounts;
+mod trial;
+
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use adsum_model::InstanceId;
+use adsum_model::{Controller, InstanceId, Limits};
 
-use crate::sys;
+use crate::TreeKind;
+use mounts::Version;
 
-/// The group under which those of the instances are.
+/// The groups under which those of the instances are: at the first one those of the trees.
 pub(crate) struct Hierarchy {
-    base: PathBuf,
+    bases: Vec<Base>,
 }
 
-/// The group of one instance.
-pub(crate) struct Cgroup {
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Base {
     dir: PathBuf,
+    version: Version,
+    controllers: BTreeSet<Controller>,
+}
+
+/// The groups of one instance.
+pub(crate) struct Cgroup {
+    /// The first one is that of the tree; never empty.
+    dirs: Vec<PathBuf>,
 }
 
 impl Hierarchy {
-    /// Finds a place where groups can be made, joined and killed: below our own group, or at the top.
+    /// Finds places where groups can be made, joined and killed. With a kind, the tree is held in no other way.
     /// Must be called while this process has no other thread, for it forks.
-    pub(crate) fn find(cluster: &str) -> Option<Hierarchy> {
+    pub(crate) fn find(cluster: &str, kind: Option<TreeKind>) -> Option<Hierarchy> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let name = format!("adsum-{cluster}");
-        let mut bases = places(&mounts, &own).into_iter().map(|place| place.join(&name));
-        bases.find(|base| works(base)).map(|base| Hierarchy { base })
+        let found: Vec<Base> =
+            mounts::mounts(&mounts, &own).iter().filter_map(|mount| trial::best(mount, &name)).collect();
+        let bases = choose(kind, &found);
+        found.iter().filter(|base| !bases.contains(base)).for_each(|base| trial::remove_base(&base.dir));
+        (!bases.is_empty()).then_some(Hierarchy { bases })
     }
 
-    /// The group of this instance, which may not be there.
-    pub(crate) fn group(&self, id: &InstanceId) -> Cgroup {
-        Cgroup { dir: self.base.join(id.as_str()) }
+    pub(crate) fn kind(&self) -> TreeKind {
+        match self.bases.first().map(|base| base.version) {
+            Some(Version::V2) => TreeKind::Cgroup2,
+            Some(Version::V1) => TreeKind::Cgroup1,
+            None => TreeKind::ProcessGroup,
+        }
     }
 
-    /// Removes the common group, unless it still has one of an instance in it.
+    /// What those in a group can be held to.
+    pub(crate) fn controllers(&self) -> BTreeSet<Controller> {
+        self.bases.iter().flat_map(|base| base.controllers.iter().copied()).collect()
+    }
+
+    /// The groups that an instance with these limits needs. They may not be there.
+    pub(crate) fn group(&self, id: &InstanceId, limits: &Limits) -> Cgroup {
+        let asked = limits.controllers();
+        let (tree, others) = self.bases.split_first().expect("a hierarchy has a place for trees");
+        let needed = others.iter().filter(|base| !base.controllers.is_disjoint(&asked));
+        Cgroup { dirs: [tree].into_iter().chain(needed).map(|base| base.dir.join(id.as_str())).collect() }
+    }
+
+    /// Holds the groups of an instance to its limits, or says which of them cannot be kept.
+    pub(crate) fn limit(&self, id: &InstanceId, limits: &Limits) -> Result<(), (Controller, io::Error)> {
+        for controller in limits.controllers() {
+            let missing = || (controller, io::Error::from(io::ErrorKind::Unsupported));
+            let base = self.bases.iter().find(|base| base.controllers.contains(&controller));
+            let base = base.ok_or_else(missing)?;
+            limit::apply(&base.dir.join(id.as_str()), base.version, controller, limits)
+                .map_err(|error| (controller, error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes every group that this instance may have.
+    pub(crate) fn remove_group(&self, id: &InstanceId) {
+        Cgroup { dirs: self.bases.iter().map(|base| base.dir.join(id.as_str())).collect() }.remove();
+    }
+
+    /// Removes the common groups, unless they still have one of an instance in them.
     pub(crate) fn remove(&self) {
-        remove_old_trials(&self.base);
-        let _ = fs::remove_dir(&self.base);
+        self.bases.iter().for_each(|base| trial::remove_base(&base.dir));
     }
 }
 
+/// Of the places that work, the one for trees and behind it those that add a controller. Version 2 goes before version
+/// 1, of which the pids controller is the best: with it a kill can forbid forks first.
+fn choose(kind: Option<TreeKind>, found: &[Base]) -> Vec<Base> {
+    let of = |version| move |base: &&Base| base.version == version;
+    let second = || {
+        let mut old = found.iter().filter(of(Version::V1));
+        old.clone().find(|base| base.controllers.contains(&Controller::Pids)).or_else(|| old.next())
+    };
+    let first = found.iter().find(of(Version::V2));
+    let tree = match kind {
+        None => first.or_else(second),
+        Some(TreeKind::Cgroup2) => first,
+        Some(TreeKind::Cgroup1) => second(),
+        Some(TreeKind::ProcessGroup) => None,
+    };
+    let Some(tree) = tree else { return Vec::new() };
+    let mut chosen = vec![tree.clone()];
+    for base in found {
+        let has = |controller| chosen.iter().any(|other| other.controllers.contains(controller));
+        if !base.controllers.iter().all(has) {
+            chosen.push(base.clone());
+        }
+    }
+    chosen
+}
+
 impl Cgroup {
-    pub(crate) fn at(dir: PathBuf) -> Cgroup {
-        Cgroup { dir }
+    /// As it is on record: that of the tree first.
+    pub(crate) fn at(dirs: Vec<PathBuf>) -> Cgroup {
+        Cgroup { dirs }
     }
 
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
+    pub(crate) fn tree(&self) -> &Path {
+        self.dirs.first().expect("a cgroup has the group of its tree")
+    }
+
+    /// Those that are there for limits alone.
+    pub(crate) fn others(&self) -> &[PathBuf] {
+        &self.dirs[1..]
     }
 
     pub(crate) fn make(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)
+        self.dirs.iter().try_for_each(fs::create_dir_all)?;
+        // One that the kernel was slow to give back may still forbid forks, from its end.
+        let _ = fs::write(self.tree().join("pids.max"), "max");
+        Ok(())
     }
 
-    /// A process that writes `0` to this file is in the group from then on.
-    pub(crate) fn door(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).open(self.dir.join("cgroup.procs"))
+    /// A process that writes `0` to these files is in the groups from then on.
+    pub(crate) fn doors(&self) -> io::Result<Vec<File>> {
+        let open = |dir: &PathBuf| OpenOptions::new().write(true).open(dir.join("cgroup.procs"));
+        self.dirs.iter().map(open).collect()
     }
 
-    /// Every process in it and in the groups below.
+    /// Every process in the tree's group and in the groups below.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        let groups = with_those_below(&self.dir);
+        let groups = with_those_below(self.tree());
         let lists = groups.iter().map(|dir| fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default());
         let parse = |list: String| list.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>();
         lists.flat_map(parse).filter(|pid| *pid != 0).collect()
     }
 
-    /// SIGKILL to all, at once: not even a fork in progress escapes.
-    pub(crate) fn kill(&self) {
-        let _ = fs::write(self.dir.join("cgroup.kill"), "1");
+    /// SIGKILL to all, at once: not even a fork in progress escapes. Answers false where that cannot be had, which is in
+    /// version 1; there it sees to it that nothing forks any more, if it can.
+    pub(crate) fn kill(&self) -> bool {
+        if fs::write(self.tree().join("cgroup.kill"), "1").is_ok() {
+            return true;
+        }
+        let _ = fs::write(self.tree().join("pids.max"), "0");
+        false
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match fs::read_to_string(self.dir.join("cgroup.events")) {
+        match fs::read_to_string(self.tree().join("cgroup.events")) {
             Ok(events) => entry(&events, "populated") == Some(0),
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.pids().is_empty(),
+            Err(_) => false,
         }
     }
 
     /// Whether the kernel killed something in it for want of memory, where the memory controller is on.
     pub(crate) fn oom(&self) -> Option<bool> {
-        let events = fs::read_to_string(self.dir.join("memory.events")).ok()?;
-        entry(&events, "oom_kill").map(|times| times > 0)
+        let said = |dir: &PathBuf| {
+            let events = fs::read_to_string(dir.join("memory.events"))
+                .or_else(|_| fs::read_to_string(dir.join("memory.oom_control")));
+            entry(&events.ok()?, "oom_kill")
+        };
+        self.dirs.iter().find_map(said).map(|times| times > 0)
     }
 
     pub(crate) fn remove(&self) {
-        for dir in with_those_below(&self.dir).iter().rev() {
+        for dir in self.dirs.iter().flat_map(|dir| with_those_below(dir).into_iter().rev()) {
             let _ = fs::remove_dir(dir);
         }
     }
@@ -111,115 +212,80 @@ fn with_those_below(dir: &Path) -> Vec<PathBuf> {
 
 /// The value of `name` in a flat keyed file: lines of `NAME VALUE`.
 fn entry(text: &str, name: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
-
-/// Where a group may be made: below the process's own group first, since that is what systemd delegates, then at the
-/// top of the hierarchy.
-fn places(mountinfo: &str, own_cgroup: &str) -> Vec<PathBuf> {
-    let own = own_cgroup.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    let mounts = mountinfo.lines().filter_map(cgroup2_mount);
-    let places = mounts.flat_map(|(root, point)| {
-        let below = Path::new(own).strip_prefix(&root).ok().map(|rest| point.join(rest));
-        below.into_iter().chain([point])
-    });
-    let mut once: Vec<PathBuf> = Vec::new();
-    places.for_each(|place| {
-        if !once.contains(&place) {
-            once.push(place)
-        }
-    });
-    once
-}
-
-/// Root and mount point of a line of mountinfo (proc_pid_mountinfo(5)) that is a cgroup2.
-fn cgroup2_mount(line: &str) -> Option<(PathBuf, PathBuf)> {
-    let (mount, filesystem) = line.split_once(" - ")?;
-    if filesystem.split(' ').next() != Some("cgroup2") {
-        return None;
-    }
-    let mut fields = mount.split(' ').skip(3);
-    Some((unescape(fields.next()?), unescape(fields.next()?)))
-}
-
-/// mountinfo writes blanks and the like as three octal digits.
-fn unescape(text: &str) -> PathBuf {
-    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
-    escapes.iter().fold(text.to_string(), |text, (code, plain)| text.replace(code, plain)).into()
-}
-
-/// Before the pid of the keeper that tries a hierarchy.
-const TRIAL: &str = "trial-";
-
-/// Removes what keepers have left that were killed while they tried.
-fn remove_old_trials(base: &Path) {
-    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let keeper = name.to_str().and_then(|name| name.strip_prefix(TRIAL));
-        if keeper.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            let _ = fs::remove_dir(entry.path());
-        }
-    }
-}
-
-/// Whether groups can be made in `base`, which is made for it, and be joined and killed by us.
-fn works(base: &Path) -> bool {
-    let trial = Cgroup::at(base.join(format!("{TRIAL}{}", std::process::id())));
-    let works = trial.make().is_ok()
-        && trial.dir().join("cgroup.kill").exists()
-        && trial.door().is_ok_and(a_child_gets_in);
-    trial.remove();
-    if !works {
-        let _ = fs::remove_dir(base);
-    }
-    works
-}
-
-#[allow(unsafe_code)]
-fn a_child_gets_in(mut door: File) -> bool {
-    let (mut told, mut tell) = match std::io::pipe() {
-        Ok(ends) => ends,
-        Err(_) => return false,
-    };
-    // SAFETY: the keeper has one thread (`run` has made sure), and the child only writes to two descriptors.
-    match unsafe { sys::fork() } {
-        Ok(None) => {
-            let joined = door.write_all(b"0").is_ok();
-            let _ = tell.write_all(&[u8::from(joined)]);
-            sys::exit_now(0)
-        }
-        Ok(Some(child)) => {
-            drop(tell);
-            let mut answer = [0];
-            let joined = io::Read::read_exact(&mut told, &mut answer).is_ok() && answer == [1];
-            sys::reap(child);
-            joined
-        }
-        Err(_) => false,
-    }
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MEMORY: Controller = Controller::Memory;
+    const CPU: Controller = Controller::Cpu;
+    const PIDS: Controller = Controller::Pids;
+
+    fn base(dir: &str, version: Version, controllers: &[Controller]) -> Base {
+        Base { dir: dir.into(), version, controllers: controllers.iter().copied().collect() }
+    }
+
+    #[track_caller]
+    fn check(kind: Option<TreeKind>, found: &[Base], expect: &[&str]) {
+        let chosen = choose(kind, found);
+        let dirs: Vec<&str> = chosen.iter().filter_map(|base| base.dir.to_str()).collect();
+        assert_eq!(dirs, expect);
+    }
+
     #[test]
-    fn groups_are_made_below_our_own_or_at_the_top() {
-        let mountinfo = "\
-31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
-32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime shared:5 - cgroup cgroup rw,cpu
-41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw";
-        let own = "1:name=systemd:/other\n0::/user.slice/session\n";
-        let expected = ["/sys/fs/cgroup/uni fied/user.slice/session", "/sys/fs/cgroup/uni fied"];
-        assert_eq!(places(mountinfo, own), expected.map(PathBuf::from));
-        assert_eq!(places(mountinfo, "0::/\n"), [PathBuf::from("/sys/fs/cgroup/uni fied")]);
-        assert!(places("", own).is_empty());
+    fn version_2_with_all_controllers_is_all_that_is_needed() {
+        let unified = base("/2", Version::V2, &Controller::ALL);
+        check(None, std::slice::from_ref(&unified), &["/2"]);
+        check(None, &[base("/m", Version::V1, &[MEMORY]), unified.clone()], &["/2"]);
+        check(Some(TreeKind::Cgroup1), &[unified], &[]);
+    }
+
+    #[test]
+    fn version_1_adds_what_version_2_does_not_have() {
+        let found = [
+            base("/c", Version::V1, &[CPU]),
+            base("/m", Version::V1, &[MEMORY]),
+            base("/2", Version::V2, &[PIDS]),
+            base("/p", Version::V1, &[PIDS]),
+        ];
+        check(None, &found, &["/2", "/c", "/m"]);
+        check(Some(TreeKind::Cgroup1), &found, &["/p", "/c", "/m"]);
+        check(Some(TreeKind::ProcessGroup), &found, &[]);
+    }
+
+    #[test]
+    fn version_1_alone_holds_the_tree_too_at_best_by_the_pids() {
+        let (memory, pids) = (base("/m", Version::V1, &[MEMORY]), base("/p", Version::V1, &[PIDS]));
+        check(None, &[memory.clone(), pids], &["/p", "/m"]);
+        check(None, std::slice::from_ref(&memory), &["/m"]);
+        check(Some(TreeKind::Cgroup2), &[memory], &[]);
+        check(None, &[], &[]);
+    }
+
+    #[test]
+    fn an_instance_has_the_groups_of_its_limits_and_no_others() {
+        let bases = [
+            base("/2", Version::V2, &[]),
+            base("/c", Version::V1, &[CPU]),
+            base("/m", Version::V1, &[MEMORY]),
+        ];
+        let hierarchy = Hierarchy { bases: bases.into() };
+        let id = InstanceId::from_seed(1);
+        let dirs = |limits: Limits| hierarchy.group(&id, &limits).dirs;
+        let at = |base: &str| Path::new(base).join(id.as_str());
+        assert_eq!(dirs(Limits::default()), [at("/2")]);
+        assert_eq!(dirs(Limits { memory: Some(1), ..Limits::default() }), [at("/2"), at("/m")]);
+        let (controller, _) =
+            hierarchy.limit(&id, &Limits { pids: Some(1), ..Limits::default() }).unwrap_err();
+        assert_eq!(controller, PIDS);
     }
 
     #[test]
     fn a_flat_keyed_file_is_read_by_name() {
         assert_eq!(entry("populated 1\nfrozen 0\n", "populated"), Some(1));
-        assert_eq!(entry("low 0\noom 3\noom_kill 2\n", "oom_kill"), Some(2));
+        assert_eq!(entry("low 0\noom 3\noom_kill_disable 1\noom_kill 2\n", "oom_kill"), Some(2));
         assert_eq!(entry("low 0\n", "oom_kill"), None);
     }
 }

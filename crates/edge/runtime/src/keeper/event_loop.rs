@@ -149,7 +149,8 @@ impl EventLoop {
 
     fn hello(&self) -> Hello {
         let cluster = self.instances.home.cluster.clone();
-        Hello { protocol: PROTOCOL, pid: std::process::id(), cluster, tree: self.instances.tree_kind() }
+        let (tree, offer) = (self.instances.tree_kind(), self.instances.offer());
+        Hello { protocol: PROTOCOL, pid: std::process::id(), cluster, tree, offer }
     }
 
     fn serve_connection(&mut self, number: u64) {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use adsum_model::{InstanceId, Process};
+use adsum_model::{Controller, InstanceId, Offer, Process};
 use nix::sys::resource::rlim_t;
+use nix::unistd::geteuid;
 
 use super::cgroup::{Cgroup, Hierarchy};
 use super::home::Home;
@@ -16,6 +17,7 @@ use super::program::Program;
 use super::record::Record;
 use super::spawn::{self, Setting, SpawnError};
 use super::tree::{Group, Tree};
+use super::ulimit::ProcessLimits;
 use crate::wire::Answer;
 use crate::{ExitStatus, Observed, Signal, Start, StartError, TreeKind, sys};
 
@@ -36,7 +38,12 @@ impl Instances {
     }
 
     pub(crate) fn tree_kind(&self) -> TreeKind {
-        if self.hierarchy.is_some() { TreeKind::Cgroup2 } else { TreeKind::ProcessGroup }
+        self.hierarchy.as_ref().map_or(TreeKind::ProcessGroup, Hierarchy::kind)
+    }
+
+    pub(crate) fn offer(&self) -> Offer {
+        let controllers = self.hierarchy.as_ref().map(Hierarchy::controllers).unwrap_or_default();
+        Offer { controllers, any_user: geteuid().is_root() }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -71,18 +78,24 @@ impl Instances {
         let not_recorded =
             |error: io::Error| StartError::Record { program: name(), problem: error.to_string() };
         let not_spawned = |problem: String| StartError::Spawn { program: name(), problem };
-        let mut group = self.hierarchy.as_ref().map(|hierarchy| hierarchy.group(&start.id));
+        let mut group = self.hierarchy.as_ref().map(|hierarchy| hierarchy.group(&start.id, &start.limits));
         let mut record = Record::intent(start, &self.home.boot_id);
-        record.cgroup = group.as_ref().map(|group| group.dir().to_path_buf());
+        record.cgroup = group.as_ref().map(|group| group.tree().to_path_buf());
+        record.limited_in = group.as_ref().map(|group| group.others().to_vec()).unwrap_or_default();
         record.write(&self.home).map_err(not_recorded)?;
         if group.as_ref().is_some_and(|group| group.make().is_err()) {
-            // The machine gives no more of them: the process group has to do.
-            (group, record.cgroup) = (None, None);
+            // The machine gives no more of them: the process group has to do, unless there is a limit to keep.
+            (group, record.cgroup, record.limited_in) = (None, None, Vec::new());
         }
+        self.limit(start, group.is_some())?;
 
         let pipe = self.home.pipe(&start.id);
         let output = Output::create(&pipe, log).map_err(|error| not_spawned(error.to_string()))?;
-        let setting = self.setting(&record, group).map_err(|error| not_spawned(error.to_string()))?;
+        if let Some(identity) = program.identity() {
+            let mut given = [Some(&pipe), start.data_dir.as_ref()].into_iter().flatten();
+            given.try_for_each(|path| identity.give(path)).map_err(not_given(start))?;
+        }
+        let setting = self.setting(start, group).map_err(|error| not_spawned(error.to_string()))?;
         let spawned = spawn::spawn(program, setting, |process| {
             record.process = Some(process.clone());
             record.write(&self.home)
@@ -90,25 +103,48 @@ impl Instances {
         let process = spawned.map_err(|error| match error {
             SpawnError::Commit(error) => not_recorded(error),
             SpawnError::Fork(error) => not_spawned(format!("no process can be made: {error}")),
-            SpawnError::Child(error) => not_spawned(explain(&error)),
+            SpawnError::Child { what, error } => not_spawned(format!("{what}: {error}")),
+            SpawnError::Exec(error) => not_spawned(explain(&error, start)),
         })?;
         let tree = self.tree(&record, Some(process.clone()));
         Ok((Instance::started(record, process.clone(), tree, output), process))
     }
 
-    fn setting(&self, record: &Record, group: Option<Cgroup>) -> io::Result<Setting<'_>> {
+    /// A limit that cannot be kept is no limit: nothing is started without it.
+    fn limit(&self, start: &Start, has_group: bool) -> Result<(), StartError> {
+        let hierarchy = self.hierarchy.as_ref().filter(|_| has_group);
+        let unkept = |controller: Controller, problem: String| StartError::Limit {
+            program: start.command.first().cloned().unwrap_or_default(),
+            controller,
+            problem,
+        };
+        match (hierarchy, start.limits.controllers().first()) {
+            (Some(hierarchy), _) => hierarchy
+                .limit(&start.id, &start.limits)
+                .map_err(|(controller, error)| unkept(controller, error.to_string())),
+            (None, Some(controller)) => {
+                Err(unkept(*controller, "this machine gives its keeper no control group".to_string()))
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn setting(&self, start: &Start, group: Option<Cgroup>) -> io::Result<Setting<'_>> {
         Ok(Setting {
-            output: Output::open_for_child(&self.home.pipe(&record.id))?,
-            door: group.map(|group| group.door()).transpose()?,
+            output: Output::open_for_child(&self.home.pipe(&start.id))?,
+            doors: group.map(|group| group.doors()).transpose()?.unwrap_or_default(),
             boot_id: &self.home.boot_id,
-            open_files: self.open_files,
+            limits: ProcessLimits::new(self.open_files, &start.ulimits),
         })
     }
 
     /// The tree of an instance, whose leader is given when we have seen it alive.
     pub(super) fn tree(&self, record: &Record, leader: Option<Process>) -> Tree {
         match &record.cgroup {
-            Some(dir) => Tree::Cgroup(Cgroup::at(dir.clone())),
+            Some(dir) => {
+                let others = record.limited_in.iter().cloned();
+                Tree::Cgroup(Cgroup::at([dir.clone()].into_iter().chain(others).collect()))
+            }
             None => Tree::Group(Group { marks: self.home.marks(&record.id), leader }),
         }
     }
@@ -152,7 +188,7 @@ impl Instances {
 
     pub(super) fn drop_files(&self, id: &InstanceId) {
         if let Some(hierarchy) = &self.hierarchy {
-            hierarchy.group(id).remove();
+            hierarchy.remove_group(id);
         }
         if let Err(error) = Record::remove(&self.home, id) {
             eprintln!("{id}: its record cannot be removed: {error}");
@@ -212,9 +248,20 @@ impl Instances {
     }
 }
 
+fn not_given(start: &Start) -> impl Fn(io::Error) -> StartError + '_ {
+    |error| StartError::NoUser {
+        program: start.command.first().cloned().unwrap_or_default(),
+        user: start.user.clone().unwrap_or_default(),
+        problem: format!("its data directory cannot be given to it: {error}"),
+    }
+}
+
 /// What execve means by its error, when the program is there and executable.
-fn explain(error: &io::Error) -> String {
+fn explain(error: &io::Error, start: &Start) -> String {
     match error.raw_os_error() {
+        Some(libc::EACCES) if start.user.is_some() => {
+            format!("it, or the way to it, is closed to user {}", start.user.as_deref().unwrap_or_default())
+        }
         Some(libc::ENOENT) => {
             "the interpreter that its first line names, or its loader, is missing".to_string()
         }

@@ -9,9 +9,12 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve};
 
 use super::home::Home;
+use super::ulimit::ProcessLimits;
+use super::user::Identity;
 use crate::{Start, StartError};
 
 /// What a child inherits of the keeper's environment.
@@ -27,6 +30,8 @@ pub(crate) struct Program {
     /// `NAME=value` each.
     environment: Vec<CString>,
     workdir: PathBuf,
+    /// The keeper's own when none.
+    identity: Option<Identity>,
 }
 
 impl Program {
@@ -37,34 +42,71 @@ impl Program {
             let workdir = start.workdir.clone();
             return Err(StartError::NoWorkdir { program: name.clone(), workdir });
         }
-        let env = environment(start, home);
+        let identity = identity(name, start)?;
+        let env = environment(start, home, identity.as_ref());
         let path = find(name, &start.workdir, &env)?;
         Ok(Program {
             path: c_string(name, || "the path".to_string(), path.as_os_str().as_bytes())?,
             arguments: arguments(name, start)?,
             environment: c_environment(name, &env)?,
             workdir: start.workdir.clone(),
+            identity,
         })
     }
 
-    /// Becomes the program, with `output` as standard output and error. Returns only when it cannot. To be called in
-    /// the child, and unlike execvp it takes nothing for a shell script that does not say so.
-    pub(crate) fn exec(&self, output: &File) -> io::Error {
-        match self.take_place(output) {
-            Ok(()) => match execve(&self.path, &self.arguments, &self.environment) {
-                Ok(never) => match never {},
-                Err(errno) => errno.into(),
-            },
-            Err(error) => error,
-        }
+    /// As whom it will run, when that is not whoever the keeper is.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
-    fn take_place(&self, output: &File) -> io::Result<()> {
-        dup2_stdin(File::open("/dev/null")?.as_fd())?;
-        dup2_stdout(output)?;
-        dup2_stderr(output)?;
-        Ok(chdir(&self.workdir)?)
+    /// Takes the place of standard input, output and error, and of the user, in the directory. To be called in the child;
+    /// says what could not be done.
+    pub(crate) fn take_place(
+        &self,
+        output: &File,
+        limits: &ProcessLimits,
+    ) -> Result<(), (String, io::Error)> {
+        redirect(output).map_err(|error| ("its output cannot be connected".to_string(), error))?;
+        // Late, since a limit on open files would hold for what we open, too; and as long as we are who we are.
+        limits.set().map_err(|(ulimit, error)| (format!("its limit {ulimit} cannot be set"), error))?;
+        if let Some(identity) = &self.identity {
+            identity.assume().map_err(|error| ("its user cannot be taken on".to_string(), error))?;
+        }
+        let closed = |error: Errno| {
+            (format!("its directory '{}' cannot be entered", self.workdir.display()), error.into())
+        };
+        chdir(&self.workdir).map_err(closed)
     }
+
+    /// Becomes the program. Returns only when it cannot. To be called in the child, and unlike execvp it takes nothing
+    /// for a shell script that does not say so.
+    pub(crate) fn exec(&self) -> io::Error {
+        match execve(&self.path, &self.arguments, &self.environment) {
+            Ok(never) => match never {},
+            Err(errno) => errno.into(),
+        }
+    }
+}
+
+fn redirect(output: &File) -> io::Result<()> {
+    dup2_stdin(File::open("/dev/null")?.as_fd())?;
+    dup2_stdout(output)?;
+    Ok(dup2_stderr(output)?)
+}
+
+fn identity(name: &str, start: &Start) -> Result<Option<Identity>, StartError> {
+    let Some(user) = &start.user else { return Ok(None) };
+    let found = Identity::find(user);
+    found.map(Some).map_err(|problem| StartError::NoUser {
+        program: name.to_string(),
+        user: user.clone(),
+        problem,
+    })
+}
+
+/// None when there is a zero byte in it already.
+pub(crate) fn with_zero(text: &str) -> Option<CString> {
+    CString::new(text).ok()
 }
 
 fn arguments(name: &str, start: &Start) -> Result<Vec<CString>, StartError> {
@@ -97,11 +139,18 @@ fn check_names(name: &str, start: &Start) -> Result<(), StartError> {
     }
 }
 
-fn environment(start: &Start, home: &Home) -> BTreeMap<String, OsString> {
+/// Another user than the keeper's has its own name and home.
+fn environment(start: &Start, home: &Home, identity: Option<&Identity>) -> BTreeMap<String, OsString> {
     let inherited = INHERITED.iter().filter_map(|name| Some((name.to_string(), env::var_os(name)?)));
     let given = start.env.iter().map(|(name, value)| (name.clone(), value.into()));
     let mut env = BTreeMap::from([("PATH".to_string(), DEFAULT_PATH.into())]);
-    env.extend(inherited.chain(given));
+    env.extend(inherited);
+    if let Some(Identity { name, home, .. }) = identity {
+        env.remove("USER");
+        env.extend(name.iter().map(|name| ("USER".to_string(), name.into())));
+        env.insert("HOME".to_string(), home.into());
+    }
+    env.extend(given);
     let own = [("ADSUM_INSTANCE", start.id.as_str()), ("ADSUM_CLUSTER", &home.cluster)];
     env.extend(own.map(|(name, value)| (name.to_string(), value.into())));
     env

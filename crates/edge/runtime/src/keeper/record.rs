@@ -33,6 +33,9 @@ pub(crate) struct Record {
     /// The control group of the instance, when it has one.
     #[serde(default)]
     pub(crate) cgroup: Option<PathBuf>,
+    /// Those that it has beside it for its limits.
+    #[serde(default)]
+    pub(crate) limited_in: Vec<PathBuf>,
     /// When a stop turns into SIGKILL, on the monotonic clock.
     #[serde(default)]
     pub(crate) kill_at: Option<u64>,
@@ -67,6 +70,7 @@ impl Record {
             rotation: start.rotation,
             process: None,
             cgroup: None,
+            limited_in: Vec::new(),
             kill_at: None,
             exit: None,
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! keeper: fork ------------- commit(pid) -- "go" -------------- reads until the end -> started, or errno
-//! child:       setsid, cgroup, limits ... waits for "go" -- exec (closes the pipe) or tells errno
+//! child:       setsid, cgroups, limits ... waits for "go" -- user, exec (closes the pipe) or tells errno
 //! ```
 //!
 //! A child whose keeper dies before it said "go" reads the end of the pipe and ends without having run anything. So no
@@ -12,29 +12,33 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 
 use adsum_model::Process;
-use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::setsid;
 
 use super::program::Program;
+use super::ulimit::ProcessLimits;
 use crate::{proc, sys};
 
 /// What a child needs beside its program.
 pub(crate) struct Setting<'a> {
     pub(crate) output: File,
-    /// The `cgroup.procs` of its group.
-    pub(crate) door: Option<File>,
+    /// The `cgroup.procs` of its groups.
+    pub(crate) doors: Vec<File>,
     pub(crate) boot_id: &'a str,
-    /// The soft limit on open files that the keeper itself was started with.
-    pub(crate) open_files: rlim_t,
+    pub(crate) limits: ProcessLimits,
 }
 
 #[derive(Debug)]
 pub(crate) enum SpawnError {
     Fork(io::Error),
     Commit(io::Error),
-    /// In the child, up to and including execve.
-    Child(io::Error),
+    /// In the child, before its program.
+    Child {
+        what: String,
+        error: io::Error,
+    },
+    /// execve.
+    Exec(io::Error),
 }
 
 /// Starts `program`, after `commit` has put its process on record. Must be called while this process has no other
@@ -74,39 +78,43 @@ fn release(
     mut told: PipeReader,
     commit: impl FnOnce(&Process) -> io::Result<()>,
 ) -> Result<Process, SpawnError> {
-    let vanished = || SpawnError::Child(io::Error::other("the child vanished"));
+    let failed = |error: io::Error| SpawnError::Child { what: "its child process failed".to_string(), error };
+    let vanished = || failed(io::Error::other("it vanished"));
     let process = proc::identify(pid, boot_id).ok_or_else(vanished)?;
     commit(&process).map_err(SpawnError::Commit)?;
     // A child that failed in its preparations does not listen any more, and has said why.
     let _ = go.write_all(b"g");
     drop(go);
-    let mut errno = Vec::new();
-    told.read_to_end(&mut errno).map_err(SpawnError::Child)?;
-    match errno.try_into() {
-        Ok(errno) => Err(SpawnError::Child(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))),
-        Err(_) => Ok(process),
-    }
+    let mut words = Vec::new();
+    told.read_to_end(&mut words).map_err(failed)?;
+    heard(&words).map_or(Ok(process), Err)
+}
+
+/// What the child has told: its errno, and what it could not do unless that was execve. Nothing when it runs its program.
+fn heard(words: &[u8]) -> Option<SpawnError> {
+    let (errno, what) = words.split_first_chunk()?;
+    let error = io::Error::from_raw_os_error(i32::from_ne_bytes(*errno));
+    let what = String::from_utf8_lossy(what).into_owned();
+    Some(if what.is_empty() { SpawnError::Exec(error) } else { SpawnError::Child { what, error } })
 }
 
 /// The child's side.
 fn become_program(program: &Program, setting: Setting<'_>, go: PipeReader, mut tell: PipeWriter) -> ! {
-    let error = match prepare(&setting, go) {
-        Ok(()) => program.exec(&setting.output),
-        Err(error) => error,
+    let ready = prepare(&setting, go)
+        .map_err(|error| ("its surroundings cannot be made".to_string(), error))
+        .and_then(|()| program.take_place(&setting.output, &setting.limits));
+    let (what, error) = match ready {
+        Ok(()) => (String::new(), program.exec()),
+        Err(failed) => failed,
     };
     let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
-    let _ = tell.write_all(&errno.to_ne_bytes());
+    let _ = tell.write_all(&[&errno.to_ne_bytes(), what.as_bytes()].concat());
     sys::exit_now(127)
 }
 
 fn prepare(setting: &Setting<'_>, mut go: PipeReader) -> io::Result<()> {
     setsid()?;
-    if let Some(mut door) = setting.door.as_ref() {
-        door.write_all(b"0")?;
-    }
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, setting.open_files.min(hard), hard)?;
+    setting.doors.iter().try_for_each(|mut door| door.write_all(b"0"))?;
     umask(Mode::from_bits_truncate(0o022));
     nix::sys::prctl::set_no_new_privs()?;
     sys::default_signals();

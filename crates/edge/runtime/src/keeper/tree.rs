@@ -54,10 +54,14 @@ impl Tree {
         }
     }
 
-    /// Kills what there is now. To be repeated until the tree is empty, unless it is a control group.
+    /// Kills what there is now. To be repeated until the tree is empty, unless it is a control group of version 2.
     pub(crate) fn kill(&self) {
         match self {
-            Tree::Cgroup(group) => group.kill(),
+            Tree::Cgroup(group) => {
+                if !group.kill() {
+                    self.signal(Signal::KILL);
+                }
+            }
             Tree::Group(group) => {
                 group.kill_session();
                 self.signal(Signal::KILL);

@@ -1,14 +1,11 @@
 //! What instances write: floods, lines without an end, noise.
 
-#![allow(clippy::unwrap_used)]
-
-mod kit;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
 use adsum_runtime::{ExitStatus, Rotation, Signal, logs};
-use kit::*;
+
+use crate::kit::*;
 
 #[tokio::test]
 async fn output_of_both_streams_is_logged_with_its_time() {

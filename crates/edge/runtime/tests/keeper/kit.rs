@@ -1,13 +1,11 @@
 //! What the tests of the keeper share: a node of their own, and waiting for a level.
 
-#![allow(dead_code)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use adsum_model::{InstanceId, Process};
+use adsum_model::{InstanceId, Limits, Process, Ulimits};
 use adsum_runtime::{Config, ExitStatus, Keeper, Rotation, Start, State, TreeKind};
 
 pub(crate) const GRACE: Duration = Duration::from_secs(20);
@@ -65,6 +63,10 @@ impl Node {
             workdir: self.dir.path().to_path_buf(),
             log: self.log(id),
             rotation: Rotation::default(),
+            user: None,
+            data_dir: None,
+            limits: Limits::default(),
+            ulimits: Ulimits::new(),
         }
     }
 
@@ -194,14 +196,15 @@ pub(crate) fn boot_id() -> String {
 
 /// The kinds of tree that this machine and user can have.
 pub(crate) async fn tree_kinds() -> Vec<TreeKind> {
-    let node = Node::with_tree(Some(TreeKind::Cgroup2));
-    match Keeper::connect_or_start(node.config()).await {
-        Ok(_) => vec![TreeKind::ProcessGroup, TreeKind::Cgroup2],
-        Err(error) => {
-            println!("SKIPPED for cgroup2: {error}");
-            vec![TreeKind::ProcessGroup]
+    let mut kinds = vec![TreeKind::ProcessGroup];
+    for kind in [TreeKind::Cgroup2, TreeKind::Cgroup1] {
+        let node = Node::with_tree(Some(kind));
+        match Keeper::connect_or_start(node.config()).await {
+            Ok(_) => kinds.push(kind),
+            Err(error) => println!("SKIPPED for {}: {error}", kind.as_str()),
         }
     }
+    kinds
 }
 
 fn all_pids() -> Vec<u32> {

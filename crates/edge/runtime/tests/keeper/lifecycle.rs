@@ -1,9 +1,5 @@
 //! Start, stop, list, forget, shut down: what an agent does with its instances.
 
-#![allow(clippy::unwrap_used)]
-
-mod kit;
-
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +8,8 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use adsum_runtime::{Error, ExitStatus, Keeper, Listener, Signal, StartError, State, listens};
-use kit::*;
+
+use crate::kit::*;
 
 #[tokio::test]
 async fn a_started_instance_is_listed_stopped_and_forgotten() {
@@ -294,7 +291,7 @@ async fn the_listener_of_an_instance_is_told_from_others() {
     start.command = vec![
         env::current_exe().unwrap().display().to_string(),
         "--exact".into(),
-        "listens_when_told".into(),
+        "lifecycle::listens_when_told".into(),
         "--nocapture".into(),
     ];
     start.env = BTreeMap::from([("LISTEN_ON".to_string(), port.to_string())]);

@@ -1,16 +1,13 @@
 //! Agents and keepers that are killed: nothing is doubled, nothing is lost.
 
-#![allow(clippy::unwrap_used)]
-
-mod kit;
-
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
 use adsum_runtime::{ExitStatus, Keeper, Signal, State};
-use kit::*;
+
+use crate::kit::*;
 
 /// Counts until it is told to end, and says when a write fails. Without a reader SIGPIPE would end it.
 const COUNTER: &str = "i=0; while [ ! -e stop ]; do i=$((i+1)); echo $i; sleep 0.001; done; echo end";

@@ -1,14 +1,11 @@
 //! The whole tree of an instance goes, with either way of keeping hold of it.
 
-#![allow(clippy::unwrap_used)]
-
-mod kit;
-
 use std::fs;
 use std::time::Duration;
 
 use adsum_runtime::{ExitStatus, Keeper, Signal, TreeKind};
-use kit::*;
+
+use crate::kit::*;
 
 /// Runs one check with each kind of tree that there is here.
 async fn with_each_tree(check: impl AsyncFn(&Node, &Keeper)) {
@@ -91,6 +88,32 @@ async fn what_clears_its_environment_stays_in_the_tree_of_its_session() {
         keeper.stop(&id(1), Signal::TERM, GRACE).await.unwrap();
         exit_of(keeper, &id(1)).await;
         assert!(!lives(left[0]));
+    })
+    .await;
+}
+
+/// Forked twice, in a session of its own, and without an environment.
+const VANISH: &str = "( env -i setsid sh -c 'trap \"\" TERM HUP; echo $$ >> left; exec sleep 1000' & ) ; ";
+
+/// The process group is the control: there it is known to escape.
+#[tokio::test]
+async fn what_leaves_session_parent_and_environment_behind_escapes_no_control_group() {
+    with_each_tree(async |node, keeper| {
+        let script = format!("{VANISH} exec sleep 1000");
+        keeper.start(node.script(&id(1), &script)).await.unwrap();
+        let left = wait_for("it has left", || pids_in(node, "left"))[0];
+        // Between the fork and the exec of env it still has what it was born with.
+        until("its environment is empty", || {
+            fs::read(format!("/proc/{left}/environ"))
+                .is_ok_and(|e| e.is_empty() || !e.windows(14).any(|w| w == b"ADSUM_INSTANCE"))
+        });
+        keeper.stop(&id(1), Signal::TERM, Duration::from_millis(100)).await.unwrap();
+        exit_of(keeper, &id(1)).await;
+        let escapes = keeper.tree() == TreeKind::ProcessGroup;
+        assert_eq!(lives(left), escapes, "{:?}", keeper.tree());
+        if escapes {
+            kill_9(left);
+        }
     })
     .await;
 }
