@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use adsum_catalog::{Catalog, ServiceState};
 use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
 use adsum_rollout::service::{Held, drain_rest};
-use adsum_routing::{Barrier, Face, InFlight, LEASE, MemberId, Question, Verdict};
+use adsum_routing::{Barrier, Face, InFlight, LEASE, MemberId, MemberState, Question, Verdict};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -43,6 +43,17 @@ pub struct Acknowledged {
     pub live: bool,
 }
 
+impl Acknowledged {
+    fn of(member: MemberState<'_>) -> Acknowledged {
+        Acknowledged {
+            id: member.id.clone(),
+            applied: member.applied,
+            in_flight: member.in_flight.clone(),
+            live: member.live,
+        }
+    }
+}
+
 impl Acknowledgements {
     pub fn new(node: Name) -> Acknowledgements {
         let (barrier, hidden, changed) = (Mutex::default(), Mutex::default(), watch::Sender::new(0));
@@ -56,6 +67,22 @@ impl Acknowledgements {
         self.barrier(now).join(self.member(Face::Gateway, worker), now);
     }
 
+    /// The gateway of a process that was taken over from goes on with what it has: each of its workers is waited for as
+    /// those of this process are.
+    pub fn adopt(&self, process: u32, workers: usize) {
+        let now = Instant::now();
+        let mut barrier = self.barrier(now);
+        (0..workers).for_each(|worker| barrier.join(self.member(Face::Predecessor(process), worker), now));
+    }
+
+    /// It has ended politely. One that goes without a word is waited for until its lease is over.
+    pub fn dismiss(&self, process: u32) {
+        let mut barrier = self.inner.barrier.lock();
+        barrier.leave_all(|id| id.face == Face::Predecessor(process));
+        drop(barrier);
+        self.inner.changed.send_modify(|count| *count += 1);
+    }
+
     /// What a worker of the gateway says of itself.
     pub fn report(
         &self,
@@ -63,7 +90,18 @@ impl Acknowledgements {
         applied: Revision,
         in_flight: impl IntoIterator<Item = (InstanceId, InFlight)>,
     ) {
-        let id = self.member(Face::Gateway, worker);
+        self.report_of(Face::Gateway, worker, applied, in_flight);
+    }
+
+    /// What a worker of this process's gateway, or of a predecessor's, says of itself.
+    pub fn report_of(
+        &self,
+        face: Face,
+        worker: usize,
+        applied: Revision,
+        in_flight: impl IntoIterator<Item = (InstanceId, InFlight)>,
+    ) {
+        let id = self.member(face, worker);
         let now = Instant::now();
         let changed = self.barrier(now).report(&id, applied, in_flight, now);
         if changed {
@@ -87,7 +125,8 @@ impl Acknowledgements {
     /// The least that one of them has applied.
     fn gateways_applied(&self, now: Instant) -> Option<Revision> {
         let barrier = self.inner.barrier.lock();
-        let gateways = barrier.members(now).filter(|member| member.live && member.id.face == Face::Gateway);
+        let routes = |face: Face| matches!(face, Face::Gateway | Face::Predecessor(_));
+        let gateways = barrier.members(now).filter(|member| member.live && routes(member.id.face));
         gateways.map(|member| member.applied).min()
     }
 
@@ -135,18 +174,20 @@ impl Acknowledgements {
             .collect()
     }
 
+    /// The workers of this process's own gateway that have reported lately.
+    pub fn workers(&self) -> Vec<Acknowledged> {
+        let now = Instant::now();
+        let barrier = self.barrier(now);
+        let own = barrier.members(now).filter(|member| member.live && member.id.face == Face::Gateway);
+        own.map(Acknowledged::of).collect()
+    }
+
     /// All who are known, as of now.
     pub fn members(&self, view: &Catalog) -> Vec<Acknowledged> {
         let now = Instant::now();
         let mut barrier = self.barrier(now);
         self.report_faces(&mut barrier, view, now);
-        let members = barrier.members(now).map(|member| Acknowledged {
-            id: member.id.clone(),
-            applied: member.applied,
-            in_flight: member.in_flight.clone(),
-            live: member.live,
-        });
-        members.collect()
+        barrier.members(now).map(Acknowledged::of).collect()
     }
 
     /// Every look at the barrier tells it that this process goes on: while that stands still no worker can report.
@@ -251,6 +292,30 @@ mod tests {
         assert_eq!(held(&acknowledgements, 31_000), Vec::<String>::new());
         acknowledgements.report(0, revision, []);
         assert_eq!(held(&acknowledgements, 0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_gateway_of_a_predecessor_is_waited_for_until_it_has_nothing_or_says_farewell() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        let revision = catalog().routing_revision();
+        let (two, three) = (Face::Predecessor(2), Face::Predecessor(3));
+        acknowledgements.adopt(2, 1);
+        acknowledgements.adopt(3, 1);
+        assert_eq!(held(&acknowledgements, 0).len(), 2);
+        let in_flight = InFlight { requests: 1, upgrades: 0 };
+        acknowledgements.report_of(two, 0, revision, [(InstanceId::from_seed(1), in_flight)]);
+        acknowledgements.report_of(three, 0, revision, [(InstanceId::from_seed(1), in_flight)]);
+        let by =
+            "gateway of process 2 on node n1 (worker 0), which was taken over from, has 1 request in flight";
+        assert_eq!(held(&acknowledgements, 0)[0], by);
+        acknowledgements.report_of(two, 0, revision, []);
+        assert_eq!(held(&acknowledgements, 0).len(), 1);
+        let mut changed = acknowledgements.subscribe();
+        changed.borrow_and_update();
+        acknowledgements.dismiss(3);
+        assert!(changed.has_changed().unwrap());
+        assert_eq!(held(&acknowledgements, 0), Vec::<String>::new());
+        assert_eq!(acknowledgements.workers(), [], "they are none of this process");
     }
 
     #[test]

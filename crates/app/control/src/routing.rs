@@ -10,14 +10,15 @@
 //! ([`Acknowledgements`]); what is wrong with routes and ports is logged once, when it begins.
 
 use std::convert::Infallible;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_catalog::Catalog;
-use adsum_gateway::{Addresses, Gateway, StartError, WorkerStatus};
+use adsum_gateway::{Addresses, Gateway, Retirement, Sockets, StartError, WorkerStatus};
 use adsum_model::{Name, Revision};
-use adsum_routing::Table;
+use adsum_routing::{SavedError, Table};
 use adsum_store::{Failed, Store};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -47,6 +48,7 @@ pub struct Routing {
 }
 
 struct Inner {
+    node: Name,
     /// There until it is stopped.
     gateway: Mutex<Option<Gateway>>,
     addresses: Addresses,
@@ -77,23 +79,72 @@ impl Routing {
         data_dir: &Path,
         cluster: Option<String>,
     ) -> Result<Routing, StartError> {
+        let routing = Routing::prepare(node, settings, data_dir, cluster, Sockets::default())?;
+        routing.open();
+        Ok(routing)
+    }
+
+    /// The same with sockets that were opened elsewhere, and without accepting anything before [`Routing::open`].
+    pub fn prepare(
+        node: Name,
+        mut settings: adsum_gateway::Settings,
+        data_dir: &Path,
+        cluster: Option<String>,
+        sockets: Sockets,
+    ) -> Result<Routing, StartError> {
+        settings.workers = settings.workers.max(sockets.workers());
         let acknowledgements = Acknowledgements::new(node.clone());
         // Before it could route anything: nobody is to be taken away behind its back.
         (0..settings.workers).for_each(|worker| acknowledgements.join(worker));
         let desk = Arc::new(Desk::new(acknowledgements.clone(), settings.workers));
         let (last_known, table) = LastKnown::read(data_dir, cluster);
-        let doubts = Doubts::new(node);
+        let doubts = Doubts::new(node.clone());
         let mut table = doubts.of_last_known(&table.unwrap_or_default());
         // Its revision is one of the last run, and says nothing about what is applied of this one's.
         table.revision = Revision::ZERO;
         let table = Arc::new(table);
-        let gateway = Gateway::start_with(settings, desk.clone(), table.clone())?;
+        let gateway = Gateway::prepare(settings, desk.clone(), table.clone(), sockets)?;
         let tables = watch::Sender::new(Current { table, fresh: false, since: Instant::now() });
         let (last_known, doubts) = (Mutex::new(last_known), Mutex::new(doubts));
         let (addresses, gateway) = (gateway.addresses(), Mutex::new(Some(gateway)));
         let looked = watch::Sender::new(false);
-        let inner = Inner { gateway, addresses, desk, acknowledgements, tables, last_known, doubts, looked };
+        let inner =
+            Inner { node, gateway, addresses, desk, acknowledgements, tables, last_known, doubts, looked };
         Ok(Routing { inner: Arc::new(inner) })
+    }
+
+    /// Accepts from now on.
+    pub fn open(&self) {
+        if let Some(gateway) = &*self.inner.gateway.lock() {
+            gateway.open();
+        }
+    }
+
+    /// A double of every socket of the gateway, for a process that is to go on with them.
+    pub fn sockets(&self) -> io::Result<Sockets> {
+        self.inner.gateway.lock().as_ref().map_or_else(|| Ok(Sockets::default()), Gateway::sockets)
+    }
+
+    /// Accepts nothing more. Tables that are [obeyed](Routing::obey) still have their effect on what is in flight. None
+    /// when it was stopped before.
+    pub fn retire(&self, grace: Duration) -> Option<Retirement> {
+        self.inner.gateway.lock().as_mut().map(|gateway| gateway.retire(grace))
+    }
+
+    /// Goes by a table that another process has made of this cluster's data.
+    pub fn obey(&self, bytes: &[u8], cluster: &str) -> Result<(), SavedError> {
+        self.apply(Table::from_json(bytes, cluster)?);
+        Ok(())
+    }
+
+    /// Nobody says any more where requests are to go.
+    pub fn lose(&self) {
+        self.inner.desk.lose();
+    }
+
+    /// The table that the gateway was given last, and each one after it.
+    pub fn subscribe(&self) -> watch::Receiver<Current> {
+        self.inner.tables.subscribe()
     }
 
     pub fn acknowledgements(&self) -> &Acknowledgements {
@@ -164,6 +215,13 @@ impl Routing {
         self.inner.looked.send_if_modified(|looked| !std::mem::replace(looked, true));
     }
 
+    /// Whoever wrote the records may have been away since this process wrote the last one itself.
+    fn doubt(&self) {
+        let mut doubts = self.inner.doubts.lock();
+        *doubts = Doubts::new(self.inner.node.clone());
+        self.inner.looked.send_replace(false);
+    }
+
     fn apply(&self, table: Table) {
         let table = Arc::new(table);
         // Before anybody could say anything of the new one.
@@ -174,8 +232,8 @@ impl Routing {
         self.inner.tables.send_replace(Current { table, fresh: true, since: Instant::now() });
     }
 
-    /// Writes the table down, if it is one of a view and not on disk already.
-    fn save(&self) {
+    /// Writes the table down, if it is one of a view and not on disk already. Blocks.
+    pub fn save(&self) {
         let current = self.current();
         if current.fresh {
             self.inner.last_known.lock().write(&current.table);
@@ -185,6 +243,7 @@ impl Routing {
 
 /// Follows the directory's view for ever.
 pub(crate) async fn run(store: Store, routing: Routing) -> Result<Infallible, Failed> {
+    routing.doubt();
     tokio::select! {
         followed = follow(store, &routing) => followed,
         never = keep(&routing) => match never {},

@@ -1,7 +1,6 @@
 //! Where the gateway's workers bring their reports. Called on their threads: takes a lock for a moment, waits for nobody.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -17,8 +16,8 @@ use crate::Acknowledgements;
 /// Worker and port numbers are known, so that nothing here grows.
 pub(super) struct Desk {
     acknowledgements: Acknowledgements,
-    /// Not there while the journal is being read.
-    directory: OnceLock<Directory>,
+    /// Not there while the journal is being read. Another one when it has been given away and taken back.
+    directory: Mutex<Option<Directory>>,
     /// Whether the table follows a view: without one nobody knows what has become of its instances.
     follows: AtomicBool,
     started: Instant,
@@ -45,7 +44,7 @@ impl Desk {
     pub(super) fn new(acknowledgements: Acknowledgements, workers: usize) -> Desk {
         Desk {
             acknowledgements,
-            directory: OnceLock::new(),
+            directory: Mutex::default(),
             follows: AtomicBool::new(false),
             started: Instant::now(),
             workers: (0..workers).map(|_| Seen::default()).collect(),
@@ -55,8 +54,7 @@ impl Desk {
     }
 
     pub(super) fn follow(&self, directory: Directory) {
-        // Set once: a process has one store.
-        let _ = self.directory.set(directory);
+        *self.directory.lock() = Some(directory);
         self.follows.store(true, Ordering::Release);
     }
 
@@ -111,7 +109,7 @@ impl Control for Desk {
 
     fn asked(&self, service: &Name) {
         // Before there is a directory nobody is taken away, and from then on everybody counts as asked for a while.
-        if let Some(directory) = self.directory.get() {
+        if let Some(directory) = &*self.directory.lock() {
             directory.asked(service);
         }
     }
