@@ -8,6 +8,7 @@ mod latencies;
 mod process;
 mod random;
 mod resp;
+mod rollout;
 mod rounds;
 mod scale;
 mod server;
@@ -22,6 +23,7 @@ cargo xtask bench WHAT
   keyspace SUBJECT [KEYS]    one column of that table
   resp [ROUNDS]              SET, GET, INCR with redis-benchmark: adsum agent beside redis-server
   gateway [OPTIONS]          requests per second and their cost: adsum beside haproxy, nginx, traefik and caddy
+  rollout [OPTIONS]          updates under load and scaling: adsum beside Docker Swarm behind haproxy
   idle                       memory and processor of an agent and its keeper that nobody asks for anything
   scale [CASE]               a million keys, ten thousand clients: memory, recovery, expiry, idle-connections,
                              watchers, stalls, locks; adsum agent beside redis-server";
@@ -42,6 +44,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         ["keyspace", words @ ..] => keyspace::run(words),
         ["resp", words @ ..] => resp::run(words),
         ["gateway", words @ ..] => gateway::run(words),
+        ["rollout", words @ ..] => rollout::run(words),
         ["idle"] => idle::run(),
         ["scale", words @ ..] => scale::run(words),
         _ => anyhow::bail!("no such benchmark\n\n{HELP}"),

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::backend::Entries;
-use crate::load::{Latencies, Load, Protocol, Record, Report, get, post};
+use crate::load::{Latencies, Load, Plan, Protocol, Record, Report, get, post};
 use crate::stage::Stage;
 
 /// Pieces and milliseconds between them: a download of about a second.
@@ -36,16 +36,18 @@ pub struct Change {
 impl Traffic {
     /// So many requests per second, half of them over kept connections, and two downloads.
     pub fn start(stage: &Stage, service: &str, rate: u32) -> Traffic {
+        Traffic::to(|kind, rate| stage.plan(service, rate).name(&format!("{service}-{kind}")), rate)
+    }
+
+    /// To where a plan of this name and rate goes.
+    pub fn to(plan: impl Fn(&str, u32) -> Plan, rate: u32) -> Traffic {
         let mix = [get("/bytes/2000"), post("/order", 300), get("/slow/100"), post("/order", 20), get("/")];
-        let kind = |name: &'static str, rate: u32| {
-            stage.plan(service, rate.max(1)).mix(mix.clone()).name(&format!("{service}-{name}"))
-        };
-        let download = stage.plan(service, 2).mix([get(DOWNLOAD)]);
+        let kind = |name: &'static str, rate: u32| plan(name, rate.max(1)).mix(mix.clone());
         let kinds = vec![
             ("kept", Load::start(kind("kept", rate / 2))),
             ("fresh", Load::start(kind("fresh", rate / 4).over(Protocol::Http1Fresh))),
             ("h2c", Load::start(kind("h2c", rate / 4).over(Protocol::H2c(2)))),
-            ("download", Load::start(download)),
+            ("download", Load::start(plan("download", 2).mix([get(DOWNLOAD)]))),
         ];
         Traffic { kinds, changes: Vec::new() }
     }
@@ -99,6 +101,10 @@ impl Account {
     /// No POST was carried out twice, and each that succeeded once.
     pub fn posts_in(&self, entries: &Entries) -> Result<usize, String> {
         self.reports.iter().map(|(_, report)| report.posts_in(entries)).sum()
+    }
+
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// Of short requests, before the first change.

@@ -3,7 +3,10 @@
 use crate::cargo;
 
 pub(crate) fn run(words: &[String]) -> anyhow::Result<bool> {
-    if !cargo::build_release(&["adsum"])? {
+    // The instances that are rolled out are a program of the test kit.
+    let kit: &[&str] =
+        if words.first().is_some_and(|word| word == "rollout") { &["adsum-tests"] } else { &[] };
+    if !cargo::build_release(&[&["adsum"], kit].concat())? {
         return Ok(false);
     }
     let mut command = cargo::cargo(&["run", "--release", "--package", "adsum-bench", "--"]);

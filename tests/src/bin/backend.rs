@@ -6,6 +6,7 @@
 //! BACKEND_IDLE=AFTER:JITTER:WIRE   milliseconds: when it closes idle connections
 //! BACKEND_MOOD=MOOD            its mood as long as there is no such file
 //! BACKEND_SIGTERM=ignore       goes on as if nothing had been said
+//! BACKEND_LINGER=MILLIS        goes on for so long when it is told to end
 //! BACKEND_EXIT=MILLIS          ends with status 1 after so long
 //! BACKEND_LISTEN=no            lives, and listens nowhere
 //! ```
@@ -48,18 +49,24 @@ async fn told_to_end(mut terminated: Signal, witness: &Ledger) {
     loop {
         terminated.recv().await;
         if setting("BACKEND_SIGTERM") != "ignore" {
-            return witness.note("terminated");
+            break;
         }
         witness.note("ignored");
     }
+    witness.note("terminated");
+    tokio::time::sleep(millis("BACKEND_LINGER").unwrap_or_default()).await;
 }
 
 /// Never, unless a setting says when.
 async fn breakdown() {
-    match setting("BACKEND_EXIT").parse() {
-        Ok(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
-        Err(_) => std::future::pending().await,
+    match millis("BACKEND_EXIT") {
+        Some(after) => tokio::time::sleep(after).await,
+        None => std::future::pending().await,
     }
+}
+
+fn millis(key: &str) -> Option<Duration> {
+    setting(key).parse().ok().map(Duration::from_millis)
 }
 
 fn idle(text: &str) -> Option<Idle> {
