@@ -37,7 +37,7 @@ impl Sockets {
 #[test]
 fn scaling_updating_and_scaling_back_fails_no_request_and_cuts_no_websocket() {
     let stage = Stage::new();
-    stage.create("web", &["--replicas", "2", "--drain-timeout", "4s"]);
+    stage.create("web", &["--replicas", "2", "--drain-timeout", "4s", "--update-monitor", "500ms"]);
     let mut traffic = Traffic::start(&stage, "web", RATE);
     traffic.go_on_for(u64::from(RATE));
     let mut told = 0;
@@ -59,4 +59,30 @@ fn scaling_updating_and_scaling_back_fails_no_request_and_cuts_no_websocket() {
     println!("{told} WebSockets were told to leave");
     assert!(told > 0);
     traffic.stop().check_nothing_lost(&stage.entries());
+}
+
+/// There is nobody else who could answer meanwhile, and two at a time must never be.
+#[test]
+fn replacing_the_only_instance_of_an_exclusive_service_holds_requests_and_fails_none() {
+    let stage = Stage::new();
+    stage.create("web", &["--exclusive", "--update-monitor", "500ms"]);
+    let mut traffic = Traffic::start(&stage, "web", RATE / 2);
+    traffic.go_on_for(u64::from(RATE) / 2);
+    for round in 0..rounds(2, 50) {
+        let version = format!("ROUND={round}");
+        traffic.during("update", || {
+            stage.agent.adsum(&["service", "update", "web", "--env-add", &version]).ok();
+        });
+        traffic.go_on_for(u64::from(RATE) / 10);
+    }
+    traffic.stop().check_nothing_lost(&stage.entries());
+    // While there was none, requests waited.
+    assert!(held(&stage) > 0, "nothing was held");
+}
+
+/// How many requests have waited for an instance.
+fn held(stage: &Stage) -> u64 {
+    let metrics = stage.agent.get("/metrics").ok();
+    let lines = metrics.lines().filter(|line| line.starts_with("adsum_gateway_held_total"));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }

@@ -8,7 +8,7 @@ fn without_the_acknowledgements_of_the_gateway_the_same_rollouts_lose_requests()
     // Listened to by builds for tests only: see `crates/app/control/src/faults.rs`.
     let agent = Agent::builder().env("ADSUM_UNSAFE_SKIP_BARRIER", "1").start();
     let stage = Stage::with(agent);
-    stage.create("web", &["--replicas", "2"]);
+    stage.create("web", &["--replicas", "2", "--update-monitor", "500ms"]);
     let mut traffic = Traffic::start(&stage, "web", 100);
     traffic.go_on_for(100);
     for round in 0..2 {

@@ -36,7 +36,7 @@ impl Kill {
 #[test]
 fn instances_killed_during_rollouts_cost_at_most_what_they_had_in_flight() {
     let stage = Stage::new();
-    stage.create("web", &["--replicas", "3", "--restart-delay", "100ms"]);
+    stage.create("web", &["--replicas", "3", "--restart-delay", "100ms", "--update-monitor", "500ms"]);
     let mut traffic = Traffic::start(&stage, "web", RATE);
     traffic.go_on_for(u64::from(RATE));
     let kills: Vec<Kill> =

@@ -5,17 +5,20 @@ use adsum_tests::{Stage, Traffic, rounds};
 /// Requests per second, of all kinds together: a machine that builds something else at the same time can do that.
 const RATE: u32 = 100;
 
-/// Updates one after the other, with a moment of nothing in between.
+/// Updates one after the other, with a moment of nothing in between: new instances are watched for half a second, those
+/// of the last update for as long as by default.
 #[track_caller]
 fn roll(flags: &[&str], rounds: u32) -> Stage {
     let stage = Stage::new();
-    stage.create("web", &[&["--replicas", "2"], flags].concat());
+    stage.create("web", &[&["--replicas", "2", "--update-monitor", "500ms"], flags].concat());
     let mut traffic = Traffic::start(&stage, "web", RATE);
     traffic.go_on_for(u64::from(RATE));
     for round in 1..=rounds {
         let version = format!("ROUND={round}");
+        let monitor = if round == rounds { "5s" } else { "500ms" };
+        let settings = ["--env-add", &version, "--update-monitor", monitor];
         traffic.during(&format!("update {round}"), || {
-            stage.agent.adsum(&["service", "update", "web", "--env-add", &version]).ok();
+            stage.agent.adsum(&[&["service", "update", "web"], &settings[..]].concat()).ok();
         });
         traffic.go_on_for(u64::from(RATE) / 10);
     }

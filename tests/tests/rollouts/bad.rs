@@ -1,0 +1,197 @@
+//! Versions that are no good, under load: each is noticed while it has one instance, and what served before goes on
+//! serving, by the same processes. What the one instance answered wrongly is counted, and nothing else is lost.
+//!
+//! The control is the version itself: `--update-failure-action continue` lets it through, and it is then all that there is.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+use adsum_tests::load::{Outcome, Record};
+use adsum_tests::running::Running;
+use adsum_tests::stage::SOON;
+use adsum_tests::traffic::Account;
+use adsum_tests::{Output, Stage, Traffic, until};
+
+const RATE: u32 = 100;
+const REPLICAS: usize = 3;
+
+/// A service of which a bad version is tried.
+struct Trial {
+    stage: Stage,
+    traffic: Traffic,
+    /// The processes of the good version, and the instances that they are.
+    good: BTreeSet<(i32, String)>,
+}
+
+impl Trial {
+    #[track_caller]
+    fn begin(flags: &[&str]) -> Trial {
+        let stage = Stage::new();
+        stage.create("web", &[&["--replicas", "3", "--update-monitor", "2s"], flags].concat());
+        let traffic = Traffic::start(&stage, "web", RATE);
+        traffic.go_on_for(u64::from(RATE));
+        let good = running(&stage);
+        assert_eq!(good.len(), REPLICAS);
+        Trial { stage, traffic, good }
+    }
+
+    /// The update, to the end that it comes to.
+    #[track_caller]
+    fn update(&mut self, words: &[&str]) -> Output {
+        self.update_with(words, |_| ())
+    }
+
+    /// The same; the test does something meanwhile.
+    #[track_caller]
+    fn update_with<T>(&mut self, words: &[&str], meanwhile: impl FnOnce(&Stage) -> T) -> Output {
+        let words = [&["service", "update", "web"], words].concat();
+        let update: Running = self.stage.agent.adsum_running(&words);
+        let stage = &self.stage;
+        self.traffic.during(&words.join(" "), || {
+            // What it has made lives until the update has ended.
+            let _held = meanwhile(stage);
+            update.finish(SOON * 3)
+        })
+    }
+
+    /// The same processes serve as before, and no others are left. What has become of the load.
+    #[track_caller]
+    fn end(self) -> (Stage, Account, BTreeSet<String>) {
+        let Trial { stage, traffic, good } = self;
+        until("only the good ones are left", SOON, || (running(&stage) == good).then_some(()));
+        traffic.go_on_for(u64::from(RATE) / 2);
+        let account = traffic.stop();
+        println!("{account}");
+        account.posts_in(&stage.entries()).unwrap();
+        (stage, account, good.into_iter().map(|(_, instance)| instance).collect())
+    }
+}
+
+fn running(stage: &Stage) -> BTreeSet<(i32, String)> {
+    let instances = stage.agent.instances_of("web");
+    instances.iter().map(|it| (it.pid, it.env("ADSUM_INSTANCE").unwrap().to_string())).collect()
+}
+
+/// The update fails with all these words in what it says, and not a request is lost.
+#[track_caller]
+fn check_is_never_used(flags: &[&str], update: &[&str], says: &[&str]) {
+    let mut trial = Trial::begin(flags);
+    let output = trial.update(update);
+    check_says(&output, says);
+    let (stage, account, _) = trial.end();
+    account.check_nothing_lost(&stage.entries());
+}
+
+#[track_caller]
+fn check_says(output: &Output, says: &[&str]) {
+    let all = format!("{}{}", output.stdout, output.stderr);
+    println!("{all}");
+    assert_eq!(output.code, Some(1), "{all}");
+    says.iter().for_each(|words| assert!(all.contains(words), "{words:?} is not in: {all}"));
+}
+
+#[test]
+fn a_version_that_is_never_ready_is_taken_back() {
+    let update = ["--env-add", "BACKEND_MOOD=sick", "--health-start-period", "2s"];
+    check_is_never_used(&[], &update, &["rolled back", "503"]);
+}
+
+#[test]
+fn a_version_whose_program_is_missing_is_taken_back() {
+    check_is_never_used(&[], &["--", "/no/such/program"], &["rolled back", "/no/such/program"]);
+}
+
+#[test]
+fn a_version_whose_port_somebody_else_has_is_taken_back() {
+    let mut trial = Trial::begin(&[]);
+    let update = ["--env-add", "BACKEND_LISTEN=no", "--health-start-period", "2s"];
+    let output = trial.update_with(&update, |stage| {
+        let old: BTreeSet<i32> = running(stage).into_iter().map(|(pid, _)| pid).collect();
+        let new = until("the new one runs", SOON, || {
+            stage.agent.instances_of("web").into_iter().find(|it| !old.contains(&it.pid))
+        });
+        let port: u16 = new.env("PORT").unwrap().parse().unwrap();
+        TcpListener::bind(("127.0.0.1", port)).unwrap()
+    });
+    check_says(&output, &["rolled back", "does not belong to this instance"]);
+    let (stage, account, _) = trial.end();
+    account.check_nothing_lost(&stage.entries());
+}
+
+/// Half of the defaults' time of watching has passed when it does.
+#[test]
+fn a_version_that_breaks_down_after_three_seconds_is_taken_back() {
+    let mut trial = Trial::begin(&["--update-monitor", "5s"]);
+    let output = trial.update(&["--env-add", "BACKEND_EXIT=3000"]);
+    check_says(&output, &["rolled back", "status 1", "the disk of this version is square"]);
+    let (_, account, good) = trial.end();
+    let failures = account.failures();
+    check_of_the_bad_one(&failures, &good);
+    // What it had in flight when it broke down, which is what a third of a second or so brings to it.
+    assert!(failures.len() <= RATE as usize / 4, "{} failed\n{account}", failures.len());
+}
+
+#[test]
+fn a_version_that_answers_500_while_its_check_passes_is_taken_back() {
+    let mut trial = Trial::begin(&[]);
+    let output = trial.update(&["--env-add", "BACKEND_MOOD=status 500"]);
+    check_says(&output, &["rolled back", "technical"]);
+    let (_, account, good) = trial.end();
+    let failures = account.failures();
+    check_of_the_bad_one(&failures, &good);
+    check_bounded(&failures, &account);
+    assert!(failures.iter().all(|it| it.outcome == Outcome::Answered(500)), "{account}");
+}
+
+#[test]
+fn a_version_that_is_too_slow_while_its_check_passes_is_taken_back() {
+    let mut trial = Trial::begin(&["--label", "adsum.gateway.timeout=1s"]);
+    let output = trial.update(&["--env-add", "BACKEND_MOOD=delay 20000"]);
+    check_says(&output, &["rolled back", "technical"]);
+    let (_, account, good) = trial.end();
+    let failures = account.failures();
+    check_of_the_bad_one(&failures, &good);
+    check_bounded(&failures, &account);
+    assert!(failures.iter().all(|it| it.outcome == Outcome::Answered(504)), "{account}");
+}
+
+/// No instance of the good version has given one of these answers.
+#[track_caller]
+fn check_of_the_bad_one(failures: &[&Record], good: &BTreeSet<String>) {
+    let wrong: Vec<_> =
+        failures.iter().filter(|it| it.backend.as_ref().is_some_and(|name| good.contains(name))).collect();
+    assert!(wrong.is_empty(), "answered by the good version: {wrong:#?}");
+}
+
+/// There were some, or the trial shows nothing; and no more than one instance of four gets in the time until it is
+/// noticed, and a little more until it is let go.
+#[track_caller]
+fn check_bounded(failures: &[&Record], account: &Account) {
+    println!("{} of {} failed", failures.len(), account.total());
+    assert!(!failures.is_empty(), "the version was never asked");
+    assert!(failures.len() <= 2 * RATE as usize, "{} failed\n{account}", failures.len());
+}
+
+/// The control: nothing but that it is noticed keeps it from being all that there is.
+#[test]
+fn a_version_that_answers_500_and_is_let_through_is_all_that_there_is() {
+    let mut trial = Trial::begin(&["--update-failure-action", "continue"]);
+    trial.update(&["--env-add", "BACKEND_MOOD=status 500"]);
+    let Trial { stage, traffic, good } = trial;
+    assert!(running(&stage).is_disjoint(&good));
+    traffic.go_on_for(u64::from(RATE) / 2);
+    let account = traffic.stop();
+    println!("{account}");
+    assert!(account.failures().len() > 2 * RATE as usize, "{account}");
+}
+
+#[test]
+fn a_bad_version_pauses_when_that_is_wanted_and_is_taken_back_by_hand() {
+    let mut trial = Trial::begin(&["--update-failure-action", "pause"]);
+    let output = trial.update(&["--env-add", "BACKEND_EXIT=200"]);
+    check_says(&output, &["paused", "status 1"]);
+    trial.stage.agent.adsum(&["service", "abort", "web"]).ok();
+    let (stage, account, good) = trial.end();
+    check_of_the_bad_one(&account.failures(), &good);
+    assert!(stage.entries().count("begun") > REPLICAS, "the bad version was never begun");
+}
