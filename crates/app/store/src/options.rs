@@ -38,3 +38,10 @@ pub enum OpenError {
     #[error("cannot start the thread of the timer")]
     Thread(#[source] std::io::Error),
 }
+
+impl OpenError {
+    /// Whether another process has the directory.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, OpenError::Journal(adsum_journal::OpenError::InUse { .. }))
+    }
+}

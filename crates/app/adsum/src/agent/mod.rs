@@ -1,6 +1,7 @@
 //! `adsum agent`: everything of one node in one process.
 //!
-//! [`Settings`] is what was asked for, from flags, environment, file and defaults; [`Node`] is what runs.
+//! [`Settings`] is what was asked for, from flags, environment, file and defaults; [`Node`] is what runs; `life` is what
+//! happens to it from outside.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,24 +10,33 @@ use adsum_model::Name;
 use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use life::Origin;
+use takeover::Successor;
+
 mod config;
 pub(crate) mod faces;
 mod gateway;
+mod ground;
 mod identity;
+mod life;
 mod node;
 mod settings;
+mod sockets;
+mod takeover;
 mod told;
 mod vitals;
 
 pub(crate) use faces::Faces;
 pub(crate) use node::{Addresses, Node};
 pub(crate) use settings::Settings;
+pub(crate) use sockets::Given;
 pub(crate) use told::ToldToEnd;
 
 const EXAMPLES: &str = "Examples:
   adsum agent --dev
   adsum agent --data-dir /var/lib/adsum --node one
   adsum agent --config /etc/adsum.toml --resp-addr 127.0.0.1:7000
+  adsum agent --data-dir /var/lib/adsum --node one --takeover
 
 A setting is taken from its flag, else from its environment variable, else from the configuration file, else it
 has its default.";
@@ -57,6 +67,9 @@ pub(crate) struct Args {
     /// Allow faces on other addresses than loopback, where there is neither TLS nor a token yet
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Take over from the agent that runs on the same data, without a request being lost
+    #[arg(long)]
+    pub(crate) takeover: bool,
     /// Whether a write waits for the disk [default: always]
     #[arg(long, value_enum, env = "ADSUM_DURABILITY")]
     pub(crate) durability: Option<Durability>,
@@ -74,15 +87,15 @@ pub(crate) enum Durability {
 /// Runs until it is told to end, or can no longer keep its word.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
+    let successor = Successor::of_this_process()?;
+    let takes_over = args.takeover;
     let mut settings = Settings::resolve(args)?;
+    let origin = if takes_over { Origin::Takeover } else { Origin::Fresh(Given::of_systemd()?) };
+    if let Origin::Fresh(given) = &origin {
+        settings.adopt(given)?;
+    }
     gateway::afford(&mut settings.gateway.limits, allow_many_clients());
-    runtime()?.block_on(async {
-        // Before anything is started that would be left behind.
-        let told = ToldToEnd::listen()?;
-        let node = Node::start(settings).await?;
-        node.announce();
-        node.until(told).await
-    })
+    runtime()?.block_on(life::live(settings, origin, successor))
 }
 
 /// Raises the limit of open files as far as the agent's own limits of clients need it. Instances inherit it, so it is not

@@ -1,6 +1,6 @@
 //! What an agent is to be: flag before environment before file before default.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use adsum_model::Name;
 use anyhow::{Context, bail};
 
 use super::config::Config;
-use super::{Args, Durability, faces, gateway, identity};
+use super::{Args, Durability, Given, faces, gateway, identity};
 
 /// What an agent is to be.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) dns: SocketAddr,
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
+    insecure: bool,
 }
 
 /// Where an agent keeps everything.
@@ -35,6 +36,13 @@ pub(crate) enum DataDir {
 }
 
 impl DataDir {
+    /// It is somebody else's from now on.
+    pub(super) fn leave(self) {
+        if let DataDir::Temporary(dir) = self {
+            let _ = dir.keep();
+        }
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         match self {
             DataDir::Kept(path) => path.clone(),
@@ -66,15 +74,29 @@ impl Settings {
             http: args.faces.http_addr.or(file.http_addr).unwrap_or(loopback(8500)),
             dns: args.faces.dns_addr.or(file.dns_addr).unwrap_or(loopback(8600)),
             ports: range,
+            insecure: args.insecure || file.insecure == Some(true),
         };
-        if !args.insecure && file.insecure != Some(true) {
-            settings.refuse_open_faces()?;
-        }
+        settings.refuse_open_faces()?;
         Ok(settings)
+    }
+
+    /// Sockets that are given come before the addresses that were asked for: who gives them has chosen theirs.
+    pub(super) fn adopt(&mut self, given: &Given) -> anyhow::Result<()> {
+        adopt_one(&mut self.resp, given.resp.first(), "--resp-addr");
+        adopt_one(&mut self.http, given.http.first(), "--http-addr");
+        adopt_one(&mut self.dns, given.dns_tcp.first(), "--dns-addr");
+        adopt_one(&mut self.gateway.addr, given.gateway.plain.first(), "--gateway-addr");
+        if let Some(tls) = &mut self.gateway.tls {
+            adopt_one(&mut tls.addr, given.gateway.tls.first(), "--gateway-tls-addr");
+        }
+        self.refuse_open_faces()
     }
 
     /// Without tokens and TLS everybody who reaches a face may do everything.
     fn refuse_open_faces(&self) -> anyhow::Result<()> {
+        if self.insecure {
+            return Ok(());
+        }
         let faces = [
             ("--resp-addr", self.resp),
             ("--http-addr", self.http),
@@ -88,6 +110,14 @@ impl Settings {
             ),
             None => Ok(()),
         }
+    }
+}
+
+fn adopt_one(address: &mut SocketAddr, given: Option<&TcpListener>, flag: &str) {
+    let Some(given) = given.and_then(|given| given.local_addr().ok()) else { return };
+    if *address != given {
+        tracing::info!(%given, "the socket that was given counts, not {flag} {address}");
+        *address = given;
     }
 }
 

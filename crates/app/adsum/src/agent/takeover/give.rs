@@ -1,0 +1,179 @@
+//! The side of the agent that runs: from the first knock to the moment when it has given everything away, or goes on.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use adsum_listen::handover::{Door, Link, MOST_DESCRIPTORS, Peer};
+use adsum_takeover::{FromNew, FromOld, Giver, Giving, Hello, Offer, SocketName, Told};
+
+use super::super::node::{Frozen, Node};
+use super::super::sockets::named;
+use super::predecessors::Predecessors;
+use super::words::{hear, say};
+
+/// For whoever knocks to say what it wants.
+const GREETING: Duration = Duration::from_secs(5);
+/// For the new one to read the journal and open everything.
+const OPENING: Duration = Duration::from_secs(120);
+
+/// What has come of a visit.
+pub(in super::super) enum Given {
+    /// This is the agent still, or again.
+    Nothing(Node),
+    /// The one at the other end of the link is the agent now.
+    Everything(Frozen, Link),
+}
+
+/// Whom this agent is while somebody visits.
+enum Place {
+    Agent(Node),
+    Frozen(Frozen),
+}
+
+struct Visit<'a> {
+    giver: Giver,
+    link: Link,
+    peer: Peer,
+    door: &'a Door,
+    predecessors: &'a mut Predecessors,
+    deadline: Instant,
+}
+
+/// Deals with an agent that has knocked. Fails when this one cannot go on, neither as it was nor at all.
+pub(in super::super) async fn visit(
+    node: Node,
+    (link, peer): (Link, Peer),
+    door: &Door,
+    predecessors: &mut Predecessors,
+) -> anyhow::Result<Given> {
+    let Some(hello) = greeting(&link).await else { return Ok(Given::Nothing(node)) };
+    let giver = Giver::new(nix::unistd::getuid().as_raw(), super::hello(node.settings())?);
+    let deadline = Instant::now() + GREETING;
+    let told = Told::Hello { hello, process: peer.process, user: peer.user };
+    let visit = Visit { giver, link, peer, door, predecessors, deadline };
+    visit.run(node, told).await
+}
+
+async fn greeting(link: &Link) -> Option<Hello> {
+    match tokio::time::timeout(GREETING, hear::<FromNew>(link)).await {
+        Ok(Some((FromNew::Hello(hello), _))) => Some(hello),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+impl Visit<'_> {
+    async fn run(mut self, node: Node, first: Told) -> anyhow::Result<Given> {
+        let mut place = Place::Agent(node);
+        let mut told = VecDeque::from([first]);
+        loop {
+            let next = match told.pop_front() {
+                Some(next) => next,
+                None => self.next().await,
+            };
+            match (self.giver.handle(next), place) {
+                (None, same) => place = same,
+                (Some(Giving::Refuse(refusal)), Place::Agent(node)) => {
+                    tracing::info!(process = self.peer.process, %refusal, "a takeover is refused");
+                    let _ = say(&self.link, &FromOld::Refused(refusal.to_string()), &[]).await;
+                    return Ok(Given::Nothing(node));
+                }
+                (Some(Giving::Part), Place::Agent(node)) => return Ok(Given::Nothing(node)),
+                (Some(Giving::Offer), Place::Agent(node)) => {
+                    let offer = FromOld::Offer(offer(&node));
+                    let _ = say(&self.link, &offer, &[]).await;
+                    place = Place::Agent(node);
+                }
+                (Some(Giving::Close), Place::Agent(node)) => {
+                    place = Place::Frozen(self.freeze(node).await);
+                    told.push_back(Told::Closed);
+                }
+                (Some(Giving::Give), Place::Frozen(frozen)) => {
+                    self.deadline = Instant::now() + OPENING;
+                    if let Err(error) = self.give(&frozen).await {
+                        tracing::warn!(%error, "the sockets cannot be handed over");
+                        // Whether it understands what it has got or not: it must not write.
+                        self.peer.kill();
+                    }
+                    place = Place::Frozen(frozen);
+                }
+                (Some(Giving::Kill), same) => {
+                    tracing::error!(
+                        process = self.peer.process,
+                        "it takes too long to take over, and is killed"
+                    );
+                    self.peer.kill();
+                    // Until its end shows.
+                    self.deadline = Instant::now() + OPENING;
+                    place = same;
+                }
+                (Some(Giving::Resume), Place::Frozen(frozen)) => return self.resume(frozen).await,
+                (Some(Giving::Retire), Place::Frozen(frozen)) => {
+                    return Ok(Given::Everything(frozen, self.link));
+                }
+                (Some(giving), _) => unreachable!("{giving:?} does not come here"),
+            }
+        }
+    }
+
+    async fn freeze(&mut self, node: Node) -> Frozen {
+        let process = self.peer.process;
+        tracing::info!(process, "another process takes over: faces and controllers end, the gateway goes on");
+        let frozen = node.freeze().await;
+        self.predecessors.pause().await;
+        frozen
+    }
+
+    async fn resume(self, frozen: Frozen) -> anyhow::Result<Given> {
+        tracing::warn!(
+            process = self.peer.process,
+            "it has gone before it had taken over: this process goes on"
+        );
+        let node = frozen.resume().await?;
+        self.predecessors.go_on(node.routing());
+        Ok(Given::Nothing(node))
+    }
+
+    /// What happens next to the takeover.
+    async fn next(&mut self) -> Told {
+        loop {
+            tokio::select! {
+                word = hear::<FromNew>(&self.link) => match word {
+                    Some((FromNew::Take, _)) => return Told::Take,
+                    Some((FromNew::Serving, _)) => return Told::Serving,
+                    Some((FromNew::Hello(_) | FromNew::Table, _)) => {}
+                    None => return Told::Lost,
+                },
+                () = tokio::time::sleep_until(self.deadline.into()) => return Told::Expired,
+                Ok((link, peer)) = self.door.accept() => self.refuse(&link, &peer).await,
+            }
+        }
+    }
+
+    /// One at a time.
+    async fn refuse(&mut self, link: &Link, peer: &Peer) {
+        let Some(hello) = greeting(link).await else { return };
+        let told = Told::Hello { hello, process: peer.process, user: peer.user };
+        if let Some(Giving::Refuse(refusal)) = self.giver.handle(told) {
+            let _ = say(link, &FromOld::Refused(refusal.to_string()), &[]).await;
+        }
+    }
+
+    async fn give(&mut self, frozen: &Frozen) -> std::io::Result<()> {
+        let mut given = frozen.sockets.try_clone()?.into_given();
+        given.gateway = frozen.ground.routing.sockets()?;
+        let mut sockets = named(given);
+        sockets.extend(self.predecessors.doubles()?);
+        while !sockets.is_empty() {
+            let rest = sockets.split_off(sockets.len().min(MOST_DESCRIPTORS));
+            let (names, descriptors): (Vec<SocketName>, Vec<_>) = sockets.into_iter().unzip();
+            say(&self.link, &FromOld::Sockets(names), &descriptors).await?;
+            sockets = rest;
+        }
+        say(&self.link, &FromOld::Yours, &[]).await
+    }
+}
+
+fn offer(node: &Node) -> Offer {
+    let version = env!("CARGO_PKG_VERSION").to_string();
+    Offer { version, process: std::process::id(), cluster: node.store.cluster() }
+}
