@@ -135,10 +135,11 @@ impl Acknowledgements {
         self.inner.changed.subscribe()
     }
 
-    /// Who is in the way of the end of a service's draining instances. `view` is the directory's own, as the faces
-    /// answer from it now.
+    /// Who is in the way of the end of a service's draining instances, and of those in maintenance being out of use.
+    /// `view` is the directory's own, as the faces answer from it now.
     pub fn held(&self, view: &Catalog, state: &ServiceState, tick: u64) -> BTreeMap<InstanceId, Held> {
-        let draining = state.instances.iter().filter(|instance| is_draining(instance));
+        let leaves = |instance: &Instance| is_draining(instance) || is_maintained(instance);
+        let draining = state.instances.iter().filter(|instance| leaves(instance));
         let mut draining = draining.peekable();
         if draining.peek().is_none() || faults::barrier_is_skipped() {
             return BTreeMap::new();
@@ -213,6 +214,11 @@ impl Acknowledgements {
 
 fn is_draining(instance: &Instance) -> bool {
     instance.phase == Phase::Running && instance.health == Health::Draining
+}
+
+/// Taken out by a person: it stays, and gets nothing new.
+fn is_maintained(instance: &Instance) -> bool {
+    instance.phase == Phase::Running && instance.health == Health::Maintenance
 }
 
 fn held_by(barrier: &Barrier, question: &Question, now: Instant) -> Option<Held> {

@@ -39,25 +39,28 @@ fn is_probed(instance: &Instance, settings: &Settings) -> bool {
     instance.node == settings.node
         && instance.phase == Phase::Running
         && instance.process.is_some()
-        && !matches!(instance.health, Health::Draining | Health::Maintenance)
+        && instance.health != Health::Draining
 }
 
-/// The task that watches over one process; ends with this.
+/// The task that watches over one process; ends with this. One that comes out of maintenance is looked at anew, at once.
 struct Watched {
     pid: Option<u32>,
+    maintained: bool,
     task: AbortHandle,
 }
 
 impl Watched {
     fn spawn(watching: Watching) -> Watched {
         let pid = watching.instance.process.as_ref().map(|process| process.pid);
-        Watched { pid, task: tokio::spawn(watching.run()).abort_handle() }
+        let maintained = watching.instance.maintenance.is_some();
+        Watched { pid, maintained, task: tokio::spawn(watching.run()).abort_handle() }
     }
 
     fn is_wanted(&self, instance: Option<&Instance>) -> bool {
         instance.is_some_and(|instance| {
             let pid = instance.process.as_ref().map(|process| process.pid);
-            instance.phase == Phase::Running && instance.health != Health::Draining && pid == self.pid
+            let is_same = pid == self.pid && instance.maintenance.is_some() == self.maintained;
+            instance.phase == Phase::Running && instance.health != Health::Draining && is_same
         })
     }
 }
@@ -149,7 +152,10 @@ impl Watching {
             .commit(|tx| {
                 let Some(mut record) = records::instance(tx, &self.instance.id) else { return };
                 let still_ours = record.phase == Phase::Running && record.process == process;
-                if still_ours && !matches!(record.health, Health::Draining | Health::Maintenance) {
+                if still_ours && record.health != Health::Draining {
+                    // What a check finds does not put back what a person has taken out.
+                    let is_out = record.maintenance.is_some();
+                    let health = if is_out { Health::Maintenance } else { health };
                     set_health(tx, &mut record, health, reason);
                 }
             })
@@ -161,6 +167,9 @@ fn set_health(tx: &mut Transaction<'_>, record: &mut Instance, health: Health, r
     let before = record.health;
     record.health = health;
     record.proven |= health == Health::Passing;
+    if health == Health::Passing {
+        record.passed.get_or_insert(tx.now().tick);
+    }
     record.reason.clone_from(&reason);
     records::put_instance(tx, record);
     if before == health {

@@ -25,7 +25,8 @@ mod webhook;
 
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
-use adsum_model::{Event, Instance, Node};
+use adsum_model::Node;
+use adsum_rollout::execute::event;
 use adsum_runtime::Keeper;
 use adsum_store::{Failed, Store};
 
@@ -39,7 +40,7 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         return failed;
     }
     let failed = tokio::try_join!(
-        services::run(store.clone(), settings.clone(), routing.acknowledgements().clone()),
+        services::run(store.clone(), settings.clone(), routing.clone()),
         routing::run(store.clone(), routing.clone()),
         node::run(store.clone(), keeper.clone(), settings.clone(), routing),
         health::run(store.clone(), keeper, settings),
@@ -59,15 +60,4 @@ fn register(tx: &mut Transaction<'_>, settings: &Settings) {
         this.availability = before.availability;
     }
     records::put_node(tx, &this);
-}
-
-/// An event about one instance.
-fn event(time: u64, kind: &str, instance: &Instance, what: &str) -> Event {
-    Event {
-        time,
-        kind: kind.to_string(),
-        service: Some(instance.service.clone()),
-        instance: Some(instance.id.clone()),
-        message: format!("{} ({}) {what}", instance.title(), instance.id),
-    }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_catalog::Catalog;
-use adsum_gateway::{Addresses, Gateway, Retirement, Sockets, StartError, WorkerStatus};
+use adsum_gateway::{Addresses, Gateway, Retirement, Sockets, StartError, Totals, WorkerStatus};
 use adsum_model::{Name, Revision};
 use adsum_routing::{SavedError, Table};
 use adsum_store::{Failed, Store};
@@ -182,6 +182,11 @@ impl Routing {
     /// Nothing of a gateway that is being stopped.
     pub fn status(&self) -> Vec<WorkerStatus> {
         self.inner.gateway.lock().as_ref().map(Gateway::status).unwrap_or_default()
+    }
+
+    /// What the gateway has counted of a service; nothing of one that is being stopped.
+    pub(crate) fn totals(&self, service: &Name) -> Option<Totals> {
+        self.inner.gateway.lock().as_ref().map(|gateway| gateway.totals(service))
     }
 
     /// In the text form that Prometheus reads.

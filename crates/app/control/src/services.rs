@@ -1,40 +1,61 @@
 //! The controller of services.
+//!
+//! Each round plans for the services that may have something to do, has every plan looked at by the linter, and carries
+//! it out in one transaction, which refuses it when the wish has changed since. A plan with a flaw is not carried out:
+//! that is a defect of the planner, told in the event log, and a panic in builds for tests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use adsum_catalog::{Catalog, records};
-use adsum_keyspace::Transaction;
-use adsum_model::{Health, Instance, InstanceId, Name, Phase, Revision};
+use adsum_catalog::{Catalog, ServiceState, records};
+use adsum_model::{Availability, Event, InstanceId, Name, Revision};
+use adsum_rollout::execute::{Berth, Outcome, carry_out};
+use adsum_rollout::lint::{Flaw, lint};
 use adsum_rollout::service::{Cause, Plan, Situation, Step, plan};
 use adsum_store::{Failed, Store};
 
 use crate::ports::Ports;
-use crate::{Acknowledgements, Settings, event, ports};
+use crate::{Routing, Settings, ports};
+use counts::Counts;
+
+mod counts;
+mod last_words;
 
 /// When a plan could not be carried out, for want of a port or the like.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between two looks at what the gateway has counted of a version that has yet to prove itself.
+const COUNTING: Duration = Duration::from_millis(500);
 
 struct Controller {
     store: Store,
     settings: Settings,
     ports: Ports,
-    acknowledgements: Acknowledgements,
+    routing: Routing,
+    counts: Counts,
     /// At which index of a service there was nothing to do.
     settled: HashMap<Name, Revision>,
+    /// As they were at the last round.
+    nodes: BTreeMap<Name, Availability>,
+    /// Plans that the linter did not let pass, told once each.
+    refused: HashMap<Name, Vec<Flaw>>,
 }
 
 /// Follows the catalog, and those who route, for ever.
-pub(crate) async fn run(
-    store: Store,
-    settings: Settings,
-    acknowledgements: Acknowledgements,
-) -> Result<Infallible, Failed> {
+pub(crate) async fn run(store: Store, settings: Settings, routing: Routing) -> Result<Infallible, Failed> {
     let ports = Ports::new(settings.ports.clone());
-    let mut reports = acknowledgements.subscribe();
-    let mut controller = Controller { store, settings, ports, acknowledgements, settled: HashMap::new() };
+    let mut reports = routing.acknowledgements().subscribe();
+    let mut controller = Controller {
+        store,
+        settings,
+        ports,
+        routing,
+        counts: Counts::default(),
+        settled: HashMap::new(),
+        nodes: BTreeMap::new(),
+        refused: HashMap::new(),
+    };
     loop {
         reports.borrow_and_update();
         let view = controller.store.catalog().await?;
@@ -60,21 +81,21 @@ struct Look {
 impl Controller {
     /// One round over the services that may have something to do. Says when to look again even if nothing changes.
     async fn activate(&mut self, view: &Catalog) -> Result<Look, Failed> {
-        self.settled.retain(|name, _| view.service(name).is_some());
+        self.forget_gone(view);
         let mut next_look = Look::default();
         let mut last = Revision::ZERO;
-        let tick = self.store.now().tick;
         for (name, state) in view.services() {
             if self.settled.get(name) == Some(&state.index) {
                 continue;
             }
-            let asked = self.store.directory().was_asked(name);
-            let held = self.acknowledgements.held(view, state, tick);
-            let hidden = self.acknowledgements.hidden(view, state);
-            let plan = plan(&Situation { state, asked, held, hidden });
-            let (carried_out, revision) = self.carry_out(name, &plan);
-            last = last.max(revision);
-            let look = Look::after(&plan, carried_out);
+            let counted = self.counts.follow(&self.store, &self.routing, view, state);
+            let situation = self.situation(view, name, state);
+            let plan = plan(&situation);
+            let is_flawless = self.look_over(name, &situation, &plan);
+            let (carried_out, revision) =
+                if is_flawless { self.carry_out(name, &plan) } else { (false, Revision::ZERO) };
+            last = last.max(revision).max(counted);
+            let look = Look::after(&plan, carried_out).or(self.look_at_counts(name));
             if look == Look::default() {
                 self.settled.insert(name.clone(), state.index);
             }
@@ -84,7 +105,53 @@ impl Controller {
         Ok(next_look)
     }
 
-    /// Carries out all steps of a plan. Whether all of them were possible, and the revision to wait for.
+    /// What was kept of services that have gone; all of it when a node takes instances, or takes none any more.
+    fn forget_gone(&mut self, view: &Catalog) {
+        let nodes = view.nodes().map(|node| (node.name.clone(), node.availability)).collect();
+        if nodes != self.nodes {
+            self.nodes = nodes;
+            self.settled.clear();
+        }
+        self.settled.retain(|name, _| view.service(name).is_some());
+        self.refused.retain(|name, _| view.service(name).is_some());
+        self.counts.retain(|name| view.service(name).is_some());
+    }
+
+    fn situation<'a>(&self, view: &'a Catalog, name: &'a Name, state: &'a ServiceState) -> Situation<'a> {
+        let tick = self.store.now().tick;
+        let acknowledgements = self.routing.acknowledgements();
+        let mut situation = Situation::of(view, name, state, tick);
+        situation.asked = self.store.directory().was_asked(name);
+        situation.held = acknowledgements.held(view, state, tick);
+        situation.hidden = acknowledgements.hidden(view, state);
+        situation.counted = self.counts.counted(&self.routing, name);
+        situation.last_words = last_words::of(&self.settings, &situation);
+        situation
+    }
+
+    /// Whether the linter has nothing to say; what it says is told once.
+    fn look_over(&mut self, name: &Name, situation: &Situation<'_>, plan: &Plan) -> bool {
+        let flaws = lint(situation, plan);
+        if flaws.is_empty() {
+            self.refused.remove(name);
+            return true;
+        }
+        if self.refused.get(name) != Some(&flaws) {
+            let said: Vec<String> = flaws.iter().map(Flaw::to_string).collect();
+            let message = format!("a plan for service {name} is not carried out: {}", said.join("; "));
+            tracing::error!("{message}");
+            let (kind, service) = ("plan-refused".to_string(), Some(name.clone()));
+            self.store.transact(|tx| {
+                let time = tx.now().wall;
+                records::log(tx, &Event { time, kind, service, instance: None, message });
+            });
+            debug_assert!(false, "service {name}: {flaws:?}\n{plan:#?}\n{:#?}", situation.state.instances);
+            self.refused.insert(name.clone(), flaws);
+        }
+        false
+    }
+
+    /// Carries out all steps of a plan. Whether nothing is to be tried again, and the revision to wait for.
     fn carry_out(&mut self, name: &Name, plan: &Plan) -> (bool, Revision) {
         if plan.steps.is_empty() {
             return (true, Revision::ZERO);
@@ -95,32 +162,31 @@ impl Controller {
             }
         }
         let (settings, ports) = (&self.settings, &mut self.ports);
-        self.store.transact(|tx| {
-            plan.steps.iter().fold(true, |all, step| match step {
-                // One that finds no port speaks for all that follow.
-                Step::Create { slot, version } => all && create(tx, settings, ports, name, *slot, *version),
-                Step::Drain(id) => {
-                    drain(tx, id);
-                    all
-                }
-                Step::Stop(id) => {
-                    stop(tx, id);
-                    all
-                }
-                Step::Forget(id) => {
-                    records::delete_instance(tx, id);
-                    all
-                }
-                Step::RemoveService => {
-                    remove(tx, name);
-                    all
-                }
+        let (outcome, revision) = self.store.transact(|tx| {
+            carry_out(tx, name, plan, |tx| {
+                let id = InstanceId::from_seed(random());
+                let is_free = |port| ports::is_free(settings.address, port);
+                let port = ports.take(tx, &settings.node, &id, is_free)?;
+                let endpoint = SocketAddr::new(settings.address, port);
+                Some(Berth { id, node: settings.node.clone(), endpoint })
             })
-        })
+        });
+        match outcome {
+            // The wish that it is not for is a commit, which wakes.
+            Outcome::Done | Outcome::Stale => (true, revision),
+            Outcome::NoBerth => {
+                let range = &self.settings.ports;
+                tracing::warn!(service = %name, ?range, "no free port in the range: widen --port-range");
+                (false, revision)
+            }
+        }
     }
-}
 
-impl Controller {
+    /// What the gateway counts is no commit: it has to be looked at.
+    fn look_at_counts(&self, name: &Name) -> Look {
+        Look { within: self.counts.is_followed(name).then_some(COUNTING), at_reports: false }
+    }
+
     /// The output of an instance goes with its record; the directory with the last of them.
     fn remove_log(&self, service: &Name, id: &InstanceId) {
         let dir = self.settings.log_dir(service);
@@ -137,13 +203,17 @@ impl Look {
     fn after(plan: &Plan, carried_out: bool) -> Look {
         let look = Look { within: (!carried_out).then_some(RETRY), at_reports: false };
         plan.waiting_on.iter().fold(look, |look, waiting| match &waiting.on {
-            Cause::Drain { rest } => look.or(Look { within: Some(*rest), at_reports: false }),
+            Cause::Drain { rest } | Cause::Monitor { rest } | Cause::Delay { rest } => {
+                look.or(Look { within: Some(*rest), at_reports: false })
+            }
             Cause::Barrier(held) => look.or(Look { within: Some(held.rest), at_reports: true }),
             Cause::Start
             | Cause::Check { .. }
             | Cause::Restart { .. }
             | Cause::GivenUp { .. }
-            | Cause::Exit => look,
+            | Cause::Exit
+            | Cause::Paused
+            | Cause::Node => look,
         })
     }
 
@@ -152,89 +222,6 @@ impl Look {
         let within = self.within.into_iter().chain(other.within).min();
         Look { within, at_reports: self.at_reports || other.at_reports }
     }
-}
-
-/// Puts a new instance on record, with its port. Nothing when the service has changed since the plan was made; false
-/// when there is no port to be had.
-fn create(
-    tx: &mut Transaction<'_>,
-    settings: &Settings,
-    ports: &mut Ports,
-    service: &Name,
-    slot: u32,
-    version: u32,
-) -> bool {
-    let is_current = records::service(tx, service)
-        .is_some_and(|record| !record.removed && record.version == version && slot <= record.spec.replicas);
-    if !is_current {
-        return true;
-    }
-    let id = InstanceId::from_seed(random());
-    let is_free = |port| ports::is_free(settings.address, port);
-    let Some(port) = ports.take(tx, &settings.node, &id, is_free) else {
-        tracing::warn!(%service, range = ?settings.ports, "no free port in the range: widen --port-range");
-        return false;
-    };
-    let mut instance = Instance {
-        id,
-        service: service.clone(),
-        version,
-        slot,
-        node: settings.node.clone(),
-        endpoint: SocketAddr::new(settings.address, port),
-        phase: Phase::Planned,
-        health: Health::Starting,
-        proven: false,
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        reason: None,
-        created: tx.now().wall,
-        changed: 0,
-        since: 0,
-    };
-    records::put_instance(tx, &mut instance);
-    let what = format!("planned on {} at {}, version {version}", instance.node, instance.endpoint);
-    records::log(tx, &event(tx.now().wall, "instance-planned", &instance, &what));
-    true
-}
-
-fn drain(tx: &mut Transaction<'_>, id: &InstanceId) {
-    let Some(mut instance) = records::instance(tx, id) else { return };
-    if instance.phase == Phase::Running && instance.health != Health::Draining {
-        instance.health = Health::Draining;
-        records::put_instance(tx, &mut instance);
-        records::log(tx, &event(tx.now().wall, "instance-draining", &instance, "gets no new requests"));
-    }
-}
-
-fn stop(tx: &mut Transaction<'_>, id: &InstanceId) {
-    let Some(mut instance) = records::instance(tx, id) else { return };
-    if !instance.phase.is_final() && instance.phase != Phase::Stopping {
-        instance.phase = Phase::Stopping;
-        instance.health = Health::Draining;
-        records::put_instance(tx, &mut instance);
-        records::log(tx, &event(tx.now().wall, "instance-stopping", &instance, "is told to end"));
-    }
-}
-
-fn remove(tx: &mut Transaction<'_>, name: &Name) {
-    if records::service(tx, name).is_none() {
-        return;
-    }
-    records::versions(tx, name).into_iter().for_each(|version| records::delete_version(tx, name, version));
-    let rollouts = records::rollouts(tx, name);
-    rollouts.iter().for_each(|rollout| records::delete_rollout(tx, name, rollout.number));
-    records::delete_service(tx, name);
-    let time = tx.now().wall;
-    let message = format!("service {name} has gone");
-    let kind = "service-gone".to_string();
-    records::log(
-        tx,
-        &adsum_model::Event { time, kind, service: Some(name.clone()), instance: None, message },
-    );
 }
 
 /// Ids must not repeat over restarts, so they come from the system's randomness.

@@ -117,6 +117,12 @@ impl Catalog {
         self.versions.get(&(service.clone(), number))
     }
 
+    /// Those of a service that are kept, oldest first.
+    pub fn versions<'a>(&'a self, service: &'a Name) -> impl Iterator<Item = &'a Arc<Version>> {
+        let of_service = self.versions.iter_from(&(service.clone(), 0));
+        of_service.map(|(_, version)| version).take_while(move |version| version.service == *service)
+    }
+
     pub fn rollout(&self, service: &Name, number: u32) -> Option<&Arc<Rollout>> {
         self.rollouts.get(&(service.clone(), number))
     }

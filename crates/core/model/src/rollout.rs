@@ -96,7 +96,7 @@ pub struct Done {
     pub step: DoneStep,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DoneStep {
     Created,
@@ -118,13 +118,12 @@ pub struct Receipt {
     pub failed: u64,
     /// Tries beyond the first.
     pub retried: u64,
-    /// Requests that waited for an instance, and for how long all of them together.
+    /// Requests that waited for an instance.
     pub held: u64,
-    pub held_micros: u64,
-    /// Upgraded connections and event streams that were told to leave, and those that were cut at the drain's deadline.
-    pub told: u64,
+    /// Upgraded connections and event streams that were cut at the drain's deadline.
     pub cut: u64,
-    /// Median and 99th percentile of the answers' time, as bounds of the histogram's buckets, before and during.
+    /// Median and 99th percentile of the answers' time, as bounds of the histogram's buckets: from the agent's start to
+    /// the beginning, and from then on to the end.
     pub before: Quantiles,
     pub during: Quantiles,
 }

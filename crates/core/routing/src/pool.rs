@@ -129,8 +129,10 @@ fn has_fallen(instance: &&Instance) -> bool {
     instance.phase == Phase::Running && instance.proven && fallen
 }
 
+/// On its way out, or out of use by a person: it finishes what it has.
 fn is_draining(instance: &&Instance) -> bool {
-    instance.phase == Phase::Running && instance.health == Health::Draining
+    let gets_nothing = matches!(instance.health, Health::Draining | Health::Maintenance);
+    instance.phase == Phase::Running && gets_nothing
 }
 
 /// Whether so few pass, of those that pass or have fallen, that the fallen ones get requests too.

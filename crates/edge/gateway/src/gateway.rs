@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use adsum_model::Revision;
+use adsum_model::{Name, Revision};
 use adsum_routing::Table;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use crate::control::Control;
 use crate::log::{AccessLogger, Writer};
-use crate::metrics::{Ledger, Text};
+use crate::metrics::{Ledger, Text, Totals};
 use crate::settings::Settings;
 use crate::sockets::{Held, Sockets, given_or_bound};
 use crate::tls::{Certificate, LOOK};
@@ -170,6 +170,13 @@ impl Gateway {
             let _ = worker.send(Order::Apply(table.clone()));
         }
         self.tables.send_replace(table);
+    }
+
+    /// What all workers have counted of a service.
+    pub fn totals(&self, service: &Name) -> Totals {
+        let mut totals = Totals::default();
+        self.ledgers.iter().for_each(|ledger| totals.add(&ledger.totals(service)));
+        totals
     }
 
     /// Everything that was counted, as Prometheus reads it.

@@ -59,5 +59,6 @@ mod worker;
 pub use adsum_forward::{Network, NetworkError};
 pub use control::{Control, InFlight, Report};
 pub use gateway::{Addresses, Gateway, Retirement, StartError, WorkerStatus};
+pub use metrics::{Totals, Tries};
 pub use settings::{AccessLog, Headers, Limits, LogTarget, Settings, TlsSettings};
 pub use sockets::Sockets;

@@ -10,8 +10,10 @@ use adsum_model::{InstanceId, Name};
 use parking_lot::Mutex;
 
 mod text;
+mod totals;
 
 pub(crate) use text::Text;
+pub use totals::{Totals, Tries};
 
 /// Upper bounds of the latency histogram, in microseconds.
 const BOUNDS: [u64; 15] = [
@@ -123,6 +125,8 @@ pub(crate) struct Ledger {
     pub(crate) unrouted: Counter,
     routes: Mutex<Vec<Arc<RouteSeries>>>,
     instances: Mutex<Vec<Arc<InstanceSeries>>>,
+    /// What was counted in series that have gone.
+    gone: Mutex<totals::Gone>,
 }
 
 impl RouteSeries {
@@ -174,9 +178,20 @@ impl Ledger {
         series
     }
 
-    /// Forgets what nobody counts any more, so that labels do not pile up as instances come and go.
+    /// Forgets what nobody counts any more but for its sums, so that labels do not pile up as instances come and go.
     pub(crate) fn sweep(&self) {
-        self.routes.lock().retain(|series| Arc::strong_count(series) > 1);
-        self.instances.lock().retain(|series| Arc::strong_count(series) > 1);
+        // Held all the while, so that nobody reads sums from which a series is missing.
+        let mut gone = self.gone.lock();
+        for series in self.routes.lock().extract_if(.., is_left) {
+            gone.of(&series.service).add_route(&series);
+        }
+        for series in self.instances.lock().extract_if(.., is_left) {
+            gone.of(&series.service).add_instance(&series);
+        }
     }
+}
+
+/// Whether nobody counts in it any more.
+fn is_left<T>(series: &mut Arc<T>) -> bool {
+    Arc::strong_count(series) == 1
 }
