@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adsum_tests::crowd::{Crowd, End};
+use adsum_tests::load::Plan;
 use adsum_tests::stage::SOON;
 use adsum_tests::{Stage, Traffic, rounds, until_ok};
 
@@ -59,6 +60,23 @@ fn scaling_updating_and_scaling_back_fails_no_request_and_cuts_no_websocket() {
     println!("{told} WebSockets were told to leave");
     assert!(told > 0);
     traffic.stop().check_nothing_lost(&stage.entries());
+}
+
+/// The port is the gateway's: instances of two versions have one of their own each, side by side.
+#[test]
+fn a_published_port_stays_open_while_what_is_behind_it_is_replaced_start_first() {
+    let stage = Stage::new();
+    let published = stage.agent.spare(0);
+    let publish = published.port().to_string();
+    stage.create("web", &["--publish", &publish, "--update-monitor", "500ms"]);
+    let plan = |kind: &str, rate| Plan::new(published, "anything.example", rate).name(kind);
+    let mut traffic = Traffic::to(plan, RATE / 2);
+    traffic.go_on_for(u64::from(RATE) / 2);
+    traffic.during("update", || {
+        stage.agent.adsum(&["service", "update", "web", "--env-add", "ROUND=1"]).ok();
+    });
+    traffic.stop().check_nothing_lost(&stage.entries());
+    assert_eq!(stage.entries().count("terminated"), 1);
 }
 
 /// There is nobody else who could answer meanwhile, and two at a time must never be.

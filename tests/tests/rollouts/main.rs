@@ -10,4 +10,5 @@
 mod changes;
 mod control;
 mod killed;
+mod past;
 mod row;
