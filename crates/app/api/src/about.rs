@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use adsum_model::Name;
+use adsum_model::{Name, Offer};
 
 /// Fixed for the life of the process.
 #[derive(Clone, Debug)]
@@ -34,6 +34,9 @@ pub struct Faces {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Keeper {
     pub pid: u32,
-    /// How it holds the processes of an instance together: `cgroup` or `process-group`.
+    /// How it holds the processes of an instance together: `cgroup2`, `cgroup1` or `process-group`.
     pub tree: String,
+    /// What else it can do for those it starts.
+    #[serde(flatten)]
+    pub offer: Offer,
 }

@@ -8,6 +8,7 @@ mod draft;
 mod event;
 mod follow;
 mod instance;
+mod offer;
 mod patch;
 mod service;
 mod sse;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,7 +145,11 @@ impl Controller {
             limits: version.task.limits,
             ulimits: version.task.ulimits.clone(),
         };
-        let why = match std::fs::create_dir_all(&slot_dir) {
+        let made = std::fs::create_dir_all(&slot_dir).and_then(|()| match start.user {
+            Some(_) => let_others_through(&slot_dir, &self.settings.data_dir),
+            None => Ok(()),
+        });
+        let why = match made {
             Err(error) => format!("its data directory {} cannot be made: {error}", slot_dir.display()),
             Ok(()) => match self.keeper.start(start).await {
                 Ok(process) => {
@@ -309,6 +315,20 @@ fn out_of_memory(limit: Option<u64>) -> String {
     }
 }
 
+/// The agent's data is closed to others. Who runs as somebody else has to come to the directory that is its own: through
+/// those above it, of which it sees nothing by that.
+fn let_others_through(slot_dir: &Path, data_dir: &Path) -> std::io::Result<()> {
+    const SEARCH: u32 = 0o011;
+    for dir in slot_dir.ancestors().skip(1).take_while(|dir| dir.starts_with(data_dir)) {
+        let mut permissions = std::fs::metadata(dir)?.permissions();
+        if permissions.mode() & SEARCH != SEARCH {
+            permissions.set_mode(permissions.mode() | SEARCH);
+            std::fs::set_permissions(dir, permissions)?;
+        }
+    }
+    Ok(())
+}
+
 /// Says in the event log what this node's driver can do.
 fn announce(store: &Store, keeper: &Keeper, settings: &Settings) {
     let message = format!("node {} {}", settings.node, means(keeper.tree(), &keeper.offer()));
@@ -369,6 +389,22 @@ mod tests {
             "exited with code 137 after the kernel had ended a process of it: out of memory (limit 256 MiB)";
         check(ExitStatus::Code(137), limit, child);
         check(ExitStatus::Code(0), limit, "exited with code 0");
+    }
+
+    #[test]
+    fn the_way_to_a_slots_data_is_opened_and_nothing_beside_it() {
+        let data = tempfile::tempdir().unwrap();
+        let slot = data.path().join("slots/web/1");
+        std::fs::create_dir_all(&slot).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let above = data.path().parent().unwrap();
+        for dir in [&slot, slot.parent().unwrap(), data.path()] {
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let before = mode(above);
+        let_others_through(&slot, data.path()).unwrap();
+        assert_eq!([data.path(), slot.parent().unwrap(), &slot].map(mode), [0o711, 0o711, 0o700]);
+        assert_eq!(mode(above), before);
     }
 
     #[test]

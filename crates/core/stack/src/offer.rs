@@ -18,7 +18,7 @@ pub fn unmet(task: &Task, offer: &Offer) -> Vec<Problem> {
         };
         let message = format!(
             "cannot be kept here: the agent's keeper has no control group with the {controller} controller. Run the agent \
-             as root or in a systemd unit with Delegate=yes, or leave the limit out"
+             as root, or in a systemd unit with Delegate=yes and DelegateSubgroup=agent, or leave the limit out"
         );
         problems.push(Problem::new(format!("limits.{controller}"), value.unwrap_or_default(), message));
     }

@@ -64,8 +64,8 @@ pub enum StartError {
     #[error("program '{program}' cannot be started as user '{user}': {problem}")]
     NoUser { program: String, user: String, problem: String },
     #[error(
-        "program '{program}' was not started, since its limit on {controller} cannot be kept: {problem}; run the agent as root \
-         or in a systemd unit with Delegate=yes, or leave the limit out"
+        "program '{program}' was not started, since its limit on {controller} cannot be kept: {problem}; run the agent as root, \
+         or in a systemd unit with Delegate=yes and DelegateSubgroup=agent, or leave the limit out"
     )]
     Limit { program: String, controller: Controller, problem: String },
     #[error("the log '{}' cannot be written: {problem}", log.display())]

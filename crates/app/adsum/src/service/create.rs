@@ -15,6 +15,7 @@ const EXAMPLES: &str = "Examples:
   adsum service create --name web --replicas 3 --health-http /healthz -- ./web --verbose
   adsum service create --name worker --no-healthcheck --env QUEUE=jobs -- ./worker
   adsum service create --name shop --route 'Host(shop.local)' --publish 9000 --replicas 3 -- ./shop
+  adsum service create --name resizer --limit-memory 256m --limit-cpu 0.5 --limit-pids 100 --user nobody -- ./resizer
   adsum service create --name db --exclusive --if-absent --publish 5432/tcp -- ./db
 
 A route is a rule of Host, Path, PathPrefix, Method and Header with &&, || and !, and behind ';' its options: priority,
@@ -34,6 +35,9 @@ pub(super) struct Args {
     /// An environment variable of the instances; KEY alone takes its value from here
     #[arg(short, long, value_name = "KEY=VALUE")]
     env: Vec<Variable>,
+    /// A limit of each process, such as nofile=1024:2048
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    ulimit: Vec<String>,
     #[command(flatten)]
     spec: SpecFlags,
     #[command(flatten)]
@@ -52,6 +56,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let here = std::env::current_dir()?;
     let mut draft = Draft::of(&args.spec, &here)?;
     draft.add_variables(&args.env);
+    draft.add_ulimits(&args.ulimit);
     draft.add_routing(&args.routing);
     draft.command(&args.command, &here);
     let call = Call::new(Method::PUT, super::path(&args.name)).header("if-none-match", "*");

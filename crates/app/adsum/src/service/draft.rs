@@ -21,10 +21,15 @@ impl Draft {
             draft.add_variables(&environment::read_file(file)?);
         }
         draft.set(&["workdir"], flags.workdir.as_ref().map(|path| text(&here.join(path))));
+        draft.user(flags.user.as_deref());
+        draft.set(&["limits", "memory"], flags.limit.limit_memory.clone());
+        draft.set(&["limits", "cpu"], flags.limit.limit_cpu.clone());
+        draft.set(&["limits", "pids"], flags.limit.limit_pids);
         draft.check(&flags.check);
         draft.set(&["restart", "condition"], flags.restart.restart_condition.map(|it| it.as_str()));
         draft.set(&["restart", "delay"], flags.restart.restart_delay.map(print_duration));
         draft.set(&["restart", "max_attempts"], flags.restart.restart_max_attempts);
+        draft.set(&["restart", "window"], flags.restart.restart_window.map(print_duration));
         draft.set(&["stop", "signal"], flags.stop_signal.clone());
         draft.set(&["stop", "grace"], flags.stop_grace_period.map(print_duration));
         draft.set_all("update", flags.update.settings());
@@ -44,6 +49,17 @@ impl Draft {
         for key in keys {
             self.set(&["env", key], Some(Value::Null));
         }
+    }
+
+    /// Those of a service that is to be.
+    pub(super) fn add_ulimits(&mut self, ulimits: &[String]) {
+        self.set(&["ulimits"], (!ulimits.is_empty()).then(|| json!(ulimits)));
+    }
+
+    /// Those of a service that is there: what it has besides stays.
+    pub(super) fn change_ulimits(&mut self, add: &[String], remove: &[String]) {
+        self.set(&["ulimits", "add"], (!add.is_empty()).then(|| json!(add)));
+        self.set(&["ulimits", "remove"], (!remove.is_empty()).then(|| json!(remove)));
     }
 
     /// Routes, ports and labels of a service that is to be.
@@ -101,6 +117,11 @@ impl Draft {
         Value::Object(self.0)
     }
 
+    /// An empty name is nobody's: the agent's own user again.
+    fn user(&mut self, name: Option<&str>) {
+        self.set(&["user"], name.map(|name| if name.is_empty() { Value::Null } else { name.into() }));
+    }
+
     fn check(&mut self, flags: &CheckFlags) {
         let kind = match flags {
             CheckFlags { health_http: Some(_), .. } => Some("http"),
@@ -147,7 +168,7 @@ fn text(path: &Path) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::super::flags::{RestartCondition, RestartFlags};
+    use super::super::flags::{LimitFlags, RestartCondition, RestartFlags};
     use super::super::pace::{Order, RollbackFlags, UpdateFailure, UpdateFlags};
     use super::*;
 
@@ -177,6 +198,12 @@ mod tests {
             restart_condition: Some(RestartCondition::OnFailure),
             restart_delay: second,
             restart_max_attempts: Some(4),
+            restart_window: second,
+        };
+        let limit = LimitFlags {
+            limit_memory: Some("256m".into()),
+            limit_cpu: Some("0.5".into()),
+            limit_pids: Some(100),
         };
         let update = UpdateFlags {
             update_parallelism: Some(0),
@@ -190,6 +217,8 @@ mod tests {
         let rollback = RollbackFlags { rollback_parallelism: Some(2), ..RollbackFlags::default() };
         let flags = SpecFlags {
             workdir: Some("data".into()),
+            user: Some("nobody".into()),
+            limit,
             check,
             restart,
             stop_signal: Some("SIGINT".into()),
@@ -202,8 +231,10 @@ mod tests {
         };
         let expect = json!({
             "workdir": "/here/data",
+            "user": "nobody",
+            "limits": {"memory": "256m", "cpu": "0.5", "pids": 100},
             "check": {"kind": "http", "path": "/healthz", "interval": "1s", "timeout": "1s", "retries": 2, "start_period": "1s"},
-            "restart": {"condition": "on-failure", "delay": "1s", "max_attempts": 4},
+            "restart": {"condition": "on-failure", "delay": "1s", "max_attempts": 4, "window": "1s"},
             "stop": {"signal": "SIGINT", "grace": "1s"},
             "update": {
                 "parallelism": 0, "delay": "1s", "order": "stop-first", "monitor": "1s", "max_failure_ratio": 0.25,
@@ -254,6 +285,18 @@ mod tests {
         draft.add_variables(&["A=flag".parse().unwrap()]);
         draft.remove_variables(&["C".to_string()]);
         assert_eq!(draft.into_json(), json!({"env": {"A": "flag", "B": "file", "C": null}}));
+    }
+
+    #[test]
+    fn ulimits_are_said_whole_or_in_part_and_a_user_may_be_taken_back() {
+        let (add, remove) = (["nofile=1024:2048".to_string()], ["nproc".to_string()]);
+        let mut whole = Draft::default();
+        whole.add_ulimits(&add);
+        assert_eq!(whole.into_json(), json!({"ulimits": ["nofile=1024:2048"]}));
+        let mut change = draft(SpecFlags { user: Some(String::new()), ..SpecFlags::default() });
+        change.change_ulimits(&add, &remove);
+        let expect = json!({"ulimits": {"add": ["nofile=1024:2048"], "remove": ["nproc"]}, "user": null});
+        assert_eq!(change.into_patch(), expect);
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub(super) enum ParseVariableError {
     NoKey(String),
     #[error("'{0}' is not set here: write {0}=VALUE")]
     Unset(String),
+    #[error("'{0}' has a blank in its name: write KEY=VALUE without one before '='")]
+    Blank(String),
+    #[error("it is no UTF-8 text: save the file as such")]
+    Encoding,
 }
 
 impl FromStr for Variable {
@@ -42,25 +46,41 @@ impl Variable {
 
 /// Every variable of a file, or everything that is wrong in it.
 pub(super) fn read_file(path: &Path) -> anyhow::Result<Vec<Variable>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text).map_err(|errors| {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&bytes).map_err(|errors| {
         let errors = errors.iter().map(|(line, error)| format!("{}:{line}: {error}", path.display()));
         anyhow::anyhow!(errors.collect::<Vec<_>>().join("\n"))
     })
 }
 
-/// Empty lines and those that begin with `#` say nothing. Errors come with their line.
-fn parse(text: &str) -> Result<Vec<Variable>, Vec<(usize, ParseVariableError)>> {
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// As `docker --env-file` reads it: blanks before a name do not count, all behind `=` is the value as it stands, without
+/// any quoting; empty lines and those that begin with `#` say nothing. Errors come with their line.
+fn parse(bytes: &[u8]) -> Result<Vec<Variable>, Vec<(usize, ParseVariableError)>> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut variables = Vec::new();
     let mut errors = Vec::new();
-    for (number, line) in lines {
-        match line.trim_start().parse() {
-            Ok(variable) => variables.push(variable),
+    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        match read_line(line) {
+            Ok(variable) => variables.extend(variable),
             Err(error) => errors.push((number, error)),
         }
     }
     if errors.is_empty() { Ok(variables) } else { Err(errors) }
+}
+
+fn read_line(line: &[u8]) -> Result<Option<Variable>, ParseVariableError> {
+    let line = str::from_utf8(line).map_err(|_| ParseVariableError::Encoding)?;
+    let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let name = line.split('=').next().unwrap_or_default();
+    if name.contains(char::is_whitespace) {
+        return Err(ParseVariableError::Blank(name.to_string()));
+    }
+    line.parse().map(Some)
 }
 
 #[cfg(test)]
@@ -83,8 +103,12 @@ mod tests {
 
     #[test]
     fn a_file_gives_all_its_variables_or_all_its_mistakes() {
-        assert_eq!(parse("# c\n\nA=1\n  B= 2\n"), Ok(vec![variable("A", "1"), variable("B", " 2")]));
-        let errors = parse("=1\nA=1\n=2\n").unwrap_err();
-        assert_eq!(errors.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
+        let text = "\u{feff}# c\n\n  # indented\nA=1\n  B= 2 'x' # y \r\nC=\n";
+        let expect = vec![variable("A", "1"), variable("B", " 2 'x' # y "), variable("C", "")];
+        assert_eq!(parse(text.as_bytes()), Ok(expect));
+        let errors = parse(b"=1\nA=1\nexport B=2\nC =3\nD=\xff\n").unwrap_err();
+        assert_eq!(errors.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3, 4, 5]);
+        assert_eq!(errors[1].1, ParseVariableError::Blank("export B".into()));
+        assert_eq!(errors[3].1, ParseVariableError::Encoding);
     }
 }

@@ -20,6 +20,11 @@ pub(super) struct SpecFlags {
     /// The directory that the command starts in
     #[arg(long, value_name = "DIR")]
     pub(super) workdir: Option<PathBuf>,
+    /// The user that instances run as; the agent has to be root
+    #[arg(short, long, value_name = "UID|NAME[:GROUP]")]
+    pub(super) user: Option<String>,
+    #[command(flatten)]
+    pub(super) limit: LimitFlags,
     #[command(flatten)]
     pub(super) check: CheckFlags,
     #[command(flatten)]
@@ -40,6 +45,20 @@ pub(super) struct SpecFlags {
     /// A tag in catalog and DNS; all those given are the service's tags
     #[arg(long = "tag", value_name = "TAG")]
     pub(super) tags: Vec<String>,
+}
+
+/// What the processes of an instance may take together.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct LimitFlags {
+    /// The most memory, swap included, such as 256m; 0 for no limit
+    #[arg(long, value_name = "BYTES")]
+    pub(super) limit_memory: Option<String>,
+    /// The most processors, such as 0.5; 0 for no limit
+    #[arg(long, value_name = "DECIMAL")]
+    pub(super) limit_cpu: Option<String>,
+    /// The most processes and threads; 0 for no limit
+    #[arg(long, value_name = "N")]
+    pub(super) limit_pids: Option<u32>,
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -82,6 +101,9 @@ pub(super) struct RestartFlags {
     /// Restarts before an instance is given up
     #[arg(long, value_name = "N")]
     pub(super) restart_max_attempts: Option<u32>,
+    /// How long an instance has to stay up for its restarts to count from 1 again; 0 for never [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) restart_window: Option<Duration>,
 }
 
 /// What of the gateway a service gets, or gets in addition.

@@ -13,12 +13,13 @@ use crate::usage::Usage;
 
 const EXAMPLES: &str = "Examples:
   adsum service update web --env-add COLOR=blue --env-rm DEBUG
+  adsum service update web --limit-memory 512m --ulimit-add nofile=4096 --ulimit-rm nproc
   adsum service update web --health-http /healthz --health-interval 2s
   adsum service update web --route 'Host(www.shop.local)' --route-rm 'Host(shop.local)' --publish-rm 9000
   adsum service update web --label adsum.gateway.retries=1
   adsum service update web -- ./web-2 --verbose
 
-What is not named stays as it is. A changed environment, directory, check or command makes a new version: its
+What is not named stays as it is. A changed environment, directory, user, limit, check or command makes a new version: its
 instances replace the others one after the other.";
 
 /// Change a service and wait until the change is through
@@ -32,6 +33,12 @@ pub(super) struct Args {
     /// Remove an environment variable
     #[arg(long, value_name = "KEY")]
     env_rm: Vec<String>,
+    /// Set a limit of each process, such as nofile=1024:2048
+    #[arg(long, visible_alias = "ulimit-add", value_name = "NAME=SOFT[:HARD]")]
+    ulimit: Vec<String>,
+    /// Remove a limit of each process
+    #[arg(long, value_name = "NAME")]
+    ulimit_rm: Vec<String>,
     #[command(flatten)]
     spec: SpecFlags,
     #[command(flatten)]
@@ -50,6 +57,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let mut draft = Draft::of(&args.spec, &here)?;
     draft.remove_variables(&args.env_rm);
     draft.add_variables(&args.env);
+    draft.change_ulimits(&args.ulimit, &args.ulimit_rm);
     draft.change_routing(&args.routing, &args.removed);
     draft.command(&args.command, &here);
     if draft.is_empty() {

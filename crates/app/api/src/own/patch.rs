@@ -5,13 +5,14 @@
 //! {"routes": {"remove": ["Host(old.local)"], "add": ["Host(new.local); priority=1"]}}
 //! ```
 
-use adsum_stack::{Problem, names_port, names_route};
+use adsum_stack::{Problem, names_port, names_route, names_ulimit};
 use serde_json::{Map, Value};
 
 /// A list that may be changed in part, and how what is to be taken away names what is there.
 type List = (&'static str, fn(&str, &str) -> bool);
 
-const LISTS: [List; 3] = [("routes", names_route), ("publish", names_port), ("tags", str::eq)];
+const LISTS: [List; 4] =
+    [("routes", names_route), ("publish", names_port), ("tags", str::eq), ("ulimits", names_ulimit)];
 
 /// What `patch` makes of `target`: `null` takes a field away, an object goes into its counterpart, all else replaces.
 pub(crate) fn merge(target: &mut Value, patch: &Value) {
@@ -77,7 +78,14 @@ fn change_list(
             problems.push(Problem::new(format!("{name}.remove"), text, advice));
         }
     }
-    list.extend(part("add"));
+    let added = part("add");
+    if name == "ulimits" {
+        // A resource has one limit: the new one.
+        let resource =
+            |limit: &Value| limit.as_str().and_then(|text| Some(text.split_once('=')?.0.to_string()));
+        list.retain(|there| !added.iter().any(|new| resource(new) == resource(there)));
+    }
+    list.extend(added);
     Value::Array(list)
 }
 
@@ -121,6 +129,13 @@ mod tests {
         assert_eq!(tcp, json!({"check": {"kind": "tcp", "retries": 3}}));
         let (same, _) = change(&draft, &json!({"check": {"kind": "http"}}));
         assert_eq!(same, draft);
+    }
+
+    #[test]
+    fn a_ulimit_takes_the_place_of_the_one_before_and_goes_by_its_name() {
+        let draft = json!({"ulimits": ["core=0", "nofile=1:2", "nproc=9"]});
+        let patch = json!({"ulimits": {"add": ["nofile=5"], "remove": ["nproc"]}});
+        assert_eq!(change(&draft, &patch), (json!({"ulimits": ["core=0", "nofile=5"]}), vec![]));
     }
 
     #[test]

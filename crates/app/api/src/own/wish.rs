@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::service::Written;
 use super::write::{Answer, Write};
-use super::{Refusal, draft, patch};
+use super::{Refusal, draft, offer, patch};
 use crate::ApiState;
 
 /// Whether the service has to be there (RFC 9110 13.1).
@@ -41,6 +41,7 @@ pub(crate) async fn put(
                 return Err(desire::Refusal::BeingRemoved(spec.name).into());
             }
             check_condition(condition, &name, there.is_some())?;
+            offer::check(&state, there.as_ref().map(|service| &service.spec), &spec)?;
             let taken = if there.is_some() { desire::update(tx, spec) } else { desire::create(tx, spec) };
             written(tx, taken)
         })
@@ -68,6 +69,7 @@ pub(crate) async fn patch(
                 return Err(Refusal::of_problems(&problems));
             }
             let spec = read(&name, &wanted)?;
+            offer::check(&state, Some(&service.spec), &spec)?;
             let taken = desire::update(tx, spec);
             written(tx, taken)
         })

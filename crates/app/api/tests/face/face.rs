@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use adsum_api::{About, ApiState, Faces, Keeper, Logs, router};
 use adsum_catalog::records;
 use adsum_control::{Acknowledged, Routing};
-use adsum_model::{Event, Health, Instance, InstanceId, Node, Phase, Process};
+use adsum_model::{Controller, Event, Health, Instance, InstanceId, Node, Offer, Phase, Process};
 use adsum_store::{Durability, Options, Store};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -68,7 +68,10 @@ impl Face {
             store: store.clone(),
             about: Arc::new(about),
             logs: Arc::new(Files(dir.path().to_path_buf())),
-            keeper: Arc::new(|| Some(Keeper { pid: 7, tree: "cgroup".into() })),
+            keeper: Arc::new(|| {
+                let offer = Offer { controllers: [Controller::Pids].into(), any_user: false };
+                Some(Keeper { pid: 7, tree: "cgroup2".into(), offer })
+            }),
         };
         Face { store, routing, service: TowerToHyperService::new(router(state)), dir }
     }

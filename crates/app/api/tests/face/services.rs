@@ -14,7 +14,10 @@ async fn the_status_counts_what_there_is() {
         (&status["services"], &status["instances"], &status["routable"]),
         (&json!(1), &json!(1), &json!(1))
     );
-    assert_eq!(status["keeper"], json!({"pid": 7, "tree": "cgroup"}));
+    assert_eq!(
+        status["keeper"],
+        json!({"pid": 7, "tree": "cgroup2", "controllers": ["pids"], "any_user": false})
+    );
     assert_eq!(status["faces"]["http"], "127.0.0.1:8500");
     assert_eq!(status["durability"], "always");
     assert_eq!(status["cluster"].as_str().unwrap().len(), 32);

@@ -183,3 +183,32 @@ async fn two_at_the_same_time_under_one_token_are_one() {
         [&one, &other].iter().filter(|answer| answer.header("idempotent-replayed").is_some()).count();
     assert_eq!(replayed, 1);
 }
+
+#[tokio::test]
+async fn what_the_driver_cannot_give_is_refused_but_nothing_that_was_wished_for_before() {
+    let face = Face::new().await;
+    let limited =
+        json!({"command": ["serve"], "limits": {"memory": "256m", "cpu": 0.5, "pids": 9}, "user": "nobody"});
+    let answer = face.write("PUT /api/services/web", &limited).await;
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    let fields: Vec<String> =
+        answer.errors().iter().map(|error| error.split(':').next().unwrap().into()).collect();
+    assert_eq!(fields, ["limits.memory", "limits.cpu", "user"]);
+    assert!(answer.errors()[0].contains("no control group with the memory controller"), "{}", answer.text());
+    assert_eq!(face.get("/api/services/web").await.status, 404);
+
+    let kept = json!({"command": ["serve"], "limits": {"pids": 9}});
+    assert_eq!(face.write("PUT /api/services/web", &kept).await.status, 201);
+    let more = face.write("PATCH /api/services/web", &json!({"limits": {"cpu": "2"}})).await;
+    assert_eq!(more.status, 422, "{}", more.text());
+    let scaled = face.write("PATCH /api/services/web", &json!({"replicas": 2})).await;
+    assert_eq!((scaled.status.as_u16(), scaled.json()["what"].clone()), (200, json!("changed")));
+    let fewer = face.write("PATCH /api/services/web", &json!({"limits": {"pids": 0}})).await;
+    assert_eq!(
+        (fewer.status.as_u16(), fewer.json()["what"].clone()),
+        (200, json!("new-version")),
+        "{}",
+        fewer.text()
+    );
+    assert_eq!(face.get("/api/services/web").await.json()["spec"]["limits"], json!({}), "no limit is left");
+}
