@@ -18,12 +18,16 @@ use crate::offence::Offence;
 const HEAD: usize = 64 * 1024;
 /// Fields that whoever passes an answer on adds to it: there is room for them from the beginning.
 const ROOM: usize = 6;
+/// A map with room for more than this is not kept.
+const KEPT_ROOM: usize = 64;
 
 /// Reads the heads of the answers that come over one connection, one after the other.
 #[derive(Debug, Default)]
 pub struct AnswerReader {
     status_line: Option<StatusLine>,
     fields: Fields,
+    /// Empty, with room for the next head.
+    spare: HeaderMap,
 }
 
 #[derive(Debug)]
@@ -48,6 +52,14 @@ pub struct AnswerHead {
 }
 
 impl AnswerReader {
+    /// Takes a map that nobody needs any more, for the next head.
+    pub fn recycle(&mut self, mut map: HeaderMap) {
+        if map.capacity() <= KEPT_ROOM {
+            map.clear();
+            self.spare = map;
+        }
+    }
+
     /// Takes a head off the front of `bytes`, if all of it has come. To be called with the same bytes and more behind them
     /// until then. `method` is that of the request.
     pub fn read(&mut self, bytes: &mut BytesMut, method: &Method) -> Result<Option<AnswerHead>, Flaw> {
@@ -66,7 +78,8 @@ impl AnswerReader {
         let Some(length) = self.fields.read(bytes, HEAD)? else { return Ok(None) };
         let head = bytes.split_to(length).freeze();
         let status_line = self.status_line.take().ok_or(Flaw::StatusLine)?;
-        let whole = status_line.with(&self.fields, &head, method);
+        let spare = std::mem::take(&mut self.spare);
+        let whole = status_line.with(&mut self.fields, &head, method, spare);
         self.fields.clear();
         whole.map(Some)
     }
@@ -100,11 +113,18 @@ impl StatusLine {
         Ok(StatusLine { is_http_11, status, reason, length: line.len() })
     }
 
-    fn with(self, fields: &Fields, head: &Bytes, method: &Method) -> Result<AnswerHead, Flaw> {
-        let mut headers = HeaderMap::with_capacity(fields.count() + ROOM);
+    /// `headers` are empty.
+    fn with(
+        self,
+        fields: &mut Fields,
+        head: &Bytes,
+        method: &Method,
+        mut headers: HeaderMap,
+    ) -> Result<AnswerHead, Flaw> {
+        headers.reserve(fields.count() + ROOM);
         let mut said = Said::default();
-        for field in fields.each(head) {
-            let (name, value) = field?;
+        for at in 0..fields.count() {
+            let (name, value) = fields.field(at, head)?;
             if said.heed(&name, &value)? {
                 headers.append(name, value);
             }

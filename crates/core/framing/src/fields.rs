@@ -13,11 +13,23 @@ use crate::offence::Offence;
 
 /// Fields at most.
 const MOST: usize = 100;
+/// Names that are remembered, and how long each may be.
+const REMEMBERED: usize = 16;
+const LONGEST_REMEMBERED: usize = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     lines: Lines,
     places: Vec<Place>,
+    /// By their places: one that sends several heads mostly sends the same names in the same order.
+    known: Vec<Known>,
+}
+
+/// A name as it was written, and as it was understood.
+#[derive(Debug)]
+struct Known {
+    written: Box<[u8]>,
+    name: HeaderName,
 }
 
 /// Where a field is. Offsets count from the first byte of the head.
@@ -59,24 +71,32 @@ impl Fields {
         }
     }
 
-    /// The fields, in their order. `bytes` are those that were read.
-    pub(crate) fn each<'a>(
-        &'a self,
-        bytes: &'a Bytes,
-    ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), Offence>> + 'a {
-        self.places.iter().map(|place| {
-            let name = HeaderName::from_bytes(&bytes[place.name.clone()]);
-            let value = HeaderValue::from_maybe_shared(bytes.slice(place.value.clone()));
-            let name = name.map_err(|_| Offence::InvalidFieldName)?;
-            Ok((name, value.map_err(|_| Offence::InvalidFieldValue)?))
-        })
+    /// One of them. `bytes` are those that were read.
+    pub(crate) fn field(&mut self, at: usize, bytes: &Bytes) -> Result<(HeaderName, HeaderValue), Offence> {
+        let place = &self.places[at];
+        let value = HeaderValue::from_maybe_shared(bytes.slice(place.value.clone()));
+        let value = value.map_err(|_| Offence::InvalidFieldValue)?;
+        let written = &bytes[place.name.clone()];
+        match self.known.get(at) {
+            Some(known) if *known.written == *written => Ok((known.name.clone(), value)),
+            Some(_) | None => Ok((self.learn(at, written)?, value)),
+        }
+    }
+
+    fn learn(&mut self, at: usize, written: &[u8]) -> Result<HeaderName, Offence> {
+        let name = HeaderName::from_bytes(written).map_err(|_| Offence::InvalidFieldName)?;
+        if at < REMEMBERED && written.len() <= LONGEST_REMEMBERED && at <= self.known.len() {
+            self.known.truncate(at);
+            self.known.push(Known { written: written.into(), name: name.clone() });
+        }
+        Ok(name)
     }
 
     /// All of them, but for those that may not come after a body: whoever sends them has said nothing by that.
-    pub(crate) fn trailers(&self, bytes: &Bytes) -> Result<HeaderMap, Offence> {
-        let mut trailers = HeaderMap::with_capacity(self.places.len());
-        for field in self.each(bytes) {
-            let (name, value) = field?;
+    pub(crate) fn trailers(&mut self, bytes: &Bytes) -> Result<HeaderMap, Offence> {
+        let mut trailers = HeaderMap::with_capacity(self.count());
+        for at in 0..self.count() {
+            let (name, value) = self.field(at, bytes)?;
             if !is_forbidden_trailer(name.as_str().as_bytes()) {
                 trailers.append(name, value);
             }

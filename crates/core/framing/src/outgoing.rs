@@ -192,15 +192,15 @@ fn announced(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
 }
 
 fn write_head(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
-    out.extend_from_slice(asking.method.as_str().as_bytes());
-    out.push(b' ');
     let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
-    out.extend_from_slice(target.as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in asking.headers {
-        if name != header::CONTENT_LENGTH && name != header::TRANSFER_ENCODING {
-            write_field(out, name, value.as_bytes());
-        }
+    let fields = || asking.headers.iter().filter(|(name, _)| !is_about_length(name));
+    let sizes = fields().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    out.reserve(asking.method.as_str().len() + target.len() + sizes.sum::<usize>() + ABOUT_LENGTH);
+    for part in [asking.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for (name, value) in fields() {
+        write_field(out, name, value.as_bytes());
     }
     match extent {
         // Said only where the client has said it.
@@ -212,10 +212,15 @@ fn write_head(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Room for what a head has beside target and fields.
+const ABOUT_LENGTH: usize = 64;
+
+fn is_about_length(name: &HeaderName) -> bool {
+    *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING
+}
+
 fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
-    let name = name.as_str().as_bytes();
-    out.reserve(name.len() + value.len() + 4);
-    out.extend_from_slice(name);
+    out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

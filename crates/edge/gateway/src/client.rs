@@ -1,7 +1,6 @@
 //! A client's connection, from its first byte to its last.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -21,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::patience::Watch;
 use crate::serve;
 use crate::worker::Worker;
 
@@ -60,6 +60,8 @@ pub(crate) struct Client {
     pub(crate) caller: Caller,
     /// The gateway stops: the next answer is the last one.
     pub(crate) ends: Cell<bool>,
+    /// By which late answers are noticed, between two requests: setting it anew for each would be dear.
+    pub(crate) alarm: Cell<Watch>,
 }
 
 /// Serves a connection until one side closes it, or the gateway stops.
@@ -100,8 +102,8 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
     };
     let stream = Stream::new(socket, first, http2, &worker.settings.limits);
     let caller = door.listener.caller(peer.ip());
-    let ends = Cell::new(false);
-    let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller, ends });
+    let (ends, alarm) = (Cell::new(false), Cell::default());
+    let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller, ends, alarm });
     if http2 { serve_http2(stream, client).await } else { serve_http1(stream, client).await }
 }
 
@@ -128,10 +130,7 @@ async fn serve_http1(stream: Stream, client: Rc<Client>) {
     let mut stop = client.worker.stop.clone();
     let service = {
         let client = client.clone();
-        service_fn(move |request: Request<Incoming>| {
-            let client = client.clone();
-            async move { Ok::<_, Infallible>(serve::request(client, request, None).await) }
-        })
+        service_fn(move |request: Request<Incoming>| serve::request(client.clone(), request, None))
     };
     let mut builder = http1::Builder::new();
     if settings.limits.headers > PARSER_FIELDS {
@@ -175,8 +174,7 @@ async fn serve_http2(stream: Stream, client: Rc<Client>) {
     let service = {
         let (client, streams) = (client.clone(), streams.clone());
         service_fn(move |request: Request<Incoming>| {
-            let (client, stall) = (client.clone(), streams.begin());
-            async move { Ok::<_, Infallible>(serve::request(client, request, Some(stall)).await) }
+            serve::request(client.clone(), request, Some(streams.begin()))
         })
     };
     let connection = http2::Builder::new(streams)

@@ -14,8 +14,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use adsum_balance::{Event, Exchange};
-use tokio::time::Sleep;
 
+use crate::patience::Watch;
 use crate::payload::{Silence, Tape};
 
 pub(crate) struct Clock<'a> {
@@ -39,30 +39,20 @@ impl<'a> Clock<'a> {
         Clock { exchange, answer_by, tape, patience }
     }
 
-    /// What comes of a try, in time.
-    pub(crate) async fn watch<T>(&self, send: impl Future<Output = Result<T, Event>>) -> Result<T, Event> {
+    /// What comes of a try, in time. `alarm` may have been set for another one before.
+    pub(crate) async fn watch<T>(
+        &self,
+        send: impl Future<Output = Result<T, Event>>,
+        alarm: &mut Watch,
+    ) -> Result<T, Event> {
         let mut send = pin!(send);
-        let mut timer = pin!(None::<Sleep>);
         poll_fn(|cx| {
             if let Poll::Ready(sent) = send.as_mut().poll(cx) {
                 return Poll::Ready(sent);
             }
-            loop {
-                let Some((until, late)) = self.limit(cx) else { return Poll::Pending };
-                let at = tokio::time::Instant::from_std(until);
-                if timer.is_none() {
-                    timer.set(Some(tokio::time::sleep_until(at)));
-                }
-                let mut timer = timer.as_mut().as_pin_mut().expect("it has just been set");
-                // One that is set for an earlier moment is set again when it has rung.
-                if timer.deadline() > at || timer.is_elapsed() {
-                    timer.as_mut().reset(at);
-                }
-                ready!(timer.poll(cx));
-                if Instant::now() >= until {
-                    return Poll::Ready(Err(late));
-                }
-            }
+            let Some((until, late)) = self.limit(cx) else { return Poll::Pending };
+            ready!(alarm.poll_at(until, cx));
+            Poll::Ready(Err(late))
         })
         .await
     }

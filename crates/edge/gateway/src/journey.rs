@@ -33,6 +33,8 @@ pub(crate) struct Journey {
     upgrade: Option<OnUpgrade>,
     exchange: Exchange,
     wish: Wish,
+    /// The clock is not asked again for what follows at once.
+    now: Instant,
 }
 
 /// What is sent of the body.
@@ -77,18 +79,19 @@ impl Journey {
             Body::Taped(Tape::new(body, client.worker.settings.limits.replay, series))
         };
         let wish = head::wish(&station.pool().policy, &parts, client.worker.lot());
-        Journey { client, station, parts, body, upgrade, exchange, wish }
+        Journey { client, station, parts, body, upgrade, exchange, wish, now: moment.now }
     }
 
     /// Tries until there is an answer or nothing more to be tried.
     pub(crate) async fn run(&mut self, visit: &mut Visit) -> Result<Reply, Refusal> {
-        let mut next = self.exchange.first(Instant::now());
+        let mut next = self.exchange.first(self.now);
         let mut held = None;
         loop {
             next = match next {
                 Next::Try(Try { pause, fresh }) => {
                     if !pause.is_zero() {
-                        tokio::time::sleep(pause).await;
+                        Box::pin(tokio::time::sleep(pause)).await;
+                        self.now = Instant::now();
                     }
                     match self.pick(held.take()) {
                         Ok((lease, picked)) => match self.attempt(lease, picked, fresh, visit).await {
@@ -102,6 +105,7 @@ impl Journey {
                     visit.held();
                     match Box::pin(self.station.hold(self.wish.clone(), until)).await {
                         Ok(lease) => {
+                            self.now = Instant::now();
                             held = Some(lease);
                             Next::Try(Try { pause: Duration::ZERO, fresh: self.exchange.wants_fresh() })
                         }
@@ -134,11 +138,16 @@ impl Journey {
         self.wish.tried.clear();
         self.wish.tried.extend_from_slice(self.exchange.tried());
         self.station
-            .pick(&self.wish, Instant::now())
+            .pick(&self.wish, self.now)
             .map_err(|reason| Event::NoPick { reason, replacing: self.station.pool().replacing })
     }
 
     fn decide(&mut self, event: Event) -> Next {
+        self.now = Instant::now();
+        self.decide_now(event)
+    }
+
+    fn decide_now(&mut self, event: Event) -> Next {
         let event = match &self.body {
             Body::Taped(tape) => {
                 let tape = tape.borrow();
@@ -150,7 +159,7 @@ impl Journey {
             Body::Empty => event,
         };
         let lot = self.client.worker.lot();
-        self.station.after(&mut self.exchange, event, lot)
+        self.station.after(&mut self.exchange, event, self.now, lot)
     }
 
     /// One try with one instance.
@@ -164,12 +173,14 @@ impl Journey {
         if lease.upstream.speech != Speech::Http {
             self.decline_upgrade();
         }
-        let limits = self.exchange.begin_try(picked.seat, Instant::now());
+        let limits = self.exchange.begin_try(picked.seat, self.now);
         visit.tried(&lease.upstream, self.exchange.tries());
         let tape = self.body.tape();
         let patience = self.client.worker.settings.limits.body_timeout;
         let clock = Clock::new(&self.exchange, limits.answer_by, tape, patience);
-        let sent = clock.watch(self.send(&lease.upstream, fresh, limits.connect_by)).await;
+        let mut alarm = self.client.alarm.take();
+        let sent = clock.watch(self.send(&lease.upstream, fresh, limits.connect_by), &mut alarm).await;
+        self.client.alarm.set(alarm);
         if let Some(whole) = tape.and_then(|tape| tape.borrow().ended()) {
             self.exchange.body_ended(whole);
         }
@@ -221,8 +232,9 @@ impl Journey {
         if !adsum_forward::knows_coding(&head.headers) {
             return Err(self.failed(Event::Invalid, lease));
         }
+        self.now = Instant::now();
         let class = Class::of(head.status, &head.headers);
-        lease.observe(class, Instant::now());
+        lease.observe(class, self.now);
         lease.upstream.series.requests.count(head.status);
         if let (Carrier::Line(line), Some(rest)) = (&mut carrier, head::keep_alive(&head.headers)) {
             line.patience = line.patience.min(rest);
@@ -231,8 +243,8 @@ impl Journey {
         let event = Event::Answered { status: head.status, class, retry_after };
         let next = match (head.status, &self.upgrade) {
             // An upgrade that nobody asked for.
-            (StatusCode::SWITCHING_PROTOCOLS, None) => self.decide(Event::Invalid),
-            _ => self.decide(event),
+            (StatusCode::SWITCHING_PROTOCOLS, None) => self.decide_now(Event::Invalid),
+            _ => self.decide_now(event),
         };
         let idle = self.station.pool().policy.idle_timeout;
         if next != Next::Forward {
@@ -244,6 +256,9 @@ impl Journey {
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.upgraded(head, carrier, lease, picked));
+        }
+        if let Carrier::Line(line) = &mut carrier {
+            line.recycle(std::mem::take(&mut self.parts.headers));
         }
         let delivery = Delivery::new(carrier, lease, idle);
         let source = if head::is_event_stream(&head.headers) {
@@ -277,13 +292,13 @@ impl Journey {
             Speech::H2c | Speech::Https(_) => {
                 let reuses = self.reuses(fresh);
                 if let Some(shared) = upstream.shared().filter(|_| reuses) {
-                    return self.send_shared(shared, &upstream.speech).await;
+                    return Box::pin(self.send_shared(shared, &upstream.speech)).await;
                 }
                 if let Some(line) = self.resting(upstream, fresh).await {
                     return self.send_line(line).await;
                 }
                 match Box::pin(upstream.connection(reuses, connect_by)).await {
-                    Ok(Opened::Shared(shared)) => self.send_shared(shared, &upstream.speech).await,
+                    Ok(Opened::Shared(shared)) => Box::pin(self.send_shared(shared, &upstream.speech)).await,
                     Ok(Opened::Line(line)) => self.send_line(line).await,
                     Err(error) => Err(connect_event(upstream, &error)),
                 }
@@ -303,7 +318,7 @@ impl Journey {
             return None;
         }
         let repeatable = self.exchange.is_repeatable();
-        let mut line = upstream.take_resting(repeatable, Instant::now())?;
+        let mut line = upstream.take_resting(repeatable, self.now)?;
         if repeatable {
             return Some(line);
         }
@@ -407,7 +422,7 @@ impl Journey {
 
 impl Reply {
     /// What the client gets.
-    pub(crate) fn into_response(self, journey: Journey, mut visit: Visit) -> Response<Answer> {
+    pub(crate) fn into_response(self, journey: &Journey, mut visit: Visit) -> Response<Answer> {
         let Reply { mut head, source, picked } = self;
         let cookie = journey.cookie(picked, &visit);
         head::to_client(&mut head, &journey.client, &visit, cookie);

@@ -35,16 +35,21 @@ impl Watch {
 
     /// Ready when `until` has come. Otherwise the task is woken then, or a little earlier.
     pub(crate) fn poll_until(&mut self, until: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if now >= until {
-            return Poll::Ready(());
-        }
-        let until = tokio::time::Instant::from_std(until);
+        if now >= until { Poll::Ready(()) } else { self.poll_at(until, cx) }
+    }
+
+    /// The same without a look at the clock, for what is seldom late.
+    pub(crate) fn poll_at(&mut self, moment: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let until = tokio::time::Instant::from_std(moment);
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         if timer.deadline() > until || timer.is_elapsed() {
             timer.as_mut().reset(until);
         }
         // One that is set for an earlier moment wakes the task, which then looks again.
         while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= moment {
+                return Poll::Ready(());
+            }
             timer.as_mut().reset(until);
         }
         Poll::Pending

@@ -1,5 +1,6 @@
 //! A request, from its head to the head of its answer.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,36 +26,58 @@ pub(crate) struct Errand {
     pub(crate) series: Arc<RouteSeries>,
 }
 
+/// A request that goes on its way. Boxed, since what awaits it is moved about.
+struct Ride {
+    journey: Journey,
+    visit: Visit,
+}
+
 /// Answers a request, whatever comes of it. A stream of HTTP/2 has a `stall`.
+///
+/// Nothing is done before it is polled: by then the client's stream has been asked for what comes behind the request, as
+/// one that owes nothing yet.
 pub(crate) async fn request(
     client: Rc<Client>,
+    request: Request<Incoming>,
+    stall: Option<Rc<Stall>>,
+) -> Result<Response<Answer>, Infallible> {
+    let mut ride = match begin(&client, request, stall) {
+        Ok(ride) => ride,
+        Err(refused) => return Ok(*refused),
+    };
+    Ok(match ride.journey.run(&mut ride.visit).await {
+        Ok(reply) => reply.into_response(&ride.journey, ride.visit),
+        Err(refusal) => refuse(&refusal, ride.visit, &ride.journey.parts.headers),
+    })
+}
+
+/// All that is decided at once.
+fn begin(
+    client: &Rc<Client>,
     mut request: Request<Incoming>,
     stall: Option<Rc<Stall>>,
-) -> Response<Answer> {
+) -> Result<Box<Ride>, Box<Response<Answer>>> {
     let moment = moment();
     let refused = client.gate.begin();
-    let mut visit = Visit::new(&client, &request, moment);
+    let mut visit = Visit::new(client, &request, moment);
     visit.stall = stall;
     if let Some(refused) = refused {
-        return refuse(&Refusal::Client(refused), visit, request.headers());
+        return Err(Box::new(refuse(&Refusal::Client(refused), visit, request.headers())));
     }
     let asks = request.headers().contains_key(header::UPGRADE);
     let upgrade = asks.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
-    let errand = match find(&client, &mut parts, &mut visit) {
+    let errand = match find(client, &mut parts, &mut visit) {
         Ok(errand) => errand,
-        Err(refusal) => return refuse(&refusal, visit, &parts.headers),
+        Err(refusal) => return Err(Box::new(refuse(&refusal, visit, &parts.headers))),
     };
     // Kept where it may go on, and taken out everywhere else: an offer of HTTP/2, for one.
     let upgrade = upgrade.filter(|_| parts.headers.contains_key(header::UPGRADE));
     if asks && upgrade.is_none() {
         client.gate.decline();
     }
-    let mut journey = Journey::new(client, errand, parts, body, upgrade, moment);
-    match journey.run(&mut visit).await {
-        Ok(reply) => reply.into_response(journey, visit),
-        Err(refusal) => refuse(&refusal, visit, &journey.parts.headers),
-    }
+    let journey = Journey::new(client.clone(), errand, parts, body, upgrade, moment);
+    Ok(Box::new(Ride { journey, visit }))
 }
 
 /// Asks the table, and makes the head what an instance is to see.

@@ -181,9 +181,9 @@ impl Station {
     }
 
     /// What is to be done after an event.
-    pub(crate) fn after(&self, exchange: &mut Exchange, event: Event, lot: u64) -> Next {
+    pub(crate) fn after(&self, exchange: &mut Exchange, event: Event, now: Instant, lot: u64) -> Next {
         let others = self.balancer.borrow().has_other(exchange);
-        let scene = Scene { now: Instant::now(), lot, others };
+        let scene = Scene { now, lot, others };
         exchange.after(event, &scene, &mut self.budget.borrow_mut())
     }
 
@@ -325,8 +325,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let now = Instant::now();
-        self.observe(Class::CallerGone, now);
+        if !self.observed {
+            self.observe(Class::CallerGone, Instant::now());
+        }
         let mut balancer = self.station.balancer.borrow_mut();
         match self.kind {
             InFlightKind::Request => balancer.end(self.seat),
@@ -334,6 +335,8 @@ impl Drop for Lease {
         };
         drop(balancer);
         self.upstream.end(self.kind);
-        self.station.serve_pending(now);
+        if !self.station.pending.borrow().is_empty() {
+            self.station.serve_pending(Instant::now());
+        }
     }
 }

@@ -150,7 +150,7 @@ impl Line {
             if let Poll::Ready(Err(broken @ (Broken::Body(_) | Broken::WrongLength))) = pushed {
                 return Poll::Ready(Err(broken));
             }
-            match self.answer.read(&mut self.incoming, method)? {
+            match self.read_head(method)? {
                 Some(head) if !is_interim(head.status) => return Poll::Ready(Ok(head)),
                 // The body may have waited for it.
                 Some(head) => {
@@ -168,6 +168,10 @@ impl Line {
                 (Poll::Pending, _) => return Poll::Pending,
             }
         }
+    }
+
+    fn read_head(&mut self, method: &Method) -> Result<Option<AnswerHead>, Flaw> {
+        if self.incoming.is_empty() { Ok(None) } else { self.answer.read(&mut self.incoming, method) }
     }
 
     fn answered(&mut self, head: AnswerHead) -> response::Parts {
@@ -205,6 +209,11 @@ impl Line {
                 self.content.closed().map_err(Broken::from)?;
             }
         }
+    }
+
+    /// Takes the headers of a request that has been answered: the next answer has room in them.
+    pub(crate) fn recycle(&mut self, headers: HeaderMap) {
+        self.answer.recycle(headers);
     }
 
     /// Whether the end of the answer has been read.
