@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::client::Address;
 use crate::{
-    agent, catalog, completions, demo, events, gateway, keeper, kv, lock, service, snapshot, status,
+    agent, catalog, completions, demo, events, gateway, keeper, kv, lock, maint, node, service, snapshot,
+    status,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -13,7 +14,7 @@ const EXAMPLES: &str = "Examples:
   adsum service ps web
   adsum demo chirp
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage. The commands that deploy have more: see their --help.";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Lock(lock::Args),
     Catalog(catalog::Args),
     Gateway(gateway::Args),
+    Node(node::Args),
+    Maint(maint::Args),
     Status(status::Args),
     Events(events::Args),
     Snapshot(snapshot::Args),
@@ -120,6 +123,8 @@ mod tests {
         refused("adsum lock /l --observe -- x", "cannot be used with");
         refused("adsum lock /l -n 0 -- x", "0 is not in 1..=1000");
         refused("adsum lock /l --ttl 1ms -- x", "300ms is the least");
+        refused("adsum service rollouts web last", "or latest");
+        refused("adsum maint web", "unrecognized subcommand");
         refused("adsum status --addr https://a", "asks for TLS");
         refused("adsum completions tcsh", "[possible values: bash, zsh, fish]");
     }
@@ -159,5 +164,10 @@ mod tests {
         parsed("adsum lock /l --wait 0 -- sh -c exit");
         parsed("adsum lock /l --observe");
         parsed("adsum kv switch");
+        parsed("adsum service rollback web --wait-timeout 2m --format json");
+        parsed("adsum service history web");
+        parsed("adsum service update web --force --timeout 5s");
+        parsed("adsum maint on web.2 --reason x");
+        parsed("adsum node drain one --force --detach");
     }
 }

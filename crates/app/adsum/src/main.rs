@@ -1,6 +1,6 @@
 //! The one binary: reads the arguments, dispatches to one file per subcommand, turns the outcome into an exit code.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage. `agent`, `demo` and `keeper` wire the product together; everything
+//! Exit codes: 0 done, 1 failed, 2 wrong usage; of commands that deploy also 3 not converged and 4 refused. `agent`, `demo` and `keeper` wire the product together; everything
 //! else is a client that knows the agent only over the wire.
 
 mod agent;
@@ -15,7 +15,9 @@ mod keeper;
 mod kv;
 mod listing;
 mod lock;
+mod maint;
 mod moment;
+mod node;
 mod screen;
 mod service;
 mod snapshot;
@@ -45,6 +47,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Lock(args) => with(cli.addr, async |client| lock::run(args, client).await),
         Command::Catalog(args) => with(cli.addr, async |client| catalog::run(args, client).await),
         Command::Gateway(args) => with(cli.addr, async |client| gateway::run(args, client).await),
+        Command::Node(args) => with(cli.addr, async |client| node::run(args, client).await),
+        Command::Maint(args) => with(cli.addr, async |client| maint::run(args, client).await),
         Command::Status(args) => with(cli.addr, async |client| status::run(args, client).await),
         Command::Events(args) => with(cli.addr, async |client| events::run(args, client).await),
         Command::Snapshot(args) => with(cli.addr, async |client| snapshot::run(args, client).await),
@@ -77,5 +81,10 @@ fn report(error: &anyhow::Error) -> ExitCode {
     for line in format!("{error:#}").lines() {
         eprintln!("error: {line}");
     }
-    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+    let code = match () {
+        () if error.is::<Usage>() => 2,
+        () if error.is::<service::Refused>() => 4,
+        () => 1,
+    };
+    ExitCode::from(code)
 }

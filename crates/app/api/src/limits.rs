@@ -36,3 +36,5 @@ pub const LOG_LINES: usize = 10_000;
 pub const EVENTS: usize = 1000;
 /// Bytes of what a dead man's switch says, or of its address.
 pub const SWITCH: usize = 4096;
+/// Bytes of why something is in maintenance.
+pub const REASON: usize = 1024;

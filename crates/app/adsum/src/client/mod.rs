@@ -48,7 +48,7 @@ pub(crate) struct Call {
     patience: Duration,
 }
 
-/// A complete answer of a call that was granted.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -97,13 +97,15 @@ impl Client {
         Err(Error::Refused(Refusal::new(answer.status, &answer.body)))
     }
 
+    /// The answer to a question, whatever its status.
+    pub(crate) async fn answer(&self, call: Call) -> Result<Answer, Error> {
+        self.in_time(&call, async { self.read(exchange::open(&self.address, &call).await?).await }).await
+    }
+
     async fn exchange(&self, call: &Call) -> Result<Answer, Error> {
         let whole = async { self.read(exchange::open(&self.address, call).await?).await };
         let answer = self.in_time(call, whole).await?;
-        match answer.status.is_success() {
-            true => Ok(answer),
-            false => Err(Error::Refused(Refusal::new(answer.status, &answer.body))),
-        }
+        if answer.status.is_success() { Ok(answer) } else { Err(answer.refusal()) }
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Answer, Error> {
@@ -155,6 +157,11 @@ impl Call {
 }
 
 impl Answer {
+    /// What it says when it is no success.
+    pub(crate) fn refusal(&self) -> Error {
+        Error::Refused(Refusal::new(self.status, &self.body))
+    }
+
     pub(crate) fn json(&self) -> Result<Value, Error> {
         serde_json::from_slice(&self.body).map_err(|source| Error::Garbled { source })
     }

@@ -6,9 +6,8 @@ use hyper::{Method, StatusCode};
 use super::draft::Draft;
 use super::environment::Variable;
 use super::flags::{RouteFlags, SpecFlags, WaitFlags};
-use super::wait;
+use super::{outcome, wait};
 use crate::client::{Call, Client, Error, Outcome};
-use crate::screen::print_line;
 
 const EXAMPLES: &str = "Examples:
   adsum service create --name web -- sh -c 'exec python3 -m http.server $PORT'
@@ -27,7 +26,7 @@ ends, and it gets SIGTERM and 10s to end.";
 
 /// Create a service and wait until all its instances pass
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", outcome::CODES))]
 pub(super) struct Args {
     /// What the service is called, in the catalog and in DNS
     #[arg(long)]
@@ -60,12 +59,16 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     draft.add_routing(&args.routing);
     draft.command(&args.command, &here);
     let call = Call::new(Method::PUT, super::path(&args.name)).header("if-none-match", "*");
-    match client.send(call.json(&draft.into_json())).await {
-        Err(error) if args.if_absent && error.status() == Some(StatusCode::PRECONDITION_FAILED) => {}
-        outcome => drop(outcome.map_err(|error| exists(error, &args.name))?),
-    }
-    print_line(args.name.as_str())?;
-    wait::converged(client, &args.name, &args.wait).await
+    let rollout = match client.send(call.json(&draft.into_json())).await {
+        Err(error) if args.if_absent && error.status() == Some(StatusCode::PRECONDITION_FAILED) => None,
+        Err(error) => {
+            let error = exists(error, &args.name);
+            return Err(outcome::refused(error, Some(args.name.as_str()), args.wait.is_json()));
+        }
+        Ok(answer) => wait::Taken::of(&answer.json()?).rollout,
+    };
+    wait::name(&args.name, &args.wait)?;
+    wait::converged(client, &args.name, rollout, &args.wait).await
 }
 
 fn exists(error: Error, name: &Name) -> Error {

@@ -150,8 +150,18 @@ pub(super) struct WaitFlags {
     #[arg(short, long)]
     pub(super) detach: bool,
     /// How long to wait
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
+    #[arg(long = "wait-timeout", alias = "timeout", value_name = "DURATION", value_parser = duration, default_value = "5m")]
     pub(super) timeout: Duration,
+    /// How to tell the outcome: for people, or as one JSON document on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: OutcomeFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutcomeFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -172,6 +182,10 @@ impl RestartCondition {
 }
 
 impl WaitFlags {
+    pub(super) fn is_json(&self) -> bool {
+        self.format == OutcomeFormat::Json
+    }
+
     pub(super) fn patience(&self) -> String {
         print_duration(self.timeout)
     }

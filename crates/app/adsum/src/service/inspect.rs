@@ -51,6 +51,14 @@ fn pretty(service: &Service) -> String {
         let state = format!("{} {} {}", instance.endpoint(), instance.phase.as_str(), instance.health());
         line(&mut text, &instance.name, &format!("{} version {} {state}", instance.id, instance.version));
     }
+    if let Some(reason) = &service.maintenance {
+        line(&mut text, "Maintenance", if reason.is_empty() { "yes" } else { reason });
+    }
+    if let Some(rollout) = &service.rollout {
+        let because = rollout.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        let what = format!("{} {}, {}{because}", rollout.number, rollout.versions(), rollout.stage);
+        line(&mut text, "Rollout", &what);
+    }
     for reason in &service.waiting_on {
         line(&mut text, "Waiting on", reason);
     }
@@ -89,6 +97,7 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rollout::Rollout;
     use super::super::view::tests::{instance, service};
     use super::*;
     use serde_json::json;
@@ -100,6 +109,9 @@ mod tests {
         service.spec.rest.insert("workdir".into(), Value::Null);
         service.spec.rest.insert("routes".into(), json!(["Host(a)", "Host(b); priority=1"]));
         service.spec.rest.insert("publish".into(), json!([]));
+        service.maintenance = Some("new disk".into());
+        service.rollout =
+            Some(Rollout { number: 3, from: Some(1), to: 2, stage: "rolling".into(), ..Rollout::default() });
         service.waiting_on.push("slot 2: its process to be started".into());
         let expect = "\
 Name:              web
@@ -115,6 +127,8 @@ Routes:
   Host(a)
   Host(b); priority=1
 web.1:             id-1-2 version 2 127.0.0.1:20001 running passing
+Maintenance:       new disk
+Rollout:           3 version 1 to 2, rolling
 Waiting on:        slot 2: its process to be started
 ";
         assert_eq!(pretty(&service), expect);

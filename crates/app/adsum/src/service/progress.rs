@@ -17,9 +17,15 @@ const SHOWN_SLOTS: u32 = 20;
 pub(super) enum Progress {
     Bars(Bars),
     Lines(Lines),
+    /// Nobody waits.
+    Silent,
 }
 
 impl Progress {
+    pub(super) fn silent() -> Progress {
+        Progress::Silent
+    }
+
     pub(super) fn new() -> Progress {
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         match io::stderr().is_terminal() && !dumb {
@@ -34,20 +40,23 @@ impl Progress {
             Progress::Lines(lines) => {
                 lines.changes(overall, service).iter().for_each(|line| eprintln!("{line}"))
             }
+            Progress::Silent => {}
         }
     }
 
     /// The last word.
     pub(super) fn finish(self, text: &str) {
         self.settle();
-        eprintln!("{text}");
+        if !text.is_empty() {
+            eprintln!("{text}");
+        }
     }
 
     /// Nothing moves any more.
     pub(super) fn settle(&self) {
         match self {
             Progress::Bars(bars) => bars.settle(),
-            Progress::Lines(_) => {}
+            Progress::Lines(_) | Progress::Silent => {}
         }
     }
 }
@@ -55,6 +64,8 @@ impl Progress {
 pub(super) struct Bars {
     all: MultiProgress,
     overall: ProgressBar,
+    /// What it waits for, the first of it.
+    waiting: ProgressBar,
     slots: BTreeMap<u32, ProgressBar>,
     unicode: bool,
 }
@@ -62,12 +73,16 @@ pub(super) struct Bars {
 impl Bars {
     fn new() -> Bars {
         let all = MultiProgress::new();
-        let overall = all.add(ProgressBar::new_spinner().with_style(style("{wide_msg}", true)));
-        Bars { all, overall, slots: BTreeMap::new(), unicode: Screen::stdout().unicode }
+        let overall = all.add(ProgressBar::new_spinner().with_style(style("{wide_msg} {elapsed}", true)));
+        overall.enable_steady_tick(Duration::from_secs(1));
+        let waiting = all.add(ProgressBar::new_spinner().with_style(style("{wide_msg}", true)));
+        Bars { all, overall, waiting, slots: BTreeMap::new(), unicode: Screen::stdout().unicode }
     }
 
     fn show(&mut self, overall: &str, service: &Service) {
         self.overall.set_message(overall.to_string());
+        let waiting = service.waiting_on.first().filter(|_| !service.converged);
+        self.waiting.set_message(waiting.map_or(String::new(), |reason| format!("waiting on: {reason}")));
         let shown = if service.spec.replicas > SHOWN_SLOTS { 0 } else { service.spec.replicas };
         for slot in 1..=shown {
             let bar = self.slots.entry(slot).or_insert_with(|| slot_bar(&self.all, self.unicode));
@@ -80,6 +95,7 @@ impl Bars {
 
     fn settle(&self) {
         self.slots.values().for_each(ProgressBar::abandon);
+        self.waiting.finish_and_clear();
         self.overall.abandon();
     }
 }
@@ -115,7 +131,10 @@ impl Lines {
 
 /// Docker's words, with our noun.
 pub(super) fn toward_replicas(service: &Service) -> String {
-    format!("overall progress: {} out of {} instances", service.proven(), service.spec.replicas)
+    let so_far = format!("overall progress: {} out of {} instances", service.proven(), service.spec.replicas);
+    let Some(rollout) = service.rollout.as_ref().filter(|rollout| !rollout.ended) else { return so_far };
+    let reason = rollout.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    format!("{so_far} of version {}, {}{reason}", rollout.to, rollout.stage)
 }
 
 pub(super) fn toward_nothing(service: &Service) -> String {
@@ -150,6 +169,7 @@ fn is_there(service: &Service, instance: &Instance) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rollout::Rollout;
     use super::super::view::tests::{instance, service};
     use super::*;
 
@@ -174,6 +194,16 @@ mod tests {
             ["2/3: passing on 127.0.0.1:20002", "overall progress: 1 out of 3 instances"]
         );
         assert!(lines.changes(&toward_replicas(&second), &second).is_empty());
+    }
+
+    #[test]
+    fn a_rollout_says_its_version_and_its_stage() {
+        let mut service = service(vec![instance(1, 2, "running", "passing")]);
+        let rollout =
+            Rollout { to: 2, stage: "paused".into(), reason: Some("by hand".into()), ..Rollout::default() };
+        service.rollout = Some(rollout);
+        let expect = "overall progress: 1 out of 3 instances of version 2, paused: by hand";
+        assert_eq!(toward_replicas(&service), expect);
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! `adsum service rm`.
 
-use std::process::ExitCode;
-
 use adsum_model::Name;
 use hyper::Method;
 
 use super::flags::WaitFlags;
+use super::outcome;
 use super::wait;
 use crate::client::{Call, Client, Outcome};
-use crate::screen::print_line;
 
 const EXAMPLES: &str = "Examples:
   adsum service rm web
@@ -30,12 +28,11 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     for name in &args.services {
         let call = Call::new(Method::DELETE, super::path(name)).own();
         client.send(call).await.map_err(|error| super::missing(error, name))?;
-        print_line(name.as_str())?;
+        wait::name(name, &args.wait)?;
     }
-    let mut all = ExitCode::SUCCESS;
+    let mut reports = Vec::new();
     for name in &args.services {
-        let code = wait::gone(client, name, &args.wait).await?;
-        all = if code == ExitCode::SUCCESS { all } else { code };
+        reports.push(wait::gone(client, name, &args.wait).await?);
     }
-    Ok(all)
+    outcome::conclude(&reports, &args.wait)
 }

@@ -1,7 +1,6 @@
 //! `adsum service scale`.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::str::FromStr;
 
 use adsum_model::Name;
@@ -9,7 +8,7 @@ use hyper::Method;
 use serde_json::json;
 
 use super::flags::WaitFlags;
-use super::wait;
+use super::{outcome, wait};
 use crate::client::{Call, Client, Outcome, Path};
 use crate::screen::print_line;
 use crate::usage::Usage;
@@ -18,11 +17,12 @@ const EXAMPLES: &str = "Examples:
   adsum service scale web=5
   adsum service scale web=3 worker=10 --detach
 
-Several services are scaled together or not at all.";
+Several services are scaled together or not at all, and waited for in this order. With --format json there is a list of
+outcomes, one for each service.";
 
 /// Change how many instances services have
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", outcome::CODES))]
 pub(super) struct Args {
     #[arg(required = true, value_name = "SERVICE=REPLICAS")]
     services: Vec<Scale>,
@@ -50,16 +50,17 @@ impl FromStr for Scale {
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let wanted = wanted(&args.services)?;
     let call = Call::new(Method::POST, Path::of(&["api", "scale"])).json(&json!({"services": wanted}));
-    client.send(call).await?;
-    for Scale { service, replicas } in &args.services {
+    let as_json = args.wait.is_json();
+    let answer = client.send(call).await.map_err(|error| outcome::refused(error, None, as_json))?.json()?;
+    for Scale { service, replicas } in args.services.iter().filter(|_| !as_json) {
         print_line(&format!("{service} scaled to {replicas}"))?;
     }
-    let mut all = ExitCode::SUCCESS;
+    let mut reports = Vec::new();
     for Scale { service, .. } in &args.services {
-        let code = wait::converged(client, service, &args.wait).await?;
-        all = if code == ExitCode::SUCCESS { all } else { code };
+        let taken = wait::Taken::of(&answer["services"][service.as_str()]);
+        reports.push(wait::scaled(client, service, taken.rollout, &args.wait).await?);
     }
-    Ok(all)
+    outcome::conclude(&reports, &args.wait)
 }
 
 fn wanted(services: &[Scale]) -> Result<BTreeMap<&str, u32>, Usage> {

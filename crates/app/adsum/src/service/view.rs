@@ -4,6 +4,8 @@ use adsum_model::{Health, Phase};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::rollout::Rollout;
+
 /// A line of the list of services.
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
@@ -37,6 +39,10 @@ pub(crate) struct Service {
     pub(super) converged: bool,
     #[serde(default)]
     pub(super) waiting_on: Vec<String>,
+    /// The one that is under way, or the last one.
+    pub(super) rollout: Option<Rollout>,
+    /// Taken out of routing by a person, with the reason.
+    pub(super) maintenance: Option<String>,
     #[serde(default)]
     pub(super) index: u64,
 }

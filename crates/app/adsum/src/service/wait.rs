@@ -3,16 +3,21 @@
 //! The agent is asked by blocking queries, so there is no pause to tune; an agent that is away for a moment (a
 //! restart, an upgrade) is asked again.
 
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use adsum_model::Name;
 use hyper::{Method, StatusCode};
+use serde_json::Value;
 
 use super::flags::WaitFlags;
+use super::judge::{Goal, judge};
+use super::outcome::{self, Outcome, Report};
 use super::progress::{Progress, toward_nothing, toward_replicas};
+use super::rollout::Rollout;
 use super::view::Service;
-use crate::client::{Call, Client, Error, Outcome, view};
+use crate::client::{self, Call, Client, Error, view};
+use crate::listing::print_json;
+use crate::screen::{PrintError, print_line};
 
 /// How long the agent may hold a question back.
 const HELD: Duration = Duration::from_secs(10);
@@ -23,51 +28,86 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 const AWAY: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(200);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goal {
-    Converged,
-    Gone,
+/// A wish that was taken.
+pub(super) struct Taken {
+    /// The rollout that it began, or that is there.
+    pub(super) rollout: Option<u32>,
+    /// Whether it is another wish than the one before.
+    pub(super) changed: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    Reached,
-    GivenUp,
-    /// Removed by somebody while we waited for it.
-    Vanished,
+/// Sends a wish; a refusal ends with its own exit code.
+pub(super) async fn send(
+    client: &Client,
+    service: &Name,
+    call: Call,
+    as_json: bool,
+) -> anyhow::Result<Taken> {
+    let answer = client.send(call).await.map_err(|error| super::missing(error, service));
+    let answer = answer.map_err(|error| outcome::refused(error, Some(service.as_str()), as_json))?;
+    Ok(Taken::of(&answer.json()?))
 }
 
-/// Waits until all instances that are wanted are proven, unless told not to wait.
-pub(super) async fn converged(client: &Client, service: &Name, flags: &WaitFlags) -> Outcome {
-    wait(client, service, flags, Goal::Converged).await
+impl Taken {
+    pub(super) fn of(written: &Value) -> Taken {
+        let rollout = written["service"]["rollout"].as_u64().and_then(|number| u32::try_from(number).ok());
+        Taken { rollout: rollout.filter(|number| *number > 0), changed: written["what"] != "nothing" }
+    }
+}
+
+/// The name of the service, as the result of a command that tells its outcome as text.
+pub(super) fn name(service: &Name, flags: &WaitFlags) -> Result<(), PrintError> {
+    if flags.is_json() { Ok(()) } else { print_line(service.as_str()) }
+}
+
+/// Waits until all instances that are wanted are proven, unless told not to wait, and tells the outcome.
+pub(super) async fn converged(
+    client: &Client,
+    service: &Name,
+    rollout: Option<u32>,
+    flags: &WaitFlags,
+) -> client::Outcome {
+    let report = wait(client, service, flags, Goal::Converged { rollout, began: true }).await?;
+    if flags.is_json() {
+        print_json(&report.json())?;
+    }
+    Ok(report.exit())
+}
+
+/// The same without the document, for a wish that begins no rollout: one that is under way is waited for.
+pub(super) async fn scaled(
+    client: &Client,
+    service: &Name,
+    rollout: Option<u32>,
+    flags: &WaitFlags,
+) -> anyhow::Result<Report> {
+    wait(client, service, flags, Goal::Converged { rollout, began: false }).await
 }
 
 /// Waits until nothing is left of a removed service, unless told not to wait.
-pub(super) async fn gone(client: &Client, service: &Name, flags: &WaitFlags) -> Outcome {
+pub(super) async fn gone(client: &Client, service: &Name, flags: &WaitFlags) -> anyhow::Result<Report> {
     wait(client, service, flags, Goal::Gone).await
 }
 
-async fn wait(client: &Client, service: &Name, flags: &WaitFlags, goal: Goal) -> Outcome {
+async fn wait(client: &Client, service: &Name, flags: &WaitFlags, goal: Goal) -> anyhow::Result<Report> {
+    let progress = if flags.detach { Progress::silent() } else { Progress::new() };
+    let (last, wished) = (Service::default(), None);
+    let mut watcher = Watcher { client, service, goal, progress, last, wished, suspected: false };
     if flags.detach {
-        return Ok(ExitCode::SUCCESS);
+        if flags.is_json() {
+            watcher.last = watcher.look().await?.unwrap_or_default();
+        }
+        return watcher.finish(Outcome::Accepted, flags).await;
     }
-    let mut watcher = Watcher {
-        client,
-        service,
-        goal,
-        progress: Progress::new(),
-        last: Service::default(),
-        suspected: false,
-    };
-    let end = tokio::select! {
-        end = tokio::time::timeout(flags.timeout, watcher.follow()) => end.ok().transpose(),
+    let outcome = tokio::select! {
+        end = tokio::time::timeout(flags.timeout, watcher.follow()) => end.unwrap_or(Ok(Outcome::TimedOut)),
         interrupt = tokio::signal::ctrl_c() => {
             interrupt?;
-            return Ok(watcher.interrupted());
+            Ok(Outcome::Interrupted)
         }
     };
-    let end = end.inspect_err(|_| watcher.progress.settle())?;
-    Ok(watcher.finish(end, flags))
+    let outcome = outcome.inspect_err(|_| watcher.progress.settle())?;
+    watcher.finish(outcome, flags).await
 }
 
 struct Watcher<'a> {
@@ -76,28 +116,38 @@ struct Watcher<'a> {
     goal: Goal,
     progress: Progress,
     last: Service,
+    /// The rollout of the wish, once another one has taken its place.
+    wished: Option<Rollout>,
     /// The last answer said that the service was given up.
     suspected: bool,
 }
 
 impl Watcher<'_> {
-    async fn follow(&mut self) -> Result<End, anyhow::Error> {
+    async fn follow(&mut self) -> Result<Outcome, anyhow::Error> {
         loop {
             let asked = Instant::now();
             let Some(service) = self.look().await? else {
-                return Ok(if self.goal == Goal::Gone { End::Reached } else { End::Vanished });
+                return Ok(if self.goal == Goal::Gone { Outcome::Gone } else { Outcome::Removed });
             };
             self.show(&service);
-            let end = self.judge(&service);
+            self.look_back(&service).await?;
+            let outcome = judge(self.goal, &service, self.wished.as_ref());
             let stuck = service.index == self.last.index && asked.elapsed() < AGAIN;
             self.last = service;
-            match end {
-                Some(end) => return Ok(end),
+            match self.confirmed(outcome) {
+                Some(outcome) => return Ok(outcome),
                 // An agent that does not hold the question back is not to be asked in a circle.
                 None if stuck => tokio::time::sleep(AGAIN).await,
                 None => {}
             }
         }
+    }
+
+    /// What has been given up has to be so for a moment.
+    fn confirmed(&mut self, outcome: Option<Outcome>) -> Option<Outcome> {
+        let given_up = outcome == Some(Outcome::GivenUp);
+        let before = std::mem::replace(&mut self.suspected, given_up);
+        outcome.filter(|_| !given_up || before)
     }
 
     /// The next state of the service, None when there is none. Bears with an agent that is away for a moment.
@@ -117,7 +167,7 @@ impl Watcher<'_> {
         }
     }
 
-    async fn ask(&self) -> Result<crate::client::Answer, Error> {
+    async fn ask(&self) -> Result<client::Answer, Error> {
         let held = if self.suspected { SECOND_LOOK } else { HELD };
         let path = super::path(self.service);
         let path = match self.last.index {
@@ -127,55 +177,86 @@ impl Watcher<'_> {
         self.client.send(Call::new(Method::GET, path).waiting(held)).await
     }
 
+    /// Finds out what became of the wish's rollout when another one is there.
+    async fn look_back(&mut self, service: &Service) -> Result<(), anyhow::Error> {
+        let Goal::Converged { rollout: Some(wished), .. } = self.goal else { return Ok(()) };
+        let overtaken = service.rollout.as_ref().is_some_and(|rollout| rollout.number > wished);
+        if overtaken && self.wished.is_none() {
+            let json = self.rollout(wished).await?;
+            self.wished = json.as_ref().map(view).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// None of one that is no longer kept.
+    async fn rollout(&self, number: u32) -> Result<Option<Value>, Error> {
+        let path = super::path(self.service).join("rollouts").join(&number.to_string());
+        match self.client.get(path).await {
+            Ok(json) => Ok(Some(json)),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn show(&mut self, service: &Service) {
         let overall = match self.goal {
-            Goal::Converged => toward_replicas(service),
+            Goal::Converged { .. } => toward_replicas(service),
             Goal::Gone => toward_nothing(service),
         };
         self.progress.show(&overall, service);
     }
 
-    fn judge(&mut self, service: &Service) -> Option<End> {
-        match self.goal {
-            Goal::Gone => None,
-            Goal::Converged if service.converged => Some(End::Reached),
-            Goal::Converged => {
-                let given_up = service.waiting_on.iter().any(|reason| reason.contains("was given up"));
-                let confirmed = given_up && self.suspected;
-                self.suspected = given_up;
-                confirmed.then_some(End::GivenUp)
+    async fn finish(self, outcome: Outcome, flags: &WaitFlags) -> anyhow::Result<Report> {
+        let rollout = match self.goal {
+            // What it came to is worth telling; that it cannot be read does not change the outcome.
+            Goal::Converged { rollout: Some(number), began: true } if !flags.detach || flags.is_json() => {
+                self.rollout(number).await.unwrap_or_default()
             }
-        }
+            Goal::Converged { .. } | Goal::Gone => None,
+        };
+        let text = self.text(&outcome, flags);
+        let service = self.service.to_string();
+        let report = Report { service, outcome, text, last: self.last, rollout };
+        self.progress.finish(&report.lines());
+        Ok(report)
     }
 
-    fn interrupted(self) -> ExitCode {
-        let service = self.service;
-        let text =
-            format!("stopped waiting; the agent goes on: 'adsum service ps {service}' shows how far it is");
-        self.progress.finish(&text);
-        ExitCode::FAILURE
-    }
-
-    fn finish(self, end: Option<End>, flags: &WaitFlags) -> ExitCode {
+    fn text(&self, outcome: &Outcome, flags: &WaitFlags) -> String {
         let service = self.service;
         let replicas = self.last.spec.replicas;
-        let (code, text) = match (end, self.goal) {
-            (Some(End::Reached), Goal::Converged) => {
-                (0, format!("{service} converged: {replicas} of {replicas} instances pass"))
-            }
-            (Some(End::Reached), Goal::Gone) => (0, format!("{service} is gone")),
-            (Some(End::Vanished), _) => (1, format!("error: {service} was removed meanwhile")),
-            (Some(End::GivenUp), _) => (1, format!("error: {service} was given up{}", self.reasons())),
-            (None, Goal::Converged) => (
-                1,
-                format!("error: {service} has not converged within {}{}", flags.patience(), self.reasons()),
-            ),
-            (None, Goal::Gone) => {
-                (1, format!("error: {service} is not gone within {}{}", flags.patience(), self.reasons()))
-            }
+        let now = self.last.rollout.as_ref();
+        let because = |rollout: Option<&Rollout>| {
+            rollout.and_then(|rollout| rollout.reason.clone()).map_or(String::new(), |why| format!(": {why}"))
         };
-        self.progress.finish(&text);
-        ExitCode::from(code)
+        match outcome {
+            Outcome::Accepted => String::new(),
+            Outcome::Converged => format!("{service} converged: {replicas} of {replicas} instances pass"),
+            Outcome::Gone => format!("{service} is gone"),
+            Outcome::Removed => format!("error: {service} was removed meanwhile"),
+            Outcome::GivenUp => format!("error: {service} was given up{}", self.reasons()),
+            Outcome::RolledBack => {
+                let version = self.last.version;
+                let why = because(self.wished.as_ref());
+                format!("error: {service} was rolled back to version {version}{why}")
+            }
+            Outcome::Paused => format!(
+                "error: {service} is paused{}\n'adsum service resume {service}' goes on, 'adsum service abort {service}' \
+                 goes back",
+                because(now)
+            ),
+            Outcome::Superseded => {
+                let by = now.map_or(0, |rollout| rollout.number);
+                format!("error: {service} was wished for otherwise meanwhile, by rollout {by}")
+            }
+            Outcome::TimedOut => {
+                let goal = if self.goal == Goal::Gone { "is not gone" } else { "has not converged" };
+                format!("error: {service} {goal} within {}{}", flags.patience(), self.reasons())
+            }
+            Outcome::Interrupted => format!(
+                "stopped waiting; the agent goes on: 'adsum service ps {service}' shows how far it is, \
+                 'adsum service pause {service}' holds it, 'adsum service abort {service}' takes it back"
+            ),
+        }
     }
 
     fn reasons(&self) -> String {

@@ -24,6 +24,8 @@ pub(super) struct Args {
 
 #[derive(Debug, Deserialize)]
 struct Explanation {
+    #[serde(default)]
+    conclusion: String,
     facts: Vec<Fact>,
     #[serde(default)]
     waiting_on: Vec<String>,
@@ -35,6 +37,8 @@ struct Explanation {
 struct Explained {
     id: String,
     name: String,
+    #[serde(default)]
+    conclusion: String,
     facts: Vec<Fact>,
 }
 
@@ -57,7 +61,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
 }
 
 fn tree(service: &str, explanation: &Explanation, screen: Screen) -> String {
-    let mut text = format!("{service}\n");
+    let mut text = format!("{}\n\n{service}\n", explanation.conclusion);
     let branches = explanation.facts.len() + explanation.instances.len();
     let mut branch = 0;
     let mut next = || {
@@ -69,7 +73,8 @@ fn tree(service: &str, explanation: &Explanation, screen: Screen) -> String {
     }
     for instance in &explanation.instances {
         let (limb, indent) = next();
-        text += &format!("{limb}{} {}\n", instance.name, screen.paint(Tone::Faint, &instance.id));
+        let id = screen.paint(Tone::Faint, &instance.id);
+        text += &format!("{limb}{} {id} {}\n", instance.name, instance.conclusion);
         for (number, fact) in (1..).zip(&instance.facts) {
             let limb = limbs(number == instance.facts.len(), screen).0;
             text += &line(&format!("{indent}{limb}"), fact, screen);
@@ -112,9 +117,10 @@ mod tests {
 
     fn explanation() -> Explanation {
         let json = json!({
+            "conclusion": "web gets no requests: web.1 is starting",
             "facts": [{"fact": "wanted", "holds": true, "detail": "3 replicas", "revision": 12}],
             "waiting_on": ["slot 1 (abc): its tcp check to pass"],
-            "instances": [{"id": "abc", "name": "web.1", "facts": [
+            "instances": [{"id": "abc", "name": "web.1", "conclusion": "is starting", "facts": [
                 {"fact": "its process runs", "holds": true, "detail": "pid 7", "revision": null},
                 {"fact": "its check passes", "holds": false, "detail": "connection refused"},
             ]}],
@@ -126,9 +132,11 @@ mod tests {
     fn the_tree_marks_what_holds_and_what_does_not() {
         let screen = Screen { colours: false, unicode: true };
         let expect = "\
+web gets no requests: web.1 is starting
+
 web
 ├─ ✓ wanted: 3 replicas (revision 12)
-└─ web.1 abc
+└─ web.1 abc is starting
    ├─ ✓ its process runs: pid 7
    └─ ✗ its check passes: connection refused
 waiting on: slot 1 (abc): its tcp check to pass

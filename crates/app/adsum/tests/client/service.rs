@@ -30,7 +30,7 @@ fn state(phase: &str, converged: bool, waiting_on: &str, index: usize) -> String
 fn every_mistake_in_a_spec_is_shown_on_its_line() {
     let server = refusing(422, r#"{"errors":["command: is empty","replicas: 9999 is too many"]}"#);
     let ended = adsum(&server.address, "service create --name web -- x");
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(4));
     assert_eq!(ended.stderr, "error: command: is empty\nerror: replicas: 9999 is too many\n");
     assert_eq!(ended.stdout, "");
 }
@@ -39,7 +39,7 @@ fn every_mistake_in_a_spec_is_shown_on_its_line() {
 fn a_service_that_exists_is_an_error_with_two_ways_out() {
     let server = refusing(412, r#"{"errors":["exists"]}"#);
     let ended = adsum(&server.address, "service create --name web -- x");
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(4));
     assert!(
         ended.stderr.contains("'adsum service update web'") && ended.stderr.contains("--if-absent"),
         "{ended:?}"
@@ -51,17 +51,21 @@ fn a_service_that_exists_is_an_error_with_two_ways_out() {
 #[test]
 fn a_service_that_is_not_there_is_named() {
     let server = refusing(404, r#"{"errors":["no"]}"#);
-    for words in [
-        "service ps web",
-        "service inspect web",
-        "service logs web",
-        "service why web",
-        "service rm web",
-        "service update web --replicas 2",
+    for (words, code) in [
+        ("service ps web", 1),
+        ("service inspect web", 1),
+        ("service logs web", 1),
+        ("service why web", 1),
+        ("service usable web", 1),
+        ("service rollouts web", 1),
+        ("service rm web", 1),
+        ("service update web --replicas 2", 4),
+        ("service rollback web", 4),
+        ("service pause web", 4),
     ] {
         let ended = adsum(&server.address, words);
         let expect = "error: there is no service 'web': 'adsum service ls' lists those there are\n";
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), expect), "{words}");
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(code), expect), "{words}");
     }
     let ended = adsum(&server.address, "kv get /a");
     assert_eq!(ended.stderr, "error: there is no key '/a': 'adsum kv ls' lists those there are\n");
@@ -130,10 +134,140 @@ fn waiting_has_an_end_that_says_what_is_missing() {
         0 => json(200, "{}"),
         _ => json(200, &state("running", false, r#""its tcp check to pass""#, 5)),
     });
-    let ended = adsum(&server.address, "service update web --replicas 1 --timeout 500ms");
-    assert_eq!(ended.code, Some(1));
+    let ended = adsum(&server.address, "service update web --replicas 1 --wait-timeout 500ms");
+    assert_eq!(ended.code, Some(3));
     let expect = "error: web has not converged within 500ms\nwaiting on: its tcp check to pass\n";
     assert!(ended.stderr.ends_with(expect), "{ended:?}");
+}
+
+/// A rollout of `web`; what is said of it last, and its receipt.
+fn rollout(number: u32, stage: &str, ended: bool, reason: &str) -> String {
+    format!(
+        r#"{{"service":"web","number":{number},"cause":"updated","of":null,"automatic":false,"from":1,"to":{number},
+            "stage":"{stage}","ended":{ended},"reason":{reason},"failures":0,"began_at":0,"ended_at":600,
+            "failed_instances":[],"log":[],"spent":{{"start":400,"drain":200,"stop":0,"watch":0,"whole":600}},
+            "receipt":{{"requests":12,"failed":0,"retried":1,"held":0,"told":0,"cut":0,
+            "before":{{"p50":1,"p99":2000}},"during":{{"p50":1,"p99":3000}}}}}}"#
+    )
+}
+
+/// `web` with its rollout beside it.
+fn rolling(rollout: &str, converged: bool, index: usize) -> String {
+    let state = state("running", converged, "", index);
+    format!(r#"{},"rollout":{rollout}}}"#, state.trim_end().strip_suffix('}').unwrap())
+}
+
+const TAKEN: &str = r#"{"what":"new-version","service":{"rollout":2}}"#;
+
+#[test]
+fn an_update_is_through_when_its_rollout_is_complete_and_ends_with_the_receipt() {
+    let server = Server::start(|number, request| match number {
+        0 => json(200, TAKEN),
+        1 => json(200, &rolling(&rollout(2, "verifying", false, "null"), true, 5)),
+        2 => json(200, &rolling(&rollout(2, "complete", true, "null"), true, 6)),
+        _ => {
+            assert_eq!(request.line, "GET /api/services/web/rollouts/2");
+            json(200, &rollout(2, "complete", true, "null"))
+        }
+    });
+    let ended = adsum(&server.address, "service update web --force");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "web\n"));
+    let expect = "overall progress: 1 out of 1 instances of version 2, verifying\noverall progress: 1 out of 1 instances\n\
+                  web converged: 1 of 1 instances pass\nrollout 2: version 1 to 2 in 0.6 s: start 0.4 s, drain 0.2 s\n\
+                  0 failed of 12 requests, 1 retried, 0 held; p99 2.0 ms before, 3.0 ms during\n";
+    assert!(ended.stderr.ends_with(expect), "{}", ended.stderr);
+    assert_eq!(server.requests()[0].line, "PATCH /api/services/web?force=true");
+}
+
+#[test]
+fn a_pipeline_gets_one_document_with_the_receipt() {
+    let server = Server::start(|number, _| match number {
+        0 => json(200, TAKEN),
+        1 => json(200, &rolling(&rollout(2, "complete", true, "null"), true, 5)),
+        _ => json(200, &rollout(2, "complete", true, "null")),
+    });
+    let ended = adsum(&server.address, "service rollback web --format json");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let fields = ["service", "outcome", "reason"].map(|field| document[field].clone());
+    assert_eq!(serde_json::json!(fields), serde_json::json!(["web", "converged", null]));
+    assert_eq!((&document["receipt"]["requests"], &document["rollout"]["number"]), (&12.into(), &2.into()));
+    assert_eq!(server.requests()[0].line, "POST /api/services/web/rollback");
+}
+
+#[test]
+fn an_update_that_was_rolled_back_says_why_once_the_old_version_is_in_place() {
+    let why = r#""web.1 (abc) exited with code 3""#;
+    let server = Server::start(move |number, request| match (number, request.line.as_str()) {
+        (0, _) => json(200, TAKEN),
+        (_, "GET /api/services/web/rollouts/2") => json(200, &rollout(2, "rolled-back", true, why)),
+        (1..4, _) => json(200, &rolling(&rollout(3, "rolling", false, "null"), false, number)),
+        (_, _) => json(200, &rolling(&rollout(3, "complete", true, "null"), true, number)),
+    });
+    let ended = adsum(&server.address, "service update web --env A=1 --format json");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(document["outcome"], "rolled-back");
+    assert_eq!(document["reason"], "web was rolled back to version 1: web.1 (abc) exited with code 3");
+    assert!(ended.stderr.contains("error: web was rolled back to version 1: web.1 (abc)"), "{ended:?}");
+}
+
+#[test]
+fn an_update_that_is_paused_by_a_failure_ends_with_both_ways_on() {
+    let why = r#""web.1 (abc) exited with code 3""#;
+    let server = Server::start(move |number, request| match (number, request.line.as_str()) {
+        (0, _) => json(200, TAKEN),
+        (_, "GET /api/services/web/rollouts/2") => json(200, &rollout(2, "paused", false, why)),
+        (_, _) => json(200, &rolling(&rollout(2, "paused", false, why), false, 5)),
+    });
+    let ended = adsum(&server.address, "service resume web");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let expect = "error: web is paused: web.1 (abc) exited with code 3\n'adsum service resume web' goes on, \
+                  'adsum service abort web' goes back\n";
+    assert!(ended.stderr.ends_with(expect), "{}", ended.stderr);
+}
+
+#[test]
+fn a_refusal_is_a_document_too() {
+    let server = refusing(
+        409,
+        r#"{"errors":["service 'web' has no rollout to abort: its last one, 1, is complete"]}"#,
+    );
+    let ended = adsum(&server.address, "service abort web --format json");
+    assert_eq!(ended.code, Some(4));
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(document["outcome"], "refused");
+    assert!(document["errors"][0].as_str().unwrap().contains("no rollout to abort"));
+    assert!(ended.stderr.starts_with("error: service 'web' has no rollout to abort"), "{ended:?}");
+}
+
+#[test]
+fn several_services_are_scaled_with_a_list_of_outcomes() {
+    let server = Server::start(|number, _| match number {
+        0 => json(200, "{}"),
+        _ => json(200, &state("running", true, "", 5)),
+    });
+    let ended = adsum(&server.address, "service scale a=1 b=1 --format json");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let documents: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let services: Vec<_> = documents.as_array().unwrap().iter().map(|it| it["service"].clone()).collect();
+    assert_eq!(services, ["a", "b"]);
+    assert_eq!(server.requests()[0].body, r#"{"services":{"a":1,"b":1}}"#);
+}
+
+#[test]
+fn whether_a_service_is_usable_is_an_exit_code_and_a_line() {
+    let yes = r#"{"name":"web","usable":true,"reasons":[]}"#;
+    let ended = adsum(&refusing(200, yes).address, "service usable web");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "web is usable\n"));
+    let no = r#"{"name":"web","usable":false,"reasons":["it is in maintenance: new disk"]}"#;
+    let ended = adsum(&refusing(503, no).address, "service usable web");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(1), "web is not usable: it is in maintenance: new disk\n")
+    );
+    let ended = adsum(&refusing(503, no).address, "service usable web --quiet");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
 }
 
 #[test]
@@ -149,8 +283,9 @@ fn ctrl_c_stops_the_waiting_only() {
     }
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     let ended: Ended = child.wait_with_output().unwrap().into();
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("stopped waiting; the agent goes on: 'adsum service ps web'"), "{ended:?}");
+    assert!(ended.stderr.contains("'adsum service abort web' takes it back"), "{ended:?}");
     assert!(server.requests().iter().skip(1).all(|request| request.line.starts_with("GET")));
 }
 

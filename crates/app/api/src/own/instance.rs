@@ -16,9 +16,15 @@ pub(crate) struct Full<'a> {
     port: u16,
     phase: &'static str,
     health: &'static str,
+    /// Whether the check has ever passed.
+    proven: bool,
+    /// Taken out of routing by a person, with the reason.
+    maintenance: Option<&'a str>,
     pid: Option<u32>,
     restarts: u32,
     reason: Option<&'a str>,
+    /// Of one that gets nothing new: who has yet to let go of it. None of others.
+    held_by: Option<Vec<String>>,
     /// Unix milliseconds, both.
     created: u64,
     changed: u64,
@@ -39,7 +45,7 @@ pub(crate) struct Brief<'a> {
 }
 
 impl<'a> Full<'a> {
-    pub(crate) fn of(instance: &'a Instance) -> Full<'a> {
+    pub(crate) fn of(instance: &'a Instance, held_by: Option<Vec<String>>) -> Full<'a> {
         Full {
             id: instance.id.as_str(),
             name: instance.title(),
@@ -50,9 +56,12 @@ impl<'a> Full<'a> {
             port: instance.endpoint.port(),
             phase: instance.phase.as_str(),
             health: instance.health.as_str(),
+            proven: instance.proven,
+            maintenance: instance.maintenance.as_deref(),
             pid: instance.process.as_ref().map(|process| process.pid),
             restarts: instance.restarts,
             reason: instance.reason.as_deref(),
+            held_by,
             created: instance.created,
             changed: instance.changed,
         }

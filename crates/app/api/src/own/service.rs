@@ -1,6 +1,7 @@
 //! The JSON of a service: as it stands in a list, as a whole, and as the subject of a write.
 
 use adsum_catalog::{Catalog, ServiceState};
+use adsum_model::rollout::Rollout;
 use adsum_model::{Name, Revision, Service, Spec};
 use adsum_rollout::desire::{Novelty, Taken};
 use adsum_rollout::service::{Plan, Situation, Step, plan};
@@ -9,7 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::draft;
+use super::hold::Holds;
 use super::instance::Full;
+use super::rollout::Brief;
 use crate::ApiState;
 
 /// One of a list.
@@ -32,6 +35,9 @@ pub(crate) struct Summary<'a> {
     /// Published on the gateway.
     ports: Vec<String>,
     removed: bool,
+    maintenance: bool,
+    /// Where its last rollout stands.
+    stage: Option<&'static str>,
     converged: bool,
 }
 
@@ -43,6 +49,12 @@ pub(crate) struct Whole<'a> {
     /// The form in which a service is put; none when the record has gone before the last instance.
     spec: Option<Value>,
     removed: bool,
+    /// Taken out of routing by a person, with the reason.
+    maintenance: Option<&'a str>,
+    /// Grows with every wish.
+    generation: u64,
+    /// The one that is under way, or the last one.
+    rollout: Option<Brief<'a>>,
     /// Unix milliseconds.
     created: Option<u64>,
     instances: Vec<Full<'a>>,
@@ -66,6 +78,8 @@ pub(crate) struct Written {
 struct Wanted {
     name: Name,
     version: u32,
+    rollout: u32,
+    generation: u64,
     spec: Value,
     removed: bool,
 }
@@ -76,7 +90,7 @@ pub(crate) fn plan_of(state: &ApiState, catalog: &Catalog, name: &Name, service:
     let tick = state.store.now().tick;
     let held = state.routing.acknowledgements().held(catalog, service, tick);
     let hidden = state.routing.acknowledgements().hidden(catalog, service);
-    plan(&Situation { state: service, asked, held, hidden })
+    plan(&Situation { asked, held, hidden, ..Situation::of(catalog, name, service, tick) })
 }
 
 /// Nothing to do and nothing to wait for.
@@ -85,7 +99,7 @@ pub(crate) fn is_converged(plan: &Plan) -> bool {
 }
 
 impl<'a> Summary<'a> {
-    pub(crate) fn of(name: &'a Name, state: &'a ServiceState, plan: &Plan) -> Summary<'a> {
+    pub(crate) fn of(name: &'a Name, state: &'a ServiceState, plan: &Plan, catalog: &Catalog) -> Summary<'a> {
         let service = state.service.as_ref();
         let draft = service.map(|service| Draft::of(&service.spec)).unwrap_or_default();
         Summary {
@@ -101,9 +115,17 @@ impl<'a> Summary<'a> {
             routes: service.map_or_else(Vec::new, |service| rules(&service.spec)),
             ports: draft.publish.unwrap_or_default(),
             removed: service.is_none_or(|service| service.removed),
+            maintenance: service.is_some_and(|service| service.maintenance.is_some()),
+            stage: last_rollout(catalog, state).map(|rollout| rollout.stage.as_str()),
             converged: is_converged(plan),
         }
     }
+}
+
+/// The one that is under way, or the last one.
+pub(crate) fn last_rollout<'a>(catalog: &'a Catalog, state: &ServiceState) -> Option<&'a Rollout> {
+    let service = state.service.as_ref()?;
+    catalog.rollout(&service.spec.name, service.rollout).map(|rollout| &**rollout)
 }
 
 /// Of all routes of a service, those of labels too.
@@ -112,19 +134,28 @@ fn rules(spec: &Spec) -> Vec<String> {
 }
 
 impl<'a> Whole<'a> {
-    pub(crate) fn of(name: &'a Name, state: &'a ServiceState, plan: &Plan, index: Revision) -> Whole<'a> {
+    pub(crate) fn of(
+        name: &'a Name,
+        state: &'a ServiceState,
+        plan: &Plan,
+        catalog: &'a Catalog,
+        holds: &Holds,
+    ) -> Whole<'a> {
         let service = state.service.as_ref();
         Whole {
             name: name.as_str(),
             version: service.map_or(0, |service| service.version),
             spec: service.map(|service| draft::write(&Draft::of(&service.spec))),
             removed: service.is_none_or(|service| service.removed),
+            maintenance: service.and_then(|service| service.maintenance.as_deref()),
+            generation: service.map_or(0, |service| service.generation),
+            rollout: last_rollout(catalog, state).map(Brief::of),
             created: service.map(|service| service.created),
-            instances: state.instances.iter().map(|instance| Full::of(instance)).collect(),
+            instances: state.instances.iter().map(|it| Full::of(it, holds.on(it))).collect(),
             converged: is_converged(plan),
             waiting_on: plan.waiting_on.iter().map(ToString::to_string).collect(),
             steps: plan.steps.iter().map(step).collect(),
-            index: index.0,
+            index: catalog.index(name).0,
         }
     }
 }
@@ -132,10 +163,10 @@ impl<'a> Whole<'a> {
 impl Written {
     pub(crate) fn of(taken: Taken, revision: Revision) -> Written {
         let Taken { service, what } = taken;
-        let Service { spec, version, removed, .. } = service;
+        let Service { spec, version, rollout, generation, removed, .. } = service;
         let draft = draft::write(&Draft::of(&spec));
         Written {
-            service: Wanted { name: spec.name, version, spec: draft, removed },
+            service: Wanted { name: spec.name, version, rollout, generation, spec: draft, removed },
             what: novelty(what),
             revision: revision.0,
         }
@@ -157,6 +188,8 @@ fn step(step: &Step) -> String {
         Step::Create { slot, version } => format!("slot {slot}: create an instance of version {version}"),
         Step::Drain(id) => format!("take {id} out of routing"),
         Step::Stop(id) => format!("end the process of {id}"),
+        Step::Advance(advance) => format!("write down how far the rollout is: {advance:?}"),
+        Step::ForgetVersion(number) => format!("forget version {number}, which nobody names"),
         Step::Forget(id) => format!("forget {id}, which is over"),
         Step::RemoveService => "remove the service's record".to_string(),
     }

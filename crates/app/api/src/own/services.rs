@@ -7,6 +7,7 @@ use hyper::StatusCode;
 
 use super::Refusal;
 use super::answer::{indexed, json};
+use super::hold::Holds;
 use super::service::{Summary, Whole, is_converged, plan_of};
 use crate::ApiState;
 use crate::blocking::Blocking;
@@ -28,7 +29,7 @@ pub(crate) async fn list(
         .map(|(name, service)| (name, service, plan_of(&state, &catalog, name, service)))
         .collect();
     let summaries: Vec<Summary<'_>> =
-        plans.iter().map(|(name, service, plan)| Summary::of(name, service, plan)).collect();
+        plans.iter().map(|(name, service, plan)| Summary::of(name, service, plan, &catalog)).collect();
     Ok(indexed(catalog.index_under(&prefix), json(StatusCode::OK, &summaries)))
 }
 
@@ -51,5 +52,6 @@ pub(crate) async fn get(
         // Who reads that everything is as wanted may send requests at once.
         state.routing.reached(&catalog).await;
     }
-    Ok(indexed(index, json(StatusCode::OK, &Whole::of(&name, service, &plan, index))))
+    let holds = Holds::of(&state.routing, &catalog);
+    Ok(indexed(index, json(StatusCode::OK, &Whole::of(&name, service, &plan, &catalog, &holds))))
 }

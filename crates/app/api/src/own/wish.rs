@@ -15,6 +15,7 @@ use super::service::Written;
 use super::write::{Answer, Write};
 use super::{Refusal, draft, offer, patch};
 use crate::ApiState;
+use crate::query::Query;
 
 /// Whether the service has to be there (RFC 9110 13.1).
 #[derive(Clone, Copy, PartialEq)]
@@ -48,12 +49,14 @@ pub(crate) async fn put(
         .await
 }
 
-/// Changes what a merge patch names.
+/// Changes what a merge patch names. With `?force` all instances are replaced, whether that changes anything or not.
 pub(crate) async fn patch(
     State(state): State<ApiState>,
     Path(name): Path<String>,
+    query: Query,
     write: Write,
 ) -> Result<Response, Refusal> {
+    let force = query.asks("force");
     let change = write.json()?;
     if !change.is_object() {
         let problem = Problem::new("body", &change, "is no object: write it like {\"replicas\": 2}");
@@ -70,7 +73,11 @@ pub(crate) async fn patch(
             }
             let spec = read(&name, &wanted)?;
             offer::check(&state, Some(&service.spec), &spec)?;
-            let taken = desire::update(tx, spec);
+            let mut taken = desire::update(tx, spec);
+            let replaces = |taken: &desire::Taken| taken.what == Novelty::NewVersion;
+            if force && taken.as_ref().is_ok_and(|taken| !replaces(taken)) {
+                taken = desire::restart(tx, &known, "asked for by hand");
+            }
             written(tx, taken)
         })
         .await

@@ -1,28 +1,23 @@
 //! What the gateway makes of a service and of its instances.
 
 use adsum_catalog::Catalog;
-use adsum_control::{Acknowledged, Current, Port, Routing};
+use adsum_control::{Current, Port, Routing};
 use adsum_model::{Instance, Name};
-use adsum_routing::{Face, Pool, Standing, Table};
+use adsum_routing::{Member, Pool, Standing, Table};
 
+use super::super::hold::Holds;
 use super::Fact;
 
 /// The gateway as of one moment, so that all facts are of the same.
 pub(super) struct Seen {
     current: Current,
     ports: Vec<Port>,
-    members: Vec<Acknowledged>,
-    catalog: Catalog,
+    holds: Holds,
 }
 
 impl Seen {
     pub(super) fn of(routing: &Routing, catalog: &Catalog) -> Seen {
-        Seen {
-            current: routing.current(),
-            ports: routing.ports(),
-            members: routing.acknowledgements().members(catalog),
-            catalog: catalog.clone(),
-        }
+        Seen { current: routing.current(), ports: routing.ports(), holds: Holds::of(routing, catalog) }
     }
 
     fn table(&self) -> &Table {
@@ -91,11 +86,11 @@ impl Seen {
             return Vec::new();
         }
         let pool = self.table().pools.get(&instance.service);
-        let member = pool.and_then(|pool| pool.members.iter().find(|member| member.instance == instance.id));
+        let member = self.member(instance);
         let panic = pool.is_some_and(|pool| pool.panic);
         let (routed, detail) = match member.map(|member| member.standing) {
             Some(Standing::Routable) if panic => (true, "too few pass: it stands in for them".to_string()),
-            Some(Standing::Routable) => (true, "it gets new requests".to_string()),
+            Some(Standing::Routable) => (true, format!("it gets new requests{}", self.share(instance))),
             Some(Standing::Draining(_)) => {
                 (false, "it drains: it may finish what it has, and gets nothing new".to_string())
             }
@@ -105,34 +100,59 @@ impl Seen {
         if member.is_some() {
             facts.push(self.known_everywhere());
         }
-        if member.is_some_and(|member| member.standing != Standing::Routable) {
-            facts.push(self.let_go(instance));
+        if let Some(holding) = self.holds.on(instance) {
+            facts.push(self.let_go(&holding));
         }
         facts
     }
 
-    fn gateways(&self) -> impl Iterator<Item = &Acknowledged> {
-        self.members.iter().filter(|member| member.live && member.id.face == Face::Gateway)
+    fn member(&self, instance: &Instance) -> Option<&Member> {
+        let pool = self.table().pools.get(&instance.service)?;
+        pool.members.iter().find(|member| member.instance == instance.id)
+    }
+
+    /// Its part among those that get new requests: `, one of 3`.
+    fn share(&self, instance: &Instance) -> String {
+        let Some(pool) = self.table().pools.get(&instance.service) else { return String::new() };
+        let of_version = |version| pool.routable().filter(move |member| member.version == version).count();
+        match pool.weights.get(&instance.version) {
+            None => format!(", one of {}", pool.routable().count()),
+            Some(weight) => {
+                let whole: u32 = pool.weights.values().sum();
+                let percent = f64::from(*weight) * 100.0 / f64::from(whole.max(1));
+                let version = instance.version;
+                format!(", one of {} of version {version}, which has {percent:.2} %", of_version(version))
+            }
+        }
+    }
+
+    /// Whether any route or port of the gateway leads to a service.
+    pub(super) fn is_led_to(&self, name: &Name) -> bool {
+        let table = self.table();
+        table.routes().any(|route| route.service == *name)
+            || table.ports().any(|(port, _)| table.publisher(port) == Some(name))
+    }
+
+    /// Whether an instance gets requests although it does not pass.
+    pub(super) fn stands_in(&self, instance: &Instance) -> bool {
+        !instance.is_routable()
+            && self.member(instance).is_some_and(|member| member.standing == Standing::Routable)
+    }
+
+    /// Who has yet to let go of an instance.
+    pub(super) fn holding(&self, instance: &Instance) -> Vec<String> {
+        self.holds.holding(instance)
     }
 
     fn known_everywhere(&self) -> Fact {
         let wanted = self.table().revision;
-        let all = self.gateways().all(|member| member.applied >= wanted);
+        let all = self.holds.gateways().all(|member| member.applied >= wanted);
         let detail =
-            list(self.gateways().map(|member| format!("{} has applied {}", member.id, member.applied)));
+            list(self.holds.gateways().map(|member| format!("{} has applied {}", member.id, member.applied)));
         self.fact("every gateway knows", all, detail)
     }
 
-    fn let_go(&self, instance: &Instance) -> Fact {
-        let drains_since = self.catalog.routed_since(&instance.id);
-        let holding = self.gateways().filter_map(|member| {
-            if member.applied < drains_since {
-                return Some(format!("{} does not know yet that it drains", member.id));
-            }
-            let in_flight = member.in_flight.get(&instance.id)?;
-            Some(format!("{} has {in_flight} in flight", member.id))
-        });
-        let holding: Vec<String> = holding.collect();
+    fn let_go(&self, holding: &[String]) -> Fact {
         let detail = if holding.is_empty() { "no gateway has any".to_string() } else { holding.join("; ") };
         self.fact("nothing is in flight", holding.is_empty(), detail)
     }
@@ -149,9 +169,10 @@ mod tests {
     use std::time::Instant;
 
     use adsum_catalog::records;
+    use adsum_control::Acknowledged;
     use adsum_keyspace::{Database, Keyspace, Now};
     use adsum_model::{Health, InstanceId, Phase, Revision};
-    use adsum_routing::{InFlight, MemberId};
+    use adsum_routing::{Face, InFlight, MemberId};
 
     use super::*;
 
@@ -191,7 +212,7 @@ mod tests {
         let in_flight = (requests > 0).then(|| (draining().id, count)).into_iter().collect();
         let member = Acknowledged { id, applied: Revision(applied), in_flight, live: true };
         let current = Current { table, fresh: true, since: Instant::now() };
-        Seen { current, ports: Vec::new(), members: vec![member], catalog }
+        Seen { current, ports: Vec::new(), holds: Holds::new(vec![member], catalog) }
     }
 
     #[test]
@@ -204,7 +225,7 @@ mod tests {
             assert_eq!(facts["nothing is in flight"], expect);
         }
         let gateway = "gateway on node n1 (worker 0)";
-        check(2, 0, (false, &format!("{gateway} does not know yet that it drains")));
+        check(2, 0, (false, &format!("{gateway} does not know yet that it gets nothing new")));
         check(3, 1, (false, &format!("{gateway} has 1 request in flight")));
         check(3, 0, (true, "no gateway has any"));
     }

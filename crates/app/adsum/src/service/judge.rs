@@ -1,0 +1,122 @@
+//! Whether the waiting for a service is over, and how it ended.
+
+use super::outcome::Outcome;
+use super::rollout::Rollout;
+use super::view::Service;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    Converged {
+        /// The one that the wish has begun, or that was there. None when that is not known.
+        rollout: Option<u32>,
+        /// Whether the wish began it: then it is told what became of it.
+        began: bool,
+    },
+    Gone,
+}
+
+/// What there is to say of a service as it is; `wished` is the rollout of the wish when another one has taken its place.
+pub(super) fn judge(goal: Goal, service: &Service, wished: Option<&Rollout>) -> Option<Outcome> {
+    let Goal::Converged { rollout: number, .. } = goal else { return None };
+    let Some(now) = &service.rollout else { return at_rest(service) };
+    match number {
+        Some(number) if now.number > number => overtaken(service, now, wished),
+        _ if now.is_paused_by_failure() => Some(Outcome::Paused),
+        _ if !now.ended => service.waiting_on.iter().any(is_given_up).then_some(Outcome::GivenUp),
+        _ => at_rest(service),
+    }
+}
+
+/// Another rollout is there than the one that was begun.
+fn overtaken(service: &Service, now: &Rollout, wished: Option<&Rollout>) -> Option<Outcome> {
+    match wished.map(|wished| wished.stage.as_str()) {
+        // It came to its end, and the next wish is somebody else's.
+        Some("complete") => Some(Outcome::Converged),
+        // Told when the way back is over, however it ended.
+        Some("rolled-back") => {
+            let over = (now.ended && service.converged) || now.is_paused_by_failure();
+            over.then_some(Outcome::RolledBack)
+        }
+        Some("removed") => Some(Outcome::Removed),
+        Some(_) | None => Some(Outcome::Superseded),
+    }
+}
+
+fn at_rest(service: &Service) -> Option<Outcome> {
+    if service.converged {
+        return Some(Outcome::Converged);
+    }
+    service.waiting_on.iter().any(is_given_up).then_some(Outcome::GivenUp)
+}
+
+/// The service's own words for an instance that is not started again.
+fn is_given_up(reason: &String) -> bool {
+    reason.contains("was given up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::service;
+    use super::*;
+
+    fn rollout(number: u32, stage: &str, reason: &str) -> Rollout {
+        let ended = !matches!(stage, "rolling" | "paused" | "verifying");
+        let (stage, reason) = (stage.to_string(), Some(reason.to_string()));
+        Rollout { number, stage, ended, reason, ..Rollout::default() }
+    }
+
+    #[track_caller]
+    fn check(converged: bool, now: Rollout, wished: Option<Rollout>, expect: Option<Outcome>) {
+        let service = Service { converged, rollout: Some(now), ..service(vec![]) };
+        let goal = Goal::Converged { rollout: Some(2), began: true };
+        assert_eq!(judge(goal, &service, wished.as_ref()), expect);
+    }
+
+    #[test]
+    fn a_rollout_is_waited_for_until_it_is_complete_and_all_else_has_gone() {
+        check(false, rollout(2, "rolling", ""), None, None);
+        check(true, rollout(2, "verifying", ""), None, None);
+        check(false, rollout(2, "complete", ""), None, None);
+        check(true, rollout(2, "complete", ""), None, Some(Outcome::Converged));
+    }
+
+    #[test]
+    fn a_pause_by_hand_is_waited_out_and_one_after_a_failure_is_an_end() {
+        check(false, rollout(2, "paused", "paused by hand"), None, None);
+        check(false, rollout(2, "paused", "web.2 exited with status 1"), None, Some(Outcome::Paused));
+    }
+
+    #[test]
+    fn a_rollout_that_was_taken_back_is_told_when_the_way_back_is_over() {
+        let back = |stage, converged, expect| {
+            let wished = rollout(2, "rolled-back", "web.2 exited with status 1");
+            check(converged, rollout(3, stage, ""), Some(wished), expect);
+        };
+        back("rolling", false, None);
+        back("complete", false, None);
+        back("complete", true, Some(Outcome::RolledBack));
+        back("paused", false, Some(Outcome::RolledBack));
+    }
+
+    #[test]
+    fn a_wish_that_another_one_replaced_is_no_longer_waited_for() {
+        let after = |stage, expect| {
+            check(false, rollout(3, "rolling", ""), Some(rollout(2, stage, "")), Some(expect))
+        };
+        after("superseded", Outcome::Superseded);
+        after("complete", Outcome::Converged);
+        after("removed", Outcome::Removed);
+        check(false, rollout(3, "rolling", ""), None, Some(Outcome::Superseded));
+    }
+
+    #[test]
+    fn an_instance_that_was_given_up_ends_the_waiting() {
+        let waiting_on = vec!["slot 1 (id): a new version: it was given up: exited with 1".to_string()];
+        let mut given_up = Service { waiting_on, ..service(vec![]) };
+        let goal = Goal::Converged { rollout: None, began: false };
+        assert_eq!(judge(goal, &given_up, None), Some(Outcome::GivenUp));
+        given_up.rollout = Some(rollout(1, "rolling", ""));
+        assert_eq!(judge(goal, &given_up, None), Some(Outcome::GivenUp));
+        assert_eq!(judge(Goal::Gone, &given_up, None), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! `GET /api/services/NAME/usable`: whether it makes sense to call a service now, for load balancers, scripts and
+//! services that depend on it.
+//!
+//! 200 when it does, 503 when not; the body says why. It is answered from this process's own view.
+
+use adsum_catalog::ServiceState;
+use adsum_model::{Health, Name};
+use adsum_routing::Pool;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use serde::Serialize;
+
+use super::Refusal;
+use super::answer::json;
+use crate::ApiState;
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Usable {
+    name: Name,
+    usable: bool,
+    /// What speaks against it, or limits it.
+    reasons: Vec<String>,
+    instances: Counts,
+    /// Since when at least; Unix milliseconds. None when there never was an instance.
+    since: Option<u64>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Counts {
+    wanted: u32,
+    /// Not over.
+    live: usize,
+    /// Found by name, getting requests.
+    passing: usize,
+    maintenance: usize,
+    draining: usize,
+}
+
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    Path(text): Path<String>,
+) -> Result<Response, Refusal> {
+    let name: Name = text.parse().map_err(|_| Refusal::unknown_service(&text))?;
+    let view = state.store.directory().view();
+    let service = view.service(&name).ok_or_else(|| Refusal::unknown_service(&text))?;
+    let current = state.routing.current();
+    let usable = Usable::of(&name, service, current.table.pools.get(&name).map(|pool| &**pool));
+    let status = if usable.usable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok(json(status, &usable))
+}
+
+impl Usable {
+    fn of(name: &Name, state: &ServiceState, pool: Option<&Pool>) -> Usable {
+        let instances = Counts::of(state);
+        let usable = instances.passing > 0;
+        // One that has passed all the while shows for how long the service has been usable at least.
+        let since = match usable {
+            true => state.routable().map(|instance| instance.changed).min(),
+            false => state.instances.iter().map(|instance| instance.changed).max(),
+        };
+        Usable { name: name.clone(), usable, reasons: reasons(state, &instances, pool), instances, since }
+    }
+}
+
+impl Counts {
+    fn of(state: &ServiceState) -> Counts {
+        let with = |health| state.live().filter(|instance| instance.health == health).count();
+        Counts {
+            wanted: state.service.as_ref().map_or(0, |service| service.spec.replicas),
+            live: state.live().count(),
+            passing: state.routable().count(),
+            maintenance: with(Health::Maintenance),
+            draining: with(Health::Draining),
+        }
+    }
+}
+
+fn reasons(state: &ServiceState, counts: &Counts, pool: Option<&Pool>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let service = state.service.as_ref();
+    if service.is_none_or(|service| service.removed) {
+        reasons.push("it is being removed".to_string());
+    }
+    match service.and_then(|service| service.maintenance.as_deref()) {
+        None => {}
+        Some("") => reasons.push("it is in maintenance".to_string()),
+        Some(reason) => reasons.push(format!("it is in maintenance: {reason}")),
+    }
+    let Counts { wanted, passing, .. } = counts;
+    if *wanted == 0 {
+        reasons.push("no instance is wanted".to_string());
+    } else if *passing == 0 {
+        reasons.push(format!("none of the {wanted} instances that are wanted passes"));
+    }
+    let in_the_way = state.live().filter(|instance| !instance.is_routable() && *passing == 0);
+    reasons.extend(in_the_way.filter_map(|it| Some(format!("{}: {}", it.title(), it.reason.as_ref()?))));
+    if pool.is_some_and(|pool| pool.panic) {
+        let text = "too few instances pass: the gateway sends requests to some that do not, too";
+        reasons.push(text.to_string());
+    }
+    if pool.is_some_and(|pool| pool.replacing) {
+        reasons.push("its instance is being replaced: the gateway holds requests".to_string());
+    }
+    reasons.truncate(SHOWN);
+    reasons
+}
+
+/// Of very many instances the first ones are enough.
+const SHOWN: usize = 10;
