@@ -84,6 +84,9 @@ pub(super) struct Spent {
     whole: u64,
 }
 
+/// Parts of a rollout that took less, in milliseconds, are not worth a word.
+const SHOWN: u64 = 50;
+
 impl Rollout {
     /// `version 1 to 2`.
     pub(super) fn versions(&self) -> String {
@@ -148,7 +151,7 @@ impl Spent {
             [("start", self.start), ("drain", self.drain), ("stop", self.stop), ("watch", self.watch)];
         let parts: Vec<String> = parts
             .into_iter()
-            .filter(|(_, millis)| *millis > 0)
+            .filter(|(_, millis)| *millis >= SHOWN)
             .map(|(name, millis)| format!("{name} {}", seconds(millis)))
             .collect();
         let whole = seconds(self.whole);

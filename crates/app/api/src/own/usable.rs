@@ -1,7 +1,7 @@
 //! `GET /api/services/NAME/usable`: whether it makes sense to call a service now, for load balancers, scripts and
 //! services that depend on it.
 //!
-//! 200 when it does, 503 when not; the body says why. It is answered from this process's own view.
+//! 200 when it does, 503 when not; the body says why.
 
 use adsum_catalog::ServiceState;
 use adsum_model::{Health, Name};
@@ -42,7 +42,7 @@ pub(crate) async fn get(
     Path(text): Path<String>,
 ) -> Result<Response, Refusal> {
     let name: Name = text.parse().map_err(|_| Refusal::unknown_service(&text))?;
-    let view = state.store.directory().view();
+    let view = state.store.catalog().await?;
     let service = view.service(&name).ok_or_else(|| Refusal::unknown_service(&text))?;
     let current = state.routing.current();
     let usable = Usable::of(&name, service, current.table.pools.get(&name).map(|pool| &**pool));

@@ -68,16 +68,16 @@ async fn a_reason_is_a_line_of_text() {
 async fn the_only_node_is_drained_by_force_alone() {
     let face = Face::new().await;
     face.deploy("web").await;
-    let refused = face.write("POST /api/nodes/one/drain", &json!({})).await;
+    let refused = face.write("POST /api/nodes/node1/drain", &json!({})).await;
     assert_eq!(refused.status, 409);
     assert!(refused.errors()[0].contains("1 service would have no instance"), "{}", refused.text());
-    let drained = face.write("POST /api/nodes/one/drain", &json!({"force": true})).await.json();
+    let drained = face.write("POST /api/nodes/node1/drain", &json!({"force": true})).await.json();
     assert_eq!(drained["availability"], "drain");
     assert_eq!(face.get("/api/nodes").await.json()[0]["availability"], "drain");
-    let active = face.write("POST /api/nodes/one/activate", &json!({})).await.json();
+    let active = face.write("POST /api/nodes/node1/activate", &json!({})).await.json();
     assert_eq!(active["availability"], "active");
     assert_eq!(face.write("POST /api/nodes/two/drain", &json!({})).await.status, 404);
-    assert_eq!(face.write("POST /api/nodes/one/drain", &json!({"force": "yes"})).await.status, 422);
+    assert_eq!(face.write("POST /api/nodes/node1/drain", &json!({"force": "yes"})).await.status, 422);
 }
 
 #[tokio::test]

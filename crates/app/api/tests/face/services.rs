@@ -35,7 +35,8 @@ async fn a_service_is_listed_with_what_is_wanted_and_what_there_is() {
     assert_eq!(
         list.json(),
         json!([{"name": "web", "version": 1, "replicas": 1, "passing": 1, "instances": 1, "exclusive": false,
-            "command": ["serve"], "check": "tcp", "tags": ["v1", "primary"], "routes": [], "ports": [], "removed": false, "converged": true}])
+            "command": ["serve"], "check": "tcp", "tags": ["v1", "primary"], "routes": [], "ports": [], "removed": false,
+            "maintenance": false, "stage": "rolling", "converged": false}])
     );
     assert_eq!(face.get("/api/services?prefix=x").await.json(), json!([]));
 }
@@ -94,7 +95,7 @@ async fn instances_are_listed_for_whoever_wants_to_reach_them() {
 async fn nodes_are_listed_with_what_they_run() {
     let face = Face::new().await;
     face.deploy("web").await;
-    let expect = json!([{"name": "node1", "address": "127.0.0.1", "instances": 1, "routable": 1}]);
+    let expect = json!([{"name": "node1", "address": "127.0.0.1", "availability": "active", "instances": 1, "routable": 1}]);
     assert_eq!(face.get("/api/nodes").await.json(), expect);
 }
 

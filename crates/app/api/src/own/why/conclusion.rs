@@ -1,7 +1,7 @@
 //! The chains of facts in one sentence each: what somebody who asks wants to hear first.
 
 use adsum_model::rollout::Stage;
-use adsum_model::{Health, Instance, Phase, Service};
+use adsum_model::{Availability, Health, Instance, Phase, Service};
 
 use super::super::service::last_rollout;
 use super::Subject;
@@ -39,11 +39,23 @@ fn served(subject: &Subject<'_>, service: &Service, seen: &Seen) -> String {
     let because = in_the_way.next().map(|it| format!("{} {}", it.title(), of_instance(subject, seen, it)));
     match (passing, because) {
         (0, Some(because)) => format!("{name} gets no requests: {because}"),
-        (0, None) => format!("{name} gets no requests: none of its instances is there yet"),
+        (0, None) => format!("{name} gets no requests: {}", absent(subject)),
         (_, Some(because)) if !subject.converged => {
             format!("{name} gets requests, {passing} of {wanted} wanted pass: {because}")
         }
         (_, _) => format!("{name} gets requests: {passing} of {wanted} wanted pass"),
+    }
+}
+
+/// Why there is no instance at all.
+fn absent(subject: &Subject<'_>) -> String {
+    let drained = subject.catalog.nodes().find(|node| node.availability == Availability::Drain);
+    let takes = subject.catalog.nodes().any(|node| node.availability == Availability::Active);
+    match drained.filter(|_| !takes) {
+        Some(node) => {
+            format!("every node is drained, so it has no instance ('adsum node activate {}')", node.name)
+        }
+        None => "none of its instances is there yet".to_string(),
     }
 }
 
@@ -71,7 +83,9 @@ pub(super) fn of_instance(subject: &Subject<'_>, seen: &Seen, instance: &Instanc
         Phase::Running => running(subject, seen, instance),
         Phase::Backoff => {
             let next = next_restart(subject, instance);
-            format!("ended and is started again {next}, {}{reason}", restarted(instance))
+            let often =
+                if instance.restarts == 0 { String::new() } else { format!(", {}", restarted(instance)) };
+            format!("ended and is started again {next}{often}{reason}")
         }
         Phase::Stopping => "has been told to end".to_string(),
         Phase::Stopped => format!("ended as wished{reason}"),
