@@ -34,7 +34,7 @@ impl World {
         let folder = format!("RECORDER_FOLDER={}", recorded.display());
         let create =
             ["service", "create", "--name", "recorder", "--route", "Host(`a.example`)", "--env", &folder];
-        let program = ["--health-tcp", "--", env!("CARGO_BIN_EXE_recorder")];
+        let program = ["--health-tcp", "--update-monitor", "0s", "--", env!("CARGO_BIN_EXE_recorder")];
         agent.adsum(&[&create[..], &program[..]].concat()).ok();
         let world = World { agent, recorded, _settings: settings };
         until("the service is routed", SOON, || (world.get("/begin").status == 200).then_some(()));
