@@ -38,6 +38,8 @@ pub use desk::Port;
 
 /// Between two writes of the table to disk: in a busy moment it changes many times a second.
 const WRITE_PAUSE: Duration = Duration::from_millis(500);
+/// How long before a retired gateway is at its end clients that rest are parted with.
+const RETIRED_EARLIER: Duration = Duration::from_secs(1);
 /// How long an answer waits for the gateways to be where it is.
 const REACH_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -125,10 +127,11 @@ impl Routing {
         self.inner.gateway.lock().as_ref().map_or_else(|| Ok(Sockets::default()), Gateway::sockets)
     }
 
-    /// Accepts nothing more. Tables that are [obeyed](Routing::obey) still have their effect on what is in flight. None
-    /// when it was stopped before.
+    /// Accepts nothing more; clients keep their connections for one more request each, as long as the grace allows. Tables
+    /// that are [obeyed](Routing::obey) still have their effect on what is in flight. None when it was stopped before.
     pub fn retire(&self, grace: Duration) -> Option<Retirement> {
-        self.inner.gateway.lock().as_mut().map(|gateway| gateway.retire(grace))
+        let last_request = grace.saturating_sub(RETIRED_EARLIER);
+        self.inner.gateway.lock().as_mut().map(|gateway| gateway.retire(grace, last_request))
     }
 
     /// Goes by a table that another process has made of this cluster's data.

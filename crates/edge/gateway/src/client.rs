@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use adsum_forward::Caller;
 use adsum_framing::{Preface, preface};
@@ -17,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::patience::Watch;
@@ -38,9 +37,6 @@ use streams::Streams;
 
 /// Fields of a head that the parser has room for without an allocation for each request.
 const PARSER_FIELDS: usize = 100;
-
-/// How long a client that is owed nothing when the gateway stops has to say something.
-const LAST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Through which door connections come in.
 #[derive(Clone, Debug)]
@@ -73,7 +69,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, tcp: TcpStream, peer: SocketAddr, 
     let Some(acceptor) = worker.acceptor() else { return };
     let handshake = tokio::select! {
         ended = timeout(limits.handshake_timeout, acceptor.accept(tcp)) => ended,
-        () = stopped(worker.stop.clone()) => return,
+        () = stopped(&worker) => return,
     };
     match handshake {
         Ok(Ok(tls)) => greet(worker.clone(), Socket::Tls(Box::new(tls)), peer, door).await,
@@ -93,7 +89,7 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
             let read = timeout(worker.settings.limits.head_timeout, first_bytes(&mut socket));
             let first = tokio::select! {
                 first = read => first,
-                () = stopped(worker.stop.clone()) => return,
+                () = stopped(&worker) => return,
             };
             let Ok(Ok(first)) = first else { return };
             let http2 = preface(&first) == Preface::Http2;
@@ -108,10 +104,11 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
 }
 
 /// Comes when the gateway stops, a little later: who has just been accepted may have sent a request already.
-async fn stopped(mut stop: watch::Receiver<Option<Instant>>) {
+async fn stopped(worker: &Worker) {
+    let mut stop = worker.stop.clone();
     // An error means that the gateway is gone, which stops as well.
     let _ = stop.wait_for(Option::is_some).await;
-    tokio::time::sleep(LAST_REQUEST).await;
+    tokio::time::sleep(worker.last_request()).await;
 }
 
 /// As many as it takes to tell; none when the client has closed before.
@@ -150,7 +147,8 @@ async fn serve_http1(stream: Stream, client: Rc<Client>) {
             client.ends.set(true);
             // A request may be on its way already: closed now, the connection would answer it by a reset.
             let rests = !client.gate.is_busy();
-            let last = tokio::time::sleep(if rests { LAST_REQUEST } else { Duration::ZERO });
+            let last = if rests { client.worker.last_request() } else { Duration::ZERO };
+            let last = tokio::time::sleep(last);
             tokio::select! {
                 ended = connection.as_mut() => ended,
                 () = last => {

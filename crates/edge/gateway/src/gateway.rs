@@ -21,6 +21,9 @@ use crate::sockets::{Held, Sockets, given_or_bound};
 use crate::tls::{Certificate, LOOK};
 use crate::worker::{Doorman, House, Listeners, Order, Parts, Worker};
 
+/// How long a client that is owed nothing when the gateway stops has to say something.
+const LAST_REQUEST: Duration = Duration::from_millis(500);
+
 /// Serves until it is stopped. Dropped, it stops at once.
 pub struct Gateway {
     addresses: Addresses,
@@ -30,6 +33,7 @@ pub struct Gateway {
     stop: watch::Sender<Option<Instant>>,
     open: watch::Sender<bool>,
     held: Arc<Held>,
+    house: Arc<House>,
     log: Mutex<Option<AccessLogger>>,
     threads: Vec<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
@@ -113,12 +117,13 @@ impl Gateway {
             stop,
             open: watch::Sender::new(false),
             held: held.clone(),
+            house: Arc::default(),
             log: Mutex::new(Some(log.clone())),
             threads: Vec::new(),
             keeper: None,
             writer: Some(writer),
         };
-        let house = Arc::<House>::default();
+        let house = gateway.house.clone();
         let mut tls = tls.into_iter();
         for (number, plain) in plain.into_iter().enumerate() {
             let parts = Parts {
@@ -220,11 +225,14 @@ impl Gateway {
     /// Accepts nothing more, tells clients to go elsewhere, and returns when what was in flight has ended, or `grace`
     /// is over. Blocks meanwhile.
     pub fn stop(mut self, grace: Duration) {
-        self.retire(grace).wait();
+        self.retire(grace, LAST_REQUEST).wait();
     }
 
-    /// The same, but for the waiting: tables still have their effect on what is in flight.
-    pub fn retire(&mut self, grace: Duration) -> Retirement {
+    /// The same, but for the waiting: tables still have their effect on what is in flight. A client that is owed nothing
+    /// keeps its connection for `last_request`, so that a request that is on its way is answered, and told that it was the
+    /// last one.
+    pub fn retire(&mut self, grace: Duration, last_request: Duration) -> Retirement {
+        self.house.set_last_request(last_request);
         // What workers close is closed then, unless another process has it.
         self.held.close_all();
         self.stop.send_replace(Some(Instant::now() + grace));
@@ -295,7 +303,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if !self.threads.is_empty() {
-            self.retire(Duration::ZERO).wait();
+            self.retire(Duration::ZERO, Duration::ZERO).wait();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use adsum_balance::Moment;
@@ -54,6 +54,15 @@ pub(crate) struct House {
     /// Connections of clients.
     open: AtomicUsize,
     pub(crate) authorities: Authorities,
+    /// Milliseconds that a client which is owed nothing has to say something, from the moment the gateway stops.
+    last_request: AtomicU64,
+}
+
+impl House {
+    pub(crate) fn set_last_request(&self, patience: Duration) {
+        let millis = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.last_request.store(millis, Ordering::Relaxed);
+    }
 }
 
 /// What a worker is told.
@@ -276,6 +285,10 @@ impl Worker {
 
     pub(crate) fn workers(&self) -> u32 {
         u32::try_from(self.settings.workers.max(1)).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn last_request(&self) -> Duration {
+        Duration::from_millis(self.house.last_request.load(Ordering::Relaxed))
     }
 
     pub(crate) fn has_lease(&self) -> bool {

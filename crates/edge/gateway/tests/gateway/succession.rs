@@ -29,7 +29,7 @@ async fn no_client_is_refused_while_one_gateway_follows_another() {
     // It is only prepared: the first one serves.
     assert_eq!(house.connect().await.get("/").await.text(), "hello");
     assert_eq!(next.status().iter().map(|worker| worker.connections).sum::<u64>(), 0);
-    let retired = house.gateway.retire(Duration::from_secs(20));
+    let retired = house.gateway.retire(Duration::from_secs(20), Duration::from_secs(10));
     tokio::task::spawn_blocking(|| retired.wait()).await.unwrap();
     // Now nobody accepts, and who comes waits.
     let mut early = Wire::connect(addr).await;
@@ -73,7 +73,7 @@ async fn a_retired_gateway_says_what_it_has_in_flight_as_of_the_last_table() {
     let mut wire = house.connect().await;
     wire.send(GET).await;
     house.metric_becomes("adsum_gateway_in_flight", "", 1.0).await;
-    let retired = house.gateway.retire(Duration::from_secs(20));
+    let retired = house.gateway.retire(Duration::from_secs(20), Duration::from_secs(10));
     let waiting = tokio::task::spawn_blocking(|| retired.wait());
     house.instance("web", 1, slow.addr, Health::Draining);
     let revision = house.apply();
@@ -84,4 +84,20 @@ async fn a_retired_gateway_says_what_it_has_in_flight_as_of_the_last_table() {
     assert_eq!(wire.answer().await.unwrap().text(), "late");
     waiting.await.unwrap();
     house.control.wait("nothing is left", |seen| seen.in_flight(1).is_none_or(|had| had.is_empty()));
+}
+
+#[tokio::test]
+async fn a_client_that_rests_has_one_more_request_of_a_retired_gateway() {
+    let backend = Backend::saying("hello").await;
+    let mut house = House::serving(&[&backend]);
+    let mut resting = house.connect().await;
+    resting.get("/").await;
+    let retired = house.gateway.retire(Duration::from_secs(20), Duration::from_secs(20));
+    let waiting = tokio::task::spawn_blocking(|| retired.wait());
+    // Longer than a gateway waits that ends for good.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let answer = resting.get("/").await;
+    assert_eq!((answer.text(), answer.header("connection")), ("hello", Some("close")));
+    assert_eq!(resting.rest().await.unwrap(), b"");
+    waiting.await.unwrap();
 }
