@@ -193,14 +193,25 @@ impl Agent {
 
     #[track_caller]
     fn spawn(&mut self) {
+        let mut command = self.agent_command(&[]);
+        self.child =
+            Some(command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")));
+    }
+
+    /// Another process with the agent's settings and these words more, on the same data, addresses and log.
+    pub fn agent_command(&self, words: &[&str]) -> Command {
         let mut log = self.open_log();
-        writeln!(log, "--- started").expect("our own directory is writable");
+        writeln!(log, "--- started {}", words.join(" ")).expect("our own directory is writable");
         let mut command = Command::new(&self.program);
         self.settings(&mut command);
         let errors = log.try_clone().expect("a file handle can be doubled");
-        command.stdin(Stdio::null()).stdout(log).stderr(errors);
-        self.child =
-            Some(command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")));
+        command.args(words).stdin(Stdio::null()).stdout(log).stderr(errors);
+        command
+    }
+
+    /// The process that is the agent from now on; returned is the one that was it before.
+    pub fn replace(&mut self, child: Child) -> Option<Child> {
+        self.child.replace(child)
     }
 
     fn settings(&self, command: &mut Command) {

@@ -15,5 +15,6 @@ mod service;
 mod settings;
 mod snapshot;
 mod switch;
+mod takeover;
 mod talk;
 mod web;
