@@ -1,9 +1,9 @@
 //! The controller of this node's processes.
 
+mod begin;
+
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,18 @@ use adsum_model::{
     Event, Health, Instance, InstanceId, Offer, Phase, Process, Restart, Revision, Stop, spell_size,
 };
 use adsum_rollout::node::{AfterEnd, Exit, Seen, Step, not_started, plan, restart_at, streak_after};
-use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, StartError, State, TreeKind};
+use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, State, TreeKind};
 use adsum_store::{Failed, Store};
+use tokio::task::JoinSet;
 
 use crate::{Routing, Settings, event};
+use begin::{Begun, begin};
 
 /// When the keeper could not be asked.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How many starts the keeper is asked for before what it said is put on record.
+const AT_ONCE: usize = 16;
 
 struct Controller {
     store: Store,
@@ -79,19 +84,24 @@ impl Controller {
         let mine = view.instances().filter(|instance| instance.node == self.settings.node);
         let mine: Vec<_> = mine.cloned().collect();
         let strangers = self.clear_away(&mine, &seen).await;
+        let mut starts = Vec::new();
         for instance in mine {
             let seen = seen.remove(&instance.id).unwrap_or(Seen::Nothing);
             let (restart, stop) = policies(view, &instance);
             if let Some(step) = plan(&instance, &restart, &seen, tick) {
-                if strangers && step == Step::Start && is_exclusive(view, &instance) {
-                    // It may be the slot's own, from before records were lost: its end wakes us.
-                    continue;
+                if step != Step::Start {
+                    last = last.max(self.carry_out(&instance, &stop, &restart, step).await);
+                } else if !strangers || !is_exclusive(view, &instance) {
+                    // Otherwise it may be the slot's own, from before records were lost: its end wakes us.
+                    starts.push((instance, restart));
                 }
-                last = last.max(self.carry_out(view, &instance, &stop, &restart, step).await);
             } else if instance.phase == Phase::Backoff {
                 let rest = restart_at(&instance, &restart).saturating_sub(tick);
                 next_look = Some(next_look.map_or(rest, |other| other.min(rest)));
             }
+        }
+        for some in starts.chunks(AT_ONCE) {
+            last = last.max(self.start(view, some).await);
         }
         self.store.durable(last).await?;
         self.routing.looked(last);
@@ -101,14 +111,13 @@ impl Controller {
 
     async fn carry_out(
         &mut self,
-        view: &Catalog,
         instance: &Instance,
         stop: &Stop,
         restart: &Restart,
         step: Step,
     ) -> Revision {
         match step {
-            Step::Start => self.start(view, instance, restart).await,
+            Step::Start => unreachable!("starts are carried out together"),
             Step::Record(process) => self.change(instance, |tx, record| record_process(tx, record, process)),
             Step::Ended { exit, next } => self.change(instance, |tx, record| {
                 record_end(tx, record, restart, &exit, next);
@@ -128,12 +137,30 @@ impl Controller {
         }
     }
 
-    /// Starts the process that is on record as wanted, and records it. Whether a keeper that did not answer has started
-    /// it is not known: it is asked again.
-    async fn start(&mut self, view: &Catalog, instance: &Instance, restart: &Restart) -> Revision {
-        let Some(version) = view.version(&instance.service, instance.version) else { return Revision::ZERO };
-        let slot_dir = self.settings.slot_dir(instance);
-        let start = Start {
+    /// Starts the processes that are on record as wanted, and records what became of them in one commit: each commit has
+    /// everybody look who follows the catalog, and all of them look at all instances.
+    async fn start(&mut self, view: &Catalog, wanted: &[(Arc<Instance>, Restart)]) -> Revision {
+        let mut starting = JoinSet::new();
+        for (at, (instance, _)) in wanted.iter().enumerate() {
+            let Some(start) = self.wish(view, instance) else { continue };
+            let (keeper, data_dir) = (self.keeper.clone(), self.settings.data_dir.clone());
+            starting.spawn(async move { (at, begin(&keeper, start, &data_dir).await) });
+        }
+        let begun = starting.join_all().await;
+        self.again |= begun.iter().any(|(_, begun)| matches!(begun, Begun::Unknown));
+        let ((), revision) = self.store.transact(|tx| {
+            for (at, begun) in &begun {
+                let (planned, restart) = &wanted[*at];
+                with_record(tx, planned, |tx, record| record_begun(tx, record, restart, begun));
+            }
+        });
+        revision
+    }
+
+    /// What the keeper is to start. None when the version's record has gone, as then the instance goes too.
+    fn wish(&self, view: &Catalog, instance: &Instance) -> Option<Start> {
+        let version = view.version(&instance.service, instance.version)?;
+        Some(Start {
             id: instance.id.clone(),
             command: version.task.command.clone(),
             env: self.settings.environment(instance, version),
@@ -141,32 +168,9 @@ impl Controller {
             log: self.settings.log_file(instance),
             rotation: adsum_runtime::Rotation::default(),
             user: version.task.user.clone(),
-            data_dir: Some(slot_dir.clone()),
+            data_dir: Some(self.settings.slot_dir(instance)),
             limits: version.task.limits,
             ulimits: version.task.ulimits.clone(),
-        };
-        let made = std::fs::create_dir_all(&slot_dir).and_then(|()| match start.user {
-            Some(_) => let_others_through(&slot_dir, &self.settings.data_dir),
-            None => Ok(()),
-        });
-        let why = match made {
-            Err(error) => format!("its data directory {} cannot be made: {error}", slot_dir.display()),
-            Ok(()) => match self.keeper.start(start).await {
-                Ok(process) => {
-                    return self.change(instance, |tx, record| record_process(tx, record, process));
-                }
-                Err(StartError::Keeper(error)) => {
-                    tracing::warn!(instance = %instance.id, %error, "the keeper cannot be asked to start it");
-                    self.again = true;
-                    return Revision::ZERO;
-                }
-                Err(error) => sentence(&error),
-            },
-        };
-        self.change(instance, |tx, record| {
-            if let Step::Ended { exit, next } = not_started(record, restart, &why, tx.now().tick) {
-                record_end(tx, record, restart, &exit, next);
-            }
         })
     }
 
@@ -215,14 +219,33 @@ impl Controller {
         planned: &Instance,
         change: impl FnOnce(&mut Transaction<'_>, &mut Instance),
     ) -> Revision {
-        let ((), revision) = self.store.transact(|tx| {
-            if let Some(mut record) = records::instance(tx, &planned.id)
-                && record.phase == planned.phase
-            {
-                change(tx, &mut record);
-            }
-        });
+        let ((), revision) = self.store.transact(|tx| with_record(tx, planned, change));
         revision
+    }
+}
+
+/// The record of an instance, if it is still in the phase for which something was planned.
+fn with_record(
+    tx: &mut Transaction<'_>,
+    planned: &Instance,
+    change: impl FnOnce(&mut Transaction<'_>, &mut Instance),
+) {
+    if let Some(mut record) = records::instance(tx, &planned.id)
+        && record.phase == planned.phase
+    {
+        change(tx, &mut record);
+    }
+}
+
+fn record_begun(tx: &mut Transaction<'_>, record: &mut Instance, restart: &Restart, begun: &Begun) {
+    match begun {
+        Begun::Started(process) => record_process(tx, record, process.clone()),
+        Begun::Failed(why) => {
+            if let Step::Ended { exit, next } = not_started(record, restart, why, tx.now().tick) {
+                record_end(tx, record, restart, &exit, next);
+            }
+        }
+        Begun::Unknown => {}
     }
 }
 
@@ -315,20 +338,6 @@ fn out_of_memory(limit: Option<u64>) -> String {
     }
 }
 
-/// The agent's data is closed to others. Who runs as somebody else has to come to the directory that is its own: through
-/// those above it, of which it sees nothing by that.
-fn let_others_through(slot_dir: &Path, data_dir: &Path) -> std::io::Result<()> {
-    const SEARCH: u32 = 0o011;
-    for dir in slot_dir.ancestors().skip(1).take_while(|dir| dir.starts_with(data_dir)) {
-        let mut permissions = std::fs::metadata(dir)?.permissions();
-        if permissions.mode() & SEARCH != SEARCH {
-            permissions.set_mode(permissions.mode() | SEARCH);
-            std::fs::set_permissions(dir, permissions)?;
-        }
-    }
-    Ok(())
-}
-
 /// Says in the event log what this node's driver can do.
 fn announce(store: &Store, keeper: &Keeper, settings: &Settings) {
     let message = format!("node {} {}", settings.node, means(keeper.tree(), &keeper.offer()));
@@ -355,17 +364,6 @@ fn is_exclusive(view: &Catalog, instance: &Instance) -> bool {
     service.is_some_and(|service| service.spec.exclusive)
 }
 
-/// An error with its sources, in one line.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use adsum_model::Controller;
@@ -389,22 +387,6 @@ mod tests {
             "exited with code 137 after the kernel had ended a process of it: out of memory (limit 256 MiB)";
         check(ExitStatus::Code(137), limit, child);
         check(ExitStatus::Code(0), limit, "exited with code 0");
-    }
-
-    #[test]
-    fn the_way_to_a_slots_data_is_opened_and_nothing_beside_it() {
-        let data = tempfile::tempdir().unwrap();
-        let slot = data.path().join("slots/web/1");
-        std::fs::create_dir_all(&slot).unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let above = data.path().parent().unwrap();
-        for dir in [&slot, slot.parent().unwrap(), data.path()] {
-            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).unwrap();
-        }
-        let before = mode(above);
-        let_others_through(&slot, data.path()).unwrap();
-        assert_eq!([data.path(), slot.parent().unwrap(), &slot].map(mode), [0o711, 0o711, 0o700]);
-        assert_eq!(mode(above), before);
     }
 
     #[test]
