@@ -11,6 +11,7 @@ mod resp;
 mod rollout;
 mod rounds;
 mod scale;
+mod scale_up;
 mod server;
 mod table;
 
@@ -24,6 +25,7 @@ cargo xtask bench WHAT
   resp [ROUNDS]              SET, GET, INCR with redis-benchmark: adsum agent beside redis-server
   gateway [OPTIONS]          requests per second and their cost: adsum beside haproxy, nginx, traefik and caddy
   rollout [OPTIONS]          updates under load and scaling: adsum beside Docker Swarm behind haproxy
+  scale-up                   from the wish for 20 or 200 instances until all of them get requests
   idle                       memory and processor of an agent and its keeper that nobody asks for anything
   scale [CASE]               a million keys, ten thousand clients: memory, recovery, expiry, idle-connections,
                              watchers, stalls, locks; adsum agent beside redis-server";
@@ -45,6 +47,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         ["resp", words @ ..] => resp::run(words),
         ["gateway", words @ ..] => gateway::run(words),
         ["rollout", words @ ..] => rollout::run(words),
+        ["scale-up"] => scale_up::run(),
         ["idle"] => idle::run(),
         ["scale", words @ ..] => scale::run(words),
         _ => anyhow::bail!("no such benchmark\n\n{HELP}"),

@@ -19,13 +19,15 @@ const GONE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 /// Where the time until readiness is itself what is measured.
 const CLOSE_POLL: Duration = Duration::from_millis(2);
-/// No benchmark starts an instance; an agent wants a range all the same.
-const INSTANCE_PORTS: &str = "21000-21399";
+/// Enough for the largest number of instances twice, since a port rests before it is used again.
+const INSTANCE_PORTS: &str = "21000-21499";
 
 pub(crate) struct Server {
     command: Command,
     child: Child,
     resp: SocketAddr,
+    /// Of an agent.
+    http: Option<SocketAddr>,
     folder: TempDir,
     ready: Ready,
 }
@@ -38,7 +40,7 @@ impl Server {
         let [resp] = free_addresses()?;
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &resp.port().to_string(), "--save", ""]).args(args);
-        Server::spawn(command, "--dir", resp, Box::new(move || ping(resp)))
+        Server::spawn(command, "--dir", resp, None, Box::new(move || ping(resp)))
     }
 
     /// `adsum agent` with every face on.
@@ -53,7 +55,7 @@ impl Server {
         command.args(["agent", "--durability", durability, "--resp-addr", &resp.to_string()]);
         command.args(["--http-addr", &http.to_string(), "--dns-addr", &dns.to_string()]);
         command.args(["--gateway-addr", &gateway.to_string(), "--port-range", INSTANCE_PORTS]);
-        Server::spawn(command, "--data-dir", resp, Box::new(move || leads(http)))
+        Server::spawn(command, "--data-dir", resp, Some(http), Box::new(move || leads(http)))
     }
 
     /// Where the built agent is: `ADSUM_BIN`, or beside this program.
@@ -68,6 +70,10 @@ impl Server {
 
     pub(crate) fn resp(&self) -> SocketAddr {
         self.resp
+    }
+
+    pub(crate) fn http(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     pub(crate) fn process(&self) -> Process {
@@ -109,6 +115,7 @@ impl Server {
         mut command: Command,
         directory_flag: &str,
         resp: SocketAddr,
+        http: Option<SocketAddr>,
         ready: Ready,
     ) -> anyhow::Result<Server> {
         let folder = tempfile::Builder::new().prefix("adsum-b-").tempdir()?;
@@ -120,7 +127,7 @@ impl Server {
         // By this everything that the server starts is known as ours.
         command.env("BENCH_FOLDER", folder.path());
         let child = command.spawn().with_context(|| format!("cannot run {:?}", command.get_program()))?;
-        let mut server = Server { command, child, resp, folder, ready };
+        let mut server = Server { command, child, resp, http, folder, ready };
         server.wait_until_ready(POLL)?;
         Ok(server)
     }

@@ -4,8 +4,8 @@ use crate::cargo;
 
 pub(crate) fn run(words: &[String]) -> anyhow::Result<bool> {
     // The instances that are rolled out are a program of the test kit.
-    let kit: &[&str] =
-        if words.first().is_some_and(|word| word == "rollout") { &["adsum-tests"] } else { &[] };
+    let starts_instances = |word: &String| ["rollout", "scale-up"].contains(&word.as_str());
+    let kit: &[&str] = if words.first().is_some_and(starts_instances) { &["adsum-tests"] } else { &[] };
     if !cargo::build_release(&[&["adsum"], kit].concat())? {
         return Ok(false);
     }
