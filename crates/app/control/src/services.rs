@@ -213,6 +213,7 @@ impl Look {
             | Cause::GivenUp { .. }
             | Cause::Exit
             | Cause::Paused
+            | Cause::Maintenance
             | Cause::Node => look,
         })
     }

@@ -3,12 +3,13 @@
 //! Looked at from the outside: this knows nothing of how plans are made, only what they would leave. Whoever carries a
 //! plan out has it looked at first, and carries out none that has a flaw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+use std::mem::discriminant;
 
 use adsum_model::{Instance, InstanceId, Phase, Service};
 
-use crate::service::{Advance, Pace, Plan, Situation, Slot, Step};
+use crate::service::{Pace, Plan, Situation, Slot, Step};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flaw {
@@ -52,7 +53,10 @@ pub fn lint(situation: &Situation<'_>, plan: &Plan) -> Vec<Flaw> {
         }
     }
     let pace = Pace::of(service, rollout.as_ref());
-    let after = After { situation, plan, service, pace: &pace };
+    let of = |wanted: fn(&Step) -> Option<&InstanceId>| plan.steps.iter().filter_map(wanted).collect();
+    let drained = of(|step| if let Step::Drain(id) = step { Some(id) } else { None });
+    let stopped = of(|step| if let Step::Stop(id) = step { Some(id) } else { None });
+    let after = After { situation, plan, service, pace: &pace, drained, stopped };
     flaws.extend(after.nowhere());
     flaws.extend(after.doubled());
     flaws.extend(after.unproven());
@@ -61,21 +65,19 @@ pub fn lint(situation: &Situation<'_>, plan: &Plan) -> Vec<Flaw> {
     flaws
 }
 
-fn twice(plan: &Plan) -> impl Iterator<Item = Flaw> {
-    let steps = plan.steps.iter().enumerate();
-    let repeated = steps.filter(|(at, step)| {
-        let is_note = matches!(step, Step::Advance(Advance::Note { .. }));
-        !is_note && plan.steps[..*at].iter().any(|before| is_same(before, step))
-    });
-    repeated.map(|(_, step)| Flaw::Twice(step.clone()))
-}
-
-/// Whether two steps do the same, or contend for the same slot.
-fn is_same(one: &Step, other: &Step) -> bool {
-    match (one, other) {
-        (Step::Create { slot, .. }, Step::Create { slot: other, .. }) => slot == other,
-        _ => one == other,
-    }
+/// Notes of a rollout may be alike; nothing else is done twice, and no slot gets two.
+fn twice(plan: &Plan) -> Vec<Flaw> {
+    let mut done = HashSet::new();
+    let mut is_new = |step: &Step| match step {
+        Step::Advance(_) => true,
+        Step::Create { slot, .. } => done.insert((discriminant(step), None, *slot)),
+        Step::Drain(id) | Step::Stop(id) | Step::Forget(id) => {
+            done.insert((discriminant(step), Some(id.clone()), 0))
+        }
+        Step::ForgetVersion(number) => done.insert((discriminant(step), None, *number)),
+        Step::RemoveService => done.insert((discriminant(step), None, 0)),
+    };
+    plan.steps.iter().filter(|step| !is_new(step)).cloned().map(Flaw::Twice).collect()
 }
 
 fn held(situation: &Situation<'_>, plan: &Plan) -> Vec<Flaw> {
@@ -101,6 +103,8 @@ struct After<'a> {
     plan: &'a Plan,
     service: &'a Service,
     pace: &'a Pace<'a>,
+    drained: HashSet<&'a InstanceId>,
+    stopped: HashSet<&'a InstanceId>,
 }
 
 impl After<'_> {
@@ -112,7 +116,11 @@ impl After<'_> {
     }
 
     fn is_drained(&self, instance: &Instance) -> bool {
-        self.plan.steps.iter().any(|step| *step == Step::Drain(instance.id.clone()))
+        self.drained.contains(&instance.id)
+    }
+
+    fn leaves(&self, instance: &Instance) -> bool {
+        self.stopped.contains(&instance.id) || self.is_drained(instance)
     }
 
     /// Its place or its node says so.
@@ -175,12 +183,13 @@ impl After<'_> {
             return None;
         }
         let all = self.situation.slots(self.service, self.situation.rollout);
-        let before = all.iter().filter(|slot| self.is_begun(slot)).count();
+        let wanted = self.situation.wanted();
+        let before = all.iter().filter(|slot| slot.number <= wanted && self.is_begun(slot)).count();
         let begins = |slot: &&Slot<'_>| {
             let is_created = self.created().any(|created| created == slot.number);
-            let is_emptied = slot.old.iter().any(|instance| self.is_drained(instance));
+            let is_emptied = slot.old.iter().all(|instance| self.leaves(instance));
             let is_next = slot.current.is_empty() && !slot.old.is_empty();
-            is_next && slot.number <= self.situation.wanted() && (is_created || is_emptied)
+            is_next && slot.number <= wanted && (is_created || is_emptied)
         };
         let begun = all.iter().filter(begins).count();
         let slots = before + begun;
@@ -195,7 +204,7 @@ impl After<'_> {
 }
 
 fn slots<'a>(instances: impl Iterator<Item = &'a Instance>) -> usize {
-    instances.map(|instance| instance.slot).collect::<std::collections::BTreeSet<_>>().len()
+    instances.map(|instance| instance.slot).collect::<BTreeSet<_>>().len()
 }
 
 impl fmt::Display for Flaw {

@@ -151,11 +151,20 @@ impl Plan {
         let (serving, doubles) =
             slot.current.split_first().map_or((None, &[][..]), |(one, rest)| (Some(*one), rest));
         doubles.iter().for_each(|instance| self.leave(situation, instance));
-        let is_replaced = serving.map_or(slot.is_done(), Instance::is_routable);
-        if (is_replaced && pace.proven) || (serving.is_some() && pace.exclusive) {
+        let makes_way = |old: &Instance| match serving {
+            Some(new) if pace.exclusive => new.id != old.id,
+            // Out of use by a person: what serves does so until it is back.
+            Some(new) if is_maintained(new) => pace.proven && !old.is_routable(),
+            Some(new) => pace.proven && new.is_routable(),
+            None => pace.proven && slot.is_done(),
+        };
+        if slot.old.iter().all(|old| makes_way(old)) {
             slot.old.iter().for_each(|instance| self.leave(situation, instance));
         } else {
             slot.superseded(pace).for_each(|instance| self.leave(situation, instance));
+        }
+        if let Some(new) = serving.filter(|new| is_maintained(new) && !slot.old.is_empty()) {
+            self.waiting_on.push(Waiting::on(new, Cause::Maintenance));
         }
         if let Some(instance) = serving.filter(|instance| !instance.is_routable() && !is_maintained(instance))
         {
@@ -183,7 +192,7 @@ impl Plan {
             self.has_ended(ended);
         } else if !situation.takes {
             self.waiting_on.push(Waiting::in_slot(slot.number, Cause::Node));
-        } else if slot.leaving.is_empty() || !pace.exclusive {
+        } else if slot.leaving.is_empty() || !pace.is_stop_first() {
             self.steps.push(Step::Create { slot: slot.number, version: pace.version_for(slot) });
         }
     }

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use adsum_model::Instance;
+
 use super::{Cause, Pace, Plan, Situation, Slot, Step, Waiting};
 
 impl Plan {
@@ -28,7 +30,9 @@ impl Plan {
         outdated.sort_by_key(|slot| slot.old.iter().any(|instance| instance.is_routable()));
         for slot in outdated.into_iter().take(room(pace, slots)) {
             if pace.is_stop_first() {
-                slot.old.iter().for_each(|instance| self.leave(situation, instance));
+                // The superseded ones go already.
+                let goes = |old: &&&Instance| slot.superseded(pace).any(|other| other.id == old.id);
+                slot.old.iter().filter(|old| !goes(old)).for_each(|old| self.leave(situation, old));
             } else {
                 self.steps.push(Step::Create { slot: slot.number, version: pace.service.version });
             }

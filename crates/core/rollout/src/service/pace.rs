@@ -121,8 +121,11 @@ impl<'a> Pace<'a> {
         is_maintained(instance) || (instance.is_routable() && self.rest(instance, tick).is_zero())
     }
 
-    /// How long an instance that serves is still watched.
+    /// How long an instance that serves is still watched. One that was there before the rollout has been already.
     pub(crate) fn rest(&self, instance: &Instance, tick: u64) -> Duration {
+        if self.rollout.is_some_and(|rollout| instance.created < rollout.began) {
+            return Duration::ZERO;
+        }
         self.monitor.saturating_sub(Duration::from_millis(tick.saturating_sub(instance.since)))
     }
 }

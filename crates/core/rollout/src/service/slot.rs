@@ -16,7 +16,7 @@ pub(crate) struct Slot<'a> {
     pub(crate) leaving: Vec<&'a Instance>,
     /// Of the current version, ended by itself since its rollout began and not to be started again: done, or given up.
     pub(crate) ended: Option<&'a Instance>,
-    /// Emptied as wished since the rollout began.
+    /// Emptied since the rollout began, or about to be.
     pub(crate) is_begun: bool,
 }
 
@@ -47,9 +47,9 @@ impl<'a> Slot<'a> {
             }
             Phase::Stopped => self.is_begun |= is_new && instance.version != version,
             Phase::Complete | Phase::Failed => {}
-            Phase::Stopping => self.leaving.push(instance),
+            Phase::Stopping => self.let_go(instance, is_new && instance.version != version),
             Phase::Planned | Phase::Running | Phase::Backoff if instance.health == Health::Draining => {
-                self.leaving.push(instance);
+                self.let_go(instance, is_new && instance.version != version);
             }
             Phase::Planned | Phase::Running | Phase::Backoff => {
                 if situation.drained.contains(&instance.node) {
@@ -61,6 +61,11 @@ impl<'a> Slot<'a> {
                 }
             }
         }
+    }
+
+    fn let_go(&mut self, instance: &'a Instance, begins: bool) {
+        self.is_begun |= begins;
+        self.leaving.push(instance);
     }
 
     /// All that are not over.

@@ -154,14 +154,17 @@ fn trouble(situation: &Situation<'_>, pace: &Pace<'_>, instance: &Instance) -> O
     let reason = instance.reason.as_deref().filter(|reason| !reason.is_empty());
     let age = std::time::Duration::from_millis(instance.changed.saturating_sub(instance.created));
     let after = format!("after {:.1} s", age.as_secs_f64());
+    let ended = || match reason {
+        Some(reason) if reason.starts_with("cannot be started") => reason.to_string(),
+        Some(reason) => format!("{reason} {after}"),
+        None => format!("ended by itself {after}"),
+    };
     let what = match instance.phase {
-        Phase::Backoff | Phase::Failed => format!("{} {after}", reason.unwrap_or("ended by itself")),
+        Phase::Backoff | Phase::Failed => ended(),
         Phase::Running if instance.health == Health::Critical => {
             format!("is critical {after}: {}", reason.unwrap_or("its check fails"))
         }
-        Phase::Planned | Phase::Running if instance.restarts > 0 => {
-            format!("{} {after}", reason.unwrap_or("ended by itself"))
-        }
+        Phase::Planned | Phase::Running if instance.restarts > 0 => ended(),
         Phase::Planned | Phase::Running | Phase::Stopping | Phase::Stopped | Phase::Complete => return None,
     };
     let words = situation.last_words.get(&instance.id).map_or(String::new(), |words| format!(": {words}"));

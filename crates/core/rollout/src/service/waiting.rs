@@ -37,6 +37,8 @@ pub enum Cause {
     Delay { rest: Duration },
     /// The rollout stands still until somebody resumes it or takes it back.
     Paused,
+    /// It is out of use, and one of an older version serves in its place.
+    Maintenance,
     /// No node takes instances.
     Node,
 }
@@ -122,6 +124,7 @@ impl fmt::Display for Cause {
                 write!(f, "the delay between two batches ({:.1} s)", rest.as_secs_f64())
             }
             Cause::Paused => write!(f, "somebody to resume the rollout or to take it back: it stands still"),
+            Cause::Maintenance => write!(f, "somebody to put it back into use: it is in maintenance"),
             Cause::Node => write!(f, "a node that takes instances: 'node activate' makes one do so"),
         }
     }
