@@ -226,3 +226,6 @@ impl fmt::Display for Flaw {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

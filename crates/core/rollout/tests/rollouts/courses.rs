@@ -34,6 +34,8 @@ enum Move {
     Tick(u64),
     Bad(bool),
     Round,
+    /// The agent is started again: the same plan follows from what is on record.
+    Reload,
     /// A plan is made, a wish comes, and then the plan is to be carried out.
     Stale,
 }
@@ -59,6 +61,7 @@ fn moves() -> impl Strategy<Value = Move> {
         4 => (0u64..6_000).prop_map(Move::Tick),
         1 => any::<bool>().prop_map(Move::Bad),
         10 => Just(Move::Round),
+        1 => Just(Move::Reload),
         1 => Just(Move::Stale),
     ]
 }
@@ -118,6 +121,12 @@ fn do_move(world: &mut World, made: &Move, count: &mut u32) {
         Move::Round => {
             let plan = world.plan();
             world.carry_out(&plan);
+        }
+        Move::Reload => {
+            world.count(None);
+            let before = world.plan();
+            world.forget();
+            assert_eq!(world.plan(), before);
         }
         Move::Stale => {
             let plan = world.plan();

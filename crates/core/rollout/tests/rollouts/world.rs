@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use adsum_catalog::{Catalog, ServiceState, records};
-use adsum_keyspace::{Keyspace, Now, Space, Transaction};
+use adsum_keyspace::{Database, Keyspace, Now, Space, Transaction};
 use adsum_model::rollout::Rollout;
 use adsum_model::{Instance, InstanceId, Name, Node, Order, Service};
 use adsum_rollout::execute::{Berth, Outcome, carry_out};
@@ -24,8 +24,6 @@ pub(crate) struct World {
     /// Of the rollout with this number.
     pub(crate) counted: Option<(u32, Counted)>,
     pub(crate) last_words: BTreeMap<InstanceId, String>,
-    /// Rounds with at least one step that takes a routable instance away.
-    pub(crate) taken: usize,
 }
 
 impl World {
@@ -39,7 +37,6 @@ impl World {
             held: BTreeSet::new(),
             counted: None,
             last_words: BTreeMap::new(),
-            taken: 0,
         };
         let node = Node::new("n1".parse().unwrap(), [127, 0, 0, 1].into());
         world.run(|tx| records::put_node(tx, &node));
@@ -53,6 +50,12 @@ impl World {
         let commits: Vec<_> = self.keyspace.after(Space::System, seen).unwrap().cloned().collect();
         commits.iter().for_each(|commit| self.catalog.apply(commit));
         reply
+    }
+
+    /// Nothing is known any more but what is on record, as after a start of the agent.
+    pub(crate) fn forget(&mut self) {
+        self.counted = None;
+        self.catalog = Catalog::load(self.keyspace.keys(Database::System), self.keyspace.revision());
     }
 
     pub(crate) fn pass_time(&mut self, time: Duration) {
@@ -144,9 +147,7 @@ impl World {
     }
 
     /// The proven set is not made smaller by a plan, but where the wish says so.
-    fn compare(&mut self, plan: &Plan, before: usize, was: &ServiceState) {
-        let drains = plan.steps.iter().any(|step| matches!(step, Step::Drain(_)));
-        self.taken += usize::from(drains);
+    fn compare(&self, plan: &Plan, before: usize, was: &ServiceState) {
         let Some(service) = self.service() else { return };
         let spec = &service.spec;
         let is_stop_first = spec.exclusive
