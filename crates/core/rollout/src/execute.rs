@@ -181,8 +181,9 @@ fn stop(tx: &mut Transaction<'_>, service: Option<&Service>, id: &InstanceId) {
 fn write_down(tx: &mut Transaction<'_>, service: Option<&Service>, instance: &Instance, step: DoneStep) {
     let Some(service) = service else { return };
     let rollout = records::rollout(tx, &service.spec.name, service.rollout);
-    if let Some(mut rollout) = rollout.filter(|rollout| !rollout.stage.is_final()) {
-        note(&mut rollout, instance.slot, &instance.id, step, tx.now());
+    if let Some(mut rollout) = rollout.filter(|rollout| !rollout.stage.is_final())
+        && note(&mut rollout, instance.slot, &instance.id, step, tx.now())
+    {
         records::put_rollout(tx, &rollout);
     }
 }

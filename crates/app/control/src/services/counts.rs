@@ -24,6 +24,8 @@ pub(super) struct Counts {
 #[derive(Debug)]
 struct Followed {
     number: u32,
+    /// Whether there is a version that the new one is compared with, and gone back from to.
+    is_judged: bool,
     to: u32,
     /// Unix milliseconds.
     from: u64,
@@ -92,13 +94,13 @@ impl Counts {
 impl Followed {
     fn new(rollout: &Rollout, from: u64, totals: &Totals) -> Followed {
         let (number, to, before) = (rollout.number, rollout.to, totals.clone());
-        Followed { number, to, from, before, trial: None }
+        Followed { number, is_judged: rollout.from.is_some(), to, from, before, trial: None }
     }
 
     fn judge(&mut self, stage: Stage, totals: Totals) {
         if stage == Stage::Paused {
             self.trial = None;
-        } else {
+        } else if self.is_judged {
             self.trial.get_or_insert(totals);
         }
     }

@@ -47,7 +47,7 @@ impl Advance {
     /// Writes it into the rollout; going back is a wish of its own, of which only the reason is written.
     pub fn apply(&self, rollout: &mut Rollout, now: Now) {
         match self {
-            Advance::Note { slot, instance, step } => note(rollout, *slot, instance, *step, now),
+            Advance::Note { slot, instance, step } => drop(note(rollout, *slot, instance, *step, now)),
             Advance::Failed { slot, instance, reason } => {
                 note(rollout, *slot, instance, DoneStep::Failed, now);
                 let (slot, instance, reason) = (*slot, instance.clone(), reason.clone());
@@ -65,11 +65,19 @@ impl Advance {
     }
 }
 
-/// Adds to the log while there is room.
-pub(crate) fn note(rollout: &mut Rollout, slot: u32, instance: &InstanceId, step: DoneStep, now: Now) {
-    if rollout.log.len() < LOGGED {
+/// Adds to the log while there is room. Whether there was.
+pub(crate) fn note(
+    rollout: &mut Rollout,
+    slot: u32,
+    instance: &InstanceId,
+    step: DoneStep,
+    now: Now,
+) -> bool {
+    let has_room = rollout.log.len() < LOGGED;
+    if has_room {
         rollout.log.push(Done { time: now.wall, slot, instance: instance.clone(), step });
     }
+    has_room
 }
 
 impl Plan {
