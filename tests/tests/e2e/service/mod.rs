@@ -3,6 +3,7 @@
 mod crash;
 mod discovery;
 mod faults;
+mod limits;
 mod restart;
 mod stopping;
 mod survival;
