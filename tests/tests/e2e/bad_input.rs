@@ -105,7 +105,7 @@ fn a_spec_with_three_mistakes_is_told_all_three() {
 fn a_spec_with_mistakes_is_told_all_of_them_on_the_command_line() {
     let agent = Agent::start();
     let flags = ["--replicas", "10001", "--stop-signal", "SIGNOTHING", "--health-http", "healthz"];
-    let error = web::try_create(&agent, "web", &flags).fails(1);
+    let error = web::try_create(&agent, "web", &flags).fails(4);
     for field in ["replicas", "stop.signal", "check.path"] {
         assert!(error.contains(field), "{field} is not in {error}");
     }
@@ -243,7 +243,8 @@ fn lines_that_are_no_tweets_are_counted_and_passed_over() {
     stream.push(b'\n');
     let file = agent.scratch().file("stream");
     std::fs::write(&file, stream).unwrap();
-    let create = ["service", "create", "--name", "reader", "--no-healthcheck", "--"];
+    let create =
+        ["service", "create", "--name", "reader", "--no-healthcheck", "--update-monitor", "0s", "--"];
     agent.adsum(&[&create[..], &[&chirp, "reader", "--stream", &file]].concat()).ok();
     let done = until("the stream is through", SOON, || {
         serde_json::from_str::<Value>(&agent.redis_cli(&["GET", "/chirp/reader/done"]).ok()).ok()
@@ -256,7 +257,17 @@ fn lines_that_are_no_tweets_are_counted_and_passed_over() {
 fn a_tweet_that_is_none_is_refused_with_the_reason_and_not_stored() {
     let agent = Agent::start();
     let chirp = program::chirp().to_str().unwrap().to_string();
-    let create = ["service", "create", "--name", "tweets", "--health-http", "/healthz", "--"];
+    let create = [
+        "service",
+        "create",
+        "--name",
+        "tweets",
+        "--health-http",
+        "/healthz",
+        "--update-monitor",
+        "0s",
+        "--",
+    ];
     agent.adsum(&[&create[..], &[&chirp, "api"]].concat()).ok();
     let address = web::address(&web::service(&agent, "tweets")["instances"][0]);
     let json_type = [("Content-Type", "application/json")];

@@ -14,7 +14,7 @@ use adsum_tests::http::{self, Response};
 use adsum_tests::{Agent, until_ok};
 
 /// A level that commits and gateways reach by themselves.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The program (`tests/src/bin/backend.rs`).
 const PROGRAM: &str = env!("CARGO_BIN_EXE_backend");
@@ -28,22 +28,23 @@ fn folder(agent: &Agent, service: &str) -> PathBuf {
 
 /// Creates a service of the program with these flags, and waits until it has converged.
 #[track_caller]
-fn create(agent: &Agent, service: &str, flags: &[&str]) -> PathBuf {
+pub(crate) fn create(agent: &Agent, service: &str, flags: &[&str]) -> PathBuf {
     let folder = folder(agent, service);
     let variable = format!("BACKEND_FOLDER={}", folder.display());
-    let words = ["service", "create", "--name", service, "--env", &variable, "--timeout", "30s"];
-    agent.adsum(&[&words[..], flags, &["--", PROGRAM]].concat()).ok();
+    let words = ["service", "create", "--name", service, "--env", &variable, "--wait-timeout", "30s"];
+    // Watched only until it passes.
+    agent.adsum(&[&words[..], flags, &["--update-monitor", "0s", "--", PROGRAM]].concat()).ok();
     folder
 }
 
 /// `GET path` of a host, through the gateway.
-fn get(agent: &Agent, host: &str, path: &str) -> std::io::Result<Response> {
+pub(crate) fn get(agent: &Agent, host: &str, path: &str) -> std::io::Result<Response> {
     http::request(agent.gateway(), "GET", path, &[("Host", host)], "")
 }
 
 /// Waits until the gateway answers a host with 200, and gives the answer.
 #[track_caller]
-fn until_served(agent: &Agent, host: &str) -> Response {
+pub(crate) fn until_served(agent: &Agent, host: &str) -> Response {
     until_ok(&format!("{host} is served"), SOON, || {
         let response = get(agent, host, "/").map_err(|error| error.to_string())?;
         if response.status == 200 { Ok(response) } else { Err(format!("{response:?}")) }
@@ -51,14 +52,18 @@ fn until_served(agent: &Agent, host: &str) -> Response {
 }
 
 /// A GET beside the test, to its end.
-fn get_beside(agent: &Agent, host: &str, path: &str) -> std::thread::JoinHandle<std::io::Result<Response>> {
+pub(crate) fn get_beside(
+    agent: &Agent,
+    host: &str,
+    path: &str,
+) -> std::thread::JoinHandle<std::io::Result<Response>> {
     let (address, host, path) = (agent.gateway(), host.to_string(), path.to_string());
     std::thread::spawn(move || http::request(address, "GET", &path, &[("Host", &host)], ""))
 }
 
 /// Waits until the backends of a folder have noted an event that begins so.
 #[track_caller]
-fn until_noted(folder: &Path, event: &str) {
+pub(crate) fn until_noted(folder: &Path, event: &str) {
     until_ok(&format!("a backend notes '{event}'"), SOON, || {
         let entries = adsum_tests::backend::Entries::of_folder(folder);
         if entries.count(event) > 0 {

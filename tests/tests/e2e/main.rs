@@ -11,6 +11,8 @@ mod gateway;
 mod kit;
 mod kv;
 mod lock;
+mod maint;
+mod node;
 mod service;
 mod settings;
 mod snapshot;

@@ -8,7 +8,8 @@ use serde_json::Value;
 /// The program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_web");
 
-/// Creates a service of it with these flags, and waits until it has converged.
+/// Creates a service of it with these flags, and waits until it has converged. Its instances are not watched for longer
+/// than until they pass.
 #[track_caller]
 pub(crate) fn create(agent: &Agent, name: &str, flags: &[&str]) {
     try_create(agent, name, flags).ok();
@@ -17,7 +18,8 @@ pub(crate) fn create(agent: &Agent, name: &str, flags: &[&str]) {
 #[track_caller]
 pub(crate) fn try_create(agent: &Agent, name: &str, flags: &[&str]) -> Output {
     let words = ["service", "create", "--name", name];
-    agent.adsum(&[&words[..], flags, &["--timeout", "30s", "--", PROGRAM]].concat())
+    let rest = ["--update-monitor", "0s", "--wait-timeout", "30s", "--", PROGRAM];
+    agent.adsum(&[&words[..], flags, &rest].concat())
 }
 
 /// The JSON of a path on the HTTP face.

@@ -30,8 +30,12 @@ impl Deployment {
         let chirp = program::chirp();
         let chirp = chirp.to_str().expect("the target directory has a plain name");
         let create = |flags: &[&str], command: &[&str]| {
-            let words =
-                [&["service", "create", "--timeout", "60s", "--name"], flags, &["--", chirp], command];
+            let words = [
+                &["service", "create", "--wait-timeout", "60s", "--update-monitor", "0s", "--name"],
+                flags,
+                &["--", chirp],
+                command,
+            ];
             agent.adsum(&words.concat()).ok();
         };
         create(&["chirp-proxy", "--health-http", "/healthz"], &["proxy"]);

@@ -27,6 +27,7 @@ fn an_instance_ends_only_when_what_it_has_in_flight_has_ended() {
         if why.contains("has 1 request in flight") { Ok(why) } else { Err(why) }
     });
     assert!(why.contains("waiting on: slot 1") && why.contains("nothing is in flight"), "{why}");
+    assert!(why.contains("is leaving and gets nothing new: gateway on node one"), "{why}");
     assert!(!slow.is_finished(), "the request was still in flight while that was asked");
     assert_eq!(slow.join().unwrap().unwrap().status, 200);
     until_noted(&folder, "terminated");

@@ -114,7 +114,7 @@ fn labels_are_routes_and_settings_too_and_mistakes_are_told_together() {
     let spec = web::service(&agent, "shop")["spec"].clone();
     assert_eq!(spec["labels"]["owner"], "me");
     let words = ["service", "update", "shop", "--label", "adsum.gateway.retries=many", "--route", "Hots(x)"];
-    let error = agent.adsum(&[&words[..], &["--publish", "0"]].concat()).fails(1);
+    let error = agent.adsum(&[&words[..], &["--publish", "0"]].concat()).fails(4);
     for expect in ["adsum.gateway.retries", "unknown matcher 'Hots'", "publish[0]"] {
         assert!(error.contains(expect), "{error}");
     }

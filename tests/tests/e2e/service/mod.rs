@@ -5,9 +5,11 @@ mod discovery;
 mod faults;
 mod limits;
 mod restart;
+mod rollout;
 mod stopping;
 mod survival;
 mod update;
+mod why;
 
 use std::time::Duration;
 
@@ -59,7 +61,7 @@ fn a_service_is_created_listed_scaled_and_removed() {
 fn a_service_that_exists_is_not_created_again() {
     let agent = Agent::start();
     web::create(&agent, "web", &[]);
-    let error = web::try_create(&agent, "web", &["--replicas", "3"]).fails(1);
+    let error = web::try_create(&agent, "web", &["--replicas", "3"]).fails(4);
     assert!(error.contains("service 'web' exists already") && error.contains("--if-absent"), "{error}");
     web::create(&agent, "web", &["--replicas", "3", "--if-absent"]);
     assert_eq!(agent.instances_of("web").len(), 1);
@@ -69,7 +71,7 @@ fn a_service_that_exists_is_not_created_again() {
 fn services_are_scaled_together_or_not_at_all() {
     let agent = Agent::start();
     web::create(&agent, "web", &[]);
-    let error = agent.adsum(&["service", "scale", "web=2", "nobody=2"]).fails(1);
+    let error = agent.adsum(&["service", "scale", "web=2", "nobody=2"]).fails(4);
     assert!(error.contains("nobody"), "{error}");
     assert_eq!(web::service(&agent, "web")["spec"]["replicas"], 1);
 }

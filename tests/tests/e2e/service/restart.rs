@@ -48,7 +48,9 @@ fn one_that_ends_again_and_again_is_started_after_longer_and_longer_pauses() {
 #[test]
 fn one_that_has_failed_too_often_is_given_up_with_the_reason() {
     let agent = Agent::start();
-    let flags = ["--env", "WEB_EXIT=3", "--restart-delay", "10ms", "--restart-max-attempts", "2"];
+    let restarts = ["--restart-delay", "10ms", "--restart-max-attempts", "2"];
+    // Else the rollout stands still after the first end, which ends the waiting.
+    let flags = [&["--env", "WEB_EXIT=3", "--update-failure-action", "continue"][..], &restarts].concat();
     let error = web::try_create(&agent, "web", &flags).fails(1);
     assert!(error.contains("was given up") && error.contains("exited with code 3"), "{error}");
     let why = agent.adsum(&["service", "why", "web"]).ok();

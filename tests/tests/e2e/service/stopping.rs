@@ -9,7 +9,7 @@ use super::*;
 /// Creates a service of a shell script, and waits until it has written this.
 #[track_caller]
 fn run_script(agent: &Agent, flags: &[&str], script: &str, written: &str) {
-    let create = ["service", "create", "--name", "script", "--no-healthcheck"];
+    let create = ["service", "create", "--name", "script", "--no-healthcheck", "--update-monitor", "0s"];
     agent.adsum(&[&create[..], flags, &["--", "sh", "-c", script]].concat()).ok();
     until("it has begun", SOON, || {
         agent.adsum(&["service", "logs", "script"]).ok().contains(written).then_some(())

@@ -1,0 +1,31 @@
+//! Nodes: emptied and filled again.
+
+use adsum_tests::{Agent, until};
+
+use crate::gateway::SOON;
+use crate::web;
+
+#[test]
+fn the_only_node_is_emptied_by_force_and_filled_again() {
+    let agent = Agent::start();
+    web::create(&agent, "web", &["--replicas", "2"]);
+    let listed = agent.adsum(&["node", "ls"]).ok();
+    let row: Vec<&str> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["one", "127.0.0.1", "active", "2", "2"]);
+
+    let error = agent.adsum(&["node", "drain", "one"]).fails(4);
+    assert!(error.contains("1 service would have no instance any more"), "{error}");
+    assert_eq!(agent.instances_of("web").len(), 2);
+    assert!(agent.adsum(&["node", "drain", "two"]).fails(4).contains("there is no node 'two'"));
+
+    agent.adsum(&["node", "drain", "one", "--force"]).ok();
+    assert_eq!(agent.instances_of("web"), []);
+    assert!(agent.adsum(&["node", "ls"]).ok().contains("drain"));
+    let why = agent.adsum(&["service", "why", "web"]).ok();
+    let expect =
+        "web gets no requests: every node is drained, so it has no instance ('adsum node activate one')";
+    assert!(why.starts_with(expect), "{why}");
+
+    agent.adsum(&["node", "activate", "one"]).ok();
+    until("they are back", SOON, || (agent.instances_of("web").len() == 2).then_some(()));
+}
