@@ -39,7 +39,7 @@ pub use ledger::{Entries, Ledger};
 
 use crate::Scratch;
 
-/// When a backend closes a connection on which nothing comes.
+/// When a backend closes a connection on which nothing comes after an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Idle {
     pub after: Duration,

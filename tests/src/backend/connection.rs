@@ -14,9 +14,12 @@ pub(super) async fn run(stream: TcpStream, settings: Arc<Settings>, number: u64)
     let _ = stream.set_nodelay(true);
     let mut reader = Reader::new(stream);
     let mut round = number;
+    // A client that has just connected is given its time: it is the pause behind an answer that is limited.
+    let mut answered = false;
     loop {
         round = round.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let idle = settings.idle.map(|idle| idle.time(round));
+        let idle = settings.idle.filter(|_| answered).map(|idle| idle.time(round));
+        answered = true;
         let request = match reader.request(idle).await {
             Arrival::Request(request) => request,
             Arrival::Idle => return close_idle(reader.stream, &settings).await,

@@ -4,16 +4,21 @@
 //! The control is the version itself: `--update-failure-action continue` lets it through, and it is then all that there is.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use adsum_tests::load::{Outcome, Record};
 use adsum_tests::running::Running;
 use adsum_tests::stage::SOON;
 use adsum_tests::traffic::Account;
-use adsum_tests::{Output, Stage, Traffic, until};
+use adsum_tests::{Output, Stage, Traffic, until, until_ok};
 
 const RATE: u32 = 100;
 const REPLICAS: usize = 3;
+/// Less than by default, where the trial is over sooner anyway.
+const WATCHED: [&str; 2] = ["--update-monitor", "2s"];
 
 /// A service of which a bad version is tried.
 struct Trial {
@@ -26,9 +31,14 @@ struct Trial {
 impl Trial {
     #[track_caller]
     fn begin(flags: &[&str]) -> Trial {
+        Trial::begin_at(RATE, flags)
+    }
+
+    #[track_caller]
+    fn begin_at(rate: u32, flags: &[&str]) -> Trial {
         let stage = Stage::new();
-        stage.create("web", &[&["--replicas", "3", "--update-monitor", "2s"], flags].concat());
-        let traffic = Traffic::start(&stage, "web", RATE);
+        stage.create("web", &[&["--replicas", "3"], flags].concat());
+        let traffic = Traffic::start(&stage, "web", rate);
         traffic.go_on_for(u64::from(RATE));
         let good = running(&stage);
         assert_eq!(good.len(), REPLICAS);
@@ -58,13 +68,21 @@ impl Trial {
     #[track_caller]
     fn end(self) -> (Stage, Account, BTreeSet<String>) {
         let Trial { stage, traffic, good } = self;
-        until("only the good ones are left", SOON, || (running(&stage) == good).then_some(()));
+        until_ok("only the good ones are left", SOON, || match running(&stage) {
+            left if left == good => Ok(()),
+            left => Err(format!("{left:?} instead of {good:?}\n{}", told(&stage))),
+        });
         traffic.go_on_for(u64::from(RATE) / 2);
         let account = traffic.stop();
         println!("{account}");
         account.posts_in(&stage.entries()).unwrap();
         (stage, account, good.into_iter().map(|(_, instance)| instance).collect())
     }
+}
+
+/// What the agent says of it.
+fn told(stage: &Stage) -> String {
+    ["ps", "rollouts"].map(|verb| stage.agent.adsum(&["service", verb, "web"]).stdout).join("\n")
 }
 
 fn running(stage: &Stage) -> BTreeSet<(i32, String)> {
@@ -74,8 +92,8 @@ fn running(stage: &Stage) -> BTreeSet<(i32, String)> {
 
 /// The update fails with all these words in what it says, and not a request is lost.
 #[track_caller]
-fn check_is_never_used(flags: &[&str], update: &[&str], says: &[&str]) {
-    let mut trial = Trial::begin(flags);
+fn check_is_never_used(update: &[&str], says: &[&str]) {
+    let mut trial = Trial::begin(&WATCHED);
     let output = trial.update(update);
     check_says(&output, says);
     let (stage, account, _) = trial.end();
@@ -90,20 +108,53 @@ fn check_says(output: &Output, says: &[&str]) {
     says.iter().for_each(|words| assert!(all.contains(words), "{words:?} is not in: {all}"));
 }
 
+/// Somebody who has a port and answers everything with 200, until dropped.
+struct Foreign {
+    address: SocketAddr,
+    over: Arc<AtomicBool>,
+}
+
+impl Foreign {
+    fn listen(port: u16) -> Foreign {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                if told.load(Ordering::Relaxed) {
+                    return;
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(answer));
+            }
+        });
+        Foreign { address, over }
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // It looks up when somebody comes.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
 #[test]
 fn a_version_that_is_never_ready_is_taken_back() {
     let update = ["--env-add", "BACKEND_MOOD=sick", "--health-start-period", "2s"];
-    check_is_never_used(&[], &update, &["rolled back", "503"]);
+    check_is_never_used(&update, &["rolled back to version 1", "503"]);
 }
 
 #[test]
 fn a_version_whose_program_is_missing_is_taken_back() {
-    check_is_never_used(&[], &["--", "/no/such/program"], &["rolled back", "/no/such/program"]);
+    check_is_never_used(&["--", "/no/such/program"], &["rolled back to version 1", "/no/such/program"]);
 }
 
 #[test]
 fn a_version_whose_port_somebody_else_has_is_taken_back() {
-    let mut trial = Trial::begin(&[]);
+    let mut trial = Trial::begin(&WATCHED);
     let update = ["--env-add", "BACKEND_LISTEN=no", "--health-start-period", "2s"];
     let output = trial.update_with(&update, |stage| {
         let old: BTreeSet<i32> = running(stage).into_iter().map(|(pid, _)| pid).collect();
@@ -111,9 +162,9 @@ fn a_version_whose_port_somebody_else_has_is_taken_back() {
             stage.agent.instances_of("web").into_iter().find(|it| !old.contains(&it.pid))
         });
         let port: u16 = new.env("PORT").unwrap().parse().unwrap();
-        TcpListener::bind(("127.0.0.1", port)).unwrap()
+        Foreign::listen(port)
     });
-    check_says(&output, &["rolled back", "does not belong to this instance"]);
+    check_says(&output, &["rolled back to version 1", "does not belong to this instance"]);
     let (stage, account, _) = trial.end();
     account.check_nothing_lost(&stage.entries());
 }
@@ -121,9 +172,12 @@ fn a_version_whose_port_somebody_else_has_is_taken_back() {
 /// Half of the defaults' time of watching has passed when it does.
 #[test]
 fn a_version_that_breaks_down_after_three_seconds_is_taken_back() {
-    let mut trial = Trial::begin(&["--update-monitor", "5s"]);
+    let mut trial = Trial::begin(&[]);
     let output = trial.update(&["--env-add", "BACKEND_EXIT=3000"]);
-    check_says(&output, &["rolled back", "status 1", "the disk of this version is square"]);
+    check_says(
+        &output,
+        &["rolled back to version 1", "exited with code 1", "the disk of this version is square"],
+    );
     let (_, account, good) = trial.end();
     let failures = account.failures();
     check_of_the_bad_one(&failures, &good);
@@ -131,11 +185,13 @@ fn a_version_that_breaks_down_after_three_seconds_is_taken_back() {
     assert!(failures.len() <= RATE as usize / 4, "{} failed\n{account}", failures.len());
 }
 
+/// Watched for as long as by default, and asked more: the gateway gives less to an instance that fails, and it takes 20
+/// requests to tell.
 #[test]
 fn a_version_that_answers_500_while_its_check_passes_is_taken_back() {
-    let mut trial = Trial::begin(&[]);
+    let mut trial = Trial::begin_at(2 * RATE, &[]);
     let output = trial.update(&["--env-add", "BACKEND_MOOD=status 500"]);
-    check_says(&output, &["rolled back", "technical"]);
+    check_says(&output, &["rolled back to version 1", "of its requests"]);
     let (_, account, good) = trial.end();
     let failures = account.failures();
     check_of_the_bad_one(&failures, &good);
@@ -143,11 +199,17 @@ fn a_version_that_answers_500_while_its_check_passes_is_taken_back() {
     assert!(failures.iter().all(|it| it.outcome == Outcome::Answered(500)), "{account}");
 }
 
+/// In turn, since whoever is slow is given little otherwise: 20 requests may not come together while it is watched.
 #[test]
 fn a_version_that_is_too_slow_while_its_check_passes_is_taken_back() {
-    let mut trial = Trial::begin(&["--label", "adsum.gateway.timeout=1s"]);
+    let mut trial = Trial::begin(&[
+        "--label",
+        "adsum.gateway.timeout=1s",
+        "--label",
+        "adsum.gateway.balance=round-robin",
+    ]);
     let output = trial.update(&["--env-add", "BACKEND_MOOD=delay 20000"]);
-    check_says(&output, &["rolled back", "technical"]);
+    check_says(&output, &["rolled back to version 1", "of its requests"]);
     let (_, account, good) = trial.end();
     let failures = account.failures();
     check_of_the_bad_one(&failures, &good);
@@ -163,13 +225,13 @@ fn check_of_the_bad_one(failures: &[&Record], good: &BTreeSet<String>) {
     assert!(wrong.is_empty(), "answered by the good version: {wrong:#?}");
 }
 
-/// There were some, or the trial shows nothing; and no more than one instance of four gets in the time until it is
-/// noticed, and a little more until it is let go.
+/// There were some, or the trial shows nothing; and no more than one instance of four gets, with what was queued there when
+/// it was let go.
 #[track_caller]
 fn check_bounded(failures: &[&Record], account: &Account) {
     println!("{} of {} failed", failures.len(), account.total());
     assert!(!failures.is_empty(), "the version was never asked");
-    assert!(failures.len() <= 2 * RATE as usize, "{} failed\n{account}", failures.len());
+    assert!(failures.len() * 3 <= account.total(), "{} failed\n{account}", failures.len());
 }
 
 /// The control: nothing but that it is noticed keeps it from being all that there is.
@@ -189,7 +251,7 @@ fn a_version_that_answers_500_and_is_let_through_is_all_that_there_is() {
 fn a_bad_version_pauses_when_that_is_wanted_and_is_taken_back_by_hand() {
     let mut trial = Trial::begin(&["--update-failure-action", "pause"]);
     let output = trial.update(&["--env-add", "BACKEND_EXIT=200"]);
-    check_says(&output, &["paused", "status 1"]);
+    check_says(&output, &["paused", "exited with code 1"]);
     trial.stage.agent.adsum(&["service", "abort", "web"]).ok();
     let (stage, account, good) = trial.end();
     check_of_the_bad_one(&account.failures(), &good);

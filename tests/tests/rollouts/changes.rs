@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use adsum_tests::crowd::{Crowd, End};
-use adsum_tests::load::Plan;
+use adsum_tests::load::{Outcome, Plan, Record};
 use adsum_tests::stage::SOON;
-use adsum_tests::{Stage, Traffic, rounds, until_ok};
+use adsum_tests::{Stage, Traffic, http, rounds, until, until_ok};
 
 const RATE: u32 = 100;
 const SOCKETS: usize = 12;
@@ -60,6 +60,62 @@ fn scaling_updating_and_scaling_back_fails_no_request_and_cuts_no_websocket() {
     println!("{told} WebSockets were told to leave");
     assert!(told > 0);
     traffic.stop().check_nothing_lost(&stage.entries());
+}
+
+#[test]
+fn going_back_and_maintenance_fail_no_request() {
+    let stage = Stage::new();
+    stage.create("web", &["--replicas", "2", "--update-monitor", "500ms", "--rollback-monitor", "500ms"]);
+    let mut traffic = Traffic::start(&stage, "web", RATE);
+    traffic.go_on_for(u64::from(RATE));
+    let changes: [&[&str]; 5] = [
+        &["service", "update", "web", "--env-add", "ROUND=1"],
+        &["service", "rollback", "web"],
+        &["maint", "on", "web.1", "--reason", "a look at its disk"],
+        &["maint", "off", "web.1"],
+        &["service", "update", "web", "--force"],
+    ];
+    for _ in 0..rounds(1, 30) {
+        for change in changes {
+            traffic.during(&change.join(" "), || stage.agent.adsum(change).ok());
+            traffic.go_on_for(u64::from(RATE) / 10);
+        }
+    }
+    let account = traffic.stop();
+    account.check_nothing_lost(&stage.entries());
+    // Each of the three rollouts of a round has ended both instances, and maintenance none.
+    assert_eq!(stage.entries().count("terminated"), 6 * rounds(1, 30) as usize);
+}
+
+/// With one node there is nowhere to go: who asks meanwhile is told so, and nothing else is lost.
+#[test]
+fn draining_the_only_node_by_force_fails_what_comes_while_nobody_is_there_and_nothing_before() {
+    let stage = Stage::new();
+    stage.create("web", &["--replicas", "2", "--drain-timeout", "4s"]);
+    let mut traffic = Traffic::start(&stage, "web", RATE);
+    traffic.go_on_for(u64::from(RATE));
+    let begin = traffic.elapsed();
+    traffic.during("node drain", || stage.agent.adsum(&["node", "drain", "one", "--force"]).ok());
+    assert_eq!(stage.agent.instances_of("web"), []);
+    traffic.go_on_for(u64::from(RATE) / 10);
+    traffic.during("node activate", || {
+        stage.agent.adsum(&["node", "activate", "one"]).ok();
+        until("both are back", SOON, || (stage.agent.instances_of("web").len() == 2).then_some(()));
+    });
+    until("requests are answered again", SOON, || {
+        let host = [("Host", "web.local")];
+        let answer = http::request(stage.agent.gateway(), "GET", "/", &host, "").ok()?;
+        (answer.status == 200).then_some(())
+    });
+    let again = traffic.elapsed();
+    traffic.go_on_for(u64::from(RATE) / 2);
+    let account = traffic.stop();
+    println!("{account}");
+    let failures = account.failures();
+    let told = |it: &Record| it.outcome == Outcome::Answered(503) && it.due >= begin && it.due <= again;
+    let lost: Vec<_> = failures.iter().filter(|it| !told(it)).collect();
+    assert!(!failures.is_empty() && lost.is_empty(), "{} told, lost {lost:#?}", failures.len());
+    account.posts_in(&stage.entries()).unwrap();
 }
 
 /// The port is the gateway's: instances of two versions have one of their own each, side by side.

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod bad;
 mod changes;
 mod control;
 mod killed;
