@@ -102,7 +102,8 @@ impl Report {
     }
 
     pub(super) fn json(&self) -> Value {
-        let reason = self.text.strip_prefix("error: ").filter(|_| self.outcome.code() != 0);
+        // What stands below the first line is for people, or has a field of its own.
+        let reason = self.text.strip_prefix("error: ").and_then(|text| text.lines().next());
         let receipt = self.rollout.as_ref().and_then(|rollout| rollout.get("receipt")).cloned();
         json!({
             "service": self.service,

@@ -119,6 +119,14 @@ impl Whole {
 }
 
 impl Receipt {
+    /// As much as a table has room for.
+    pub(super) fn brief(&self) -> String {
+        match self.requests {
+            0 => "no requests".to_string(),
+            requests => format!("{} failed of {}", grouped(self.failed), plural(requests, "request")),
+        }
+    }
+
     /// `0 failed of 41,233 requests, 2 retried, 0 held; p99 3.1 ms before, 3.4 ms during`.
     pub(super) fn text(&self) -> String {
         let Receipt { requests, failed, retried, held, told, cut, before, during } = self;

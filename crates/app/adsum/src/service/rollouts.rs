@@ -67,7 +67,7 @@ fn listing(rollouts: &[Rollout], now: u64) -> Listing {
             moment::ago(now, rollout.began_at),
             seconds(end.saturating_sub(rollout.began_at)),
             rollout.failures.to_string(),
-            rollout.receipt.as_ref().map_or_else(String::new, |receipt| receipt.text()),
+            rollout.receipt.as_ref().map_or_else(String::new, |receipt| receipt.brief()),
             shorten(rollout.reason.as_deref().unwrap_or_default(), REASON_LETTERS),
         ];
         listing.toned(tone(rollout), cells);
@@ -120,7 +120,7 @@ mod tests {
         let cells =
             |row: usize| lines[row].iter().filter(|cell| !cell.is_empty()).copied().collect::<Vec<_>>();
         assert_eq!(cells(1), ["1", "created", "1", "complete", "12 seconds ago", "5.4 s", "0"]);
-        let receipt = "1 failed of 9 requests, 0 retried, 0 held";
+        let receipt = "1 failed of 9 requests";
         assert_eq!(
             cells(2),
             ["2", "updated", "1 -> 2", "rolled-back", "2 seconds ago", "1.0 s", "1", receipt, "web.1 died"]
