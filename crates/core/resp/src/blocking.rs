@@ -175,7 +175,9 @@ impl Waiters {
                     self.note_cleared(change.database);
                     continue;
                 }
-                Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } => continue,
+                Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => {
+                    continue;
+                }
             };
             let place = (ready, change.database, change.key.clone());
             if self.queues.contains_key(&place) {

@@ -70,7 +70,7 @@ pub(crate) fn read<'x>(
     match tx.get(db, key).map(|entry| &entry.value) {
         None => Ok(None),
         Some(Value::List(list)) => Ok(Some(list)),
-        Some(Value::String(_)) => Err(Refusal::WrongType),
+        Some(_) => Err(Refusal::WrongType),
     }
 }
 
