@@ -8,6 +8,11 @@ impl Lot {
         Lot(seed)
     }
 
+    /// Another one, for whoever draws later.
+    pub(crate) fn fork(&mut self) -> Lot {
+        Lot(self.below(usize::MAX) as u64)
+    }
+
     /// A number below `bound`, which is not 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

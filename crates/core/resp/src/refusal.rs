@@ -32,8 +32,8 @@ pub(crate) enum Refusal {
     TransactionTooBig(#[from] TooBig),
     #[error("ERR value of {0} bytes is over the limit of {limit} bytes", limit = limits::VALUE)]
     ValueTooLong(usize),
-    #[error("ERR list of {0} bytes is over the limit of {limit} bytes", limit = limits::AGGREGATE)]
-    ListTooLong(usize),
+    #[error("ERR elements of {0} bytes are over the limit of {limit} bytes for one key", limit = limits::AGGREGATE)]
+    TooLarge(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]
     PatternTooLong(usize),
     /// The fence under which the lock is held, 0 when it is not.

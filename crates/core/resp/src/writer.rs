@@ -2,6 +2,8 @@
 //!
 //! <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 
+use crate::number::print_float;
+
 /// The version that a client asked for with HELLO; RESP2 before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -77,6 +79,15 @@ impl<'a> Writer<'a> {
         self.header(b'$', bytes.len());
         self.out.extend_from_slice(bytes);
         self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// A number with a fraction.
+    pub fn double(&mut self, number: f64) {
+        let text = print_float(number);
+        match self.protocol {
+            Protocol::Resp2 => self.text(&text),
+            Protocol::Resp3 => self.line(b',', text.as_bytes()),
+        }
     }
 
     pub fn text(&mut self, text: &str) {
@@ -218,6 +229,7 @@ mod tests {
             (|w| w.null_array(), "*-1\r\n", "_\r\n"),
             (|w| w.map(2), "*4\r\n", "%2\r\n"),
             (|w| w.set(2), "*2\r\n", "~2\r\n"),
+            (|w| w.double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n"),
             (|w| w.push(2), "*2\r\n", ">2\r\n"),
             (|w| w.verbatim("hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
         ] {

@@ -9,10 +9,13 @@ use crate::session::Replies;
 use crate::{Deferred, Protocol, Request, Session};
 
 /// Writes that take something away, or end it, or without which a lock is lost.
-const WITHOUT_ROOM: [&str; 22] = [
+const WITHOUT_ROOM: [&str; 35] = [
     "blmpop",
     "blpop",
     "brpop",
+    "bzmpop",
+    "bzpopmax",
+    "bzpopmin",
     "del",
     "delex",
     "delifeq",
@@ -22,6 +25,7 @@ const WITHOUT_ROOM: [&str; 22] = [
     "flushdb",
     "getdel",
     "getex",
+    "hdel",
     "lmpop",
     "lpop",
     "lrem",
@@ -30,8 +34,17 @@ const WITHOUT_ROOM: [&str; 22] = [
     "pexpireat",
     "renew",
     "rpop",
+    "spop",
+    "srem",
     "unlink",
     "unlock",
+    "zmpop",
+    "zpopmax",
+    "zpopmin",
+    "zrem",
+    "zremrangebylex",
+    "zremrangebyrank",
+    "zremrangebyscore",
 ];
 
 /// A request that is about to be run.

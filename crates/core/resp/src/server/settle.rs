@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Change, Commit, Database, Kind, Notice, Now, Publish};
+use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Now, Publish};
 use adsum_model::Revision;
 
 use super::transaction::fill_in;
@@ -122,7 +122,7 @@ impl Server {
     fn is_ready(&self, (ready, database, key): &(Ready, Database, Blob)) -> bool {
         let entry = self.keyspace.keys(*database).get(key.as_slice());
         match ready {
-            Ready::Given => entry.is_some_and(|entry| entry.value.kind() == Kind::List),
+            Ready::Given(kind) => entry.is_some_and(|entry| entry.value.kind() == *kind),
             Ready::Free => entry.is_none(),
         }
     }
