@@ -1,4 +1,4 @@
-//! Clients that wait for a list or a sorted set to get an element, or for a lock to become free.
+//! Clients that wait for a list, a sorted set or a stream to get an element, or for a lock to become free.
 //!
 //! Each key has a queue for either, in order of arrival. A commit that gives elements to a key, or takes one away,
 //! makes it **ready**; the server then serves the first of its queue, each by a transaction of its own, until the
@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use adsum_keyspace::{Blob, Commit, Database, Deadline, Edits, Kind, Notice, Op, Value};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::Writer;
 use crate::client::{Client, ClientId};
 use crate::command::{Wait, Work};
 use crate::commands::lists::{self, End};
 use crate::commands::sorted_pops::{self, Extreme};
+use crate::commands::stream_reads::Reading;
 use crate::refusal::Refusal;
 
 /// What is done with the first key that is ready.
@@ -29,6 +30,8 @@ pub(crate) enum Action {
     PopScored { extreme: Extreme },
     /// BZMPOP: the key and up to `count` members with their scores.
     PopManyScored { extreme: Extreme, count: usize },
+    /// XREAD, XREADGROUP: entries.
+    Read(Arc<Reading>),
     /// BLMOVE: the element, which is now in another list.
     Move { to: Blob, from: End, into: End },
     /// LOCK: the fence, with the name of the lock before it when it is one of several. `ttl` in milliseconds.
@@ -73,6 +76,7 @@ impl Action {
             Action::Grant { owner, ttl, named } => Ok(grant(work, key, owner, (*ttl, *named))),
             Action::PopScored { extreme } => sorted_pops::give_one(work, key, *extreme),
             Action::PopManyScored { extreme, count } => sorted_pops::give_many(work, key, *extreme, *count),
+            Action::Read(reading) => reading.run_one(work, key),
             Action::Pop { .. } | Action::PopMany { .. } | Action::Move { .. } => self.take(work, key),
         }
     }
@@ -96,7 +100,10 @@ impl Action {
                 let element = lists::move_one(tx, *db, (key, *from), (to, *into))?;
                 out.bulk_or_null(element.as_deref());
             }
-            Action::PopScored { .. } | Action::PopManyScored { .. } | Action::Grant { .. } => {}
+            Action::PopScored { .. }
+            | Action::PopManyScored { .. }
+            | Action::Read(_)
+            | Action::Grant { .. } => {}
         }
         Ok(true)
     }
@@ -174,36 +181,50 @@ impl Waiters {
             return;
         }
         for change in &commit.changes {
-            let ready = match &change.op {
-                Op::Splice { insert, .. } if !insert.is_empty() => Ready::Given(Kind::List),
-                Op::Edit(Edits::SortedSet(_)) => Ready::Given(Kind::SortedSet),
-                Op::Put { value, .. } => Ready::Given(value.kind()),
-                Op::Delete => Ready::Free,
+            // What may no longer be a stream concerns those who wait as members of a group.
+            const STREAM: Ready = Ready::Given(Kind::Stream);
+            let ready: SmallVec<[Ready; 2]> = match &change.op {
+                Op::Splice { insert, .. } if !insert.is_empty() => smallvec![Ready::Given(Kind::List)],
+                Op::Edit(Edits::SortedSet(_)) => smallvec![Ready::Given(Kind::SortedSet)],
+                Op::Edit(Edits::Stream(_)) => smallvec![STREAM],
+                Op::Put { value, .. } if value.kind() != Kind::Stream => {
+                    smallvec![Ready::Given(value.kind()), STREAM]
+                }
+                Op::Put { .. } => smallvec![STREAM],
+                Op::Delete => smallvec![Ready::Free, STREAM],
                 Op::Clear => {
-                    self.note_cleared(change.database);
+                    self.note_cleared(Ready::Free, change.database);
+                    self.note_cleared(STREAM, change.database);
                     continue;
                 }
-                Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => {
-                    continue;
-                }
+                Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => continue,
             };
-            let place = (ready, change.database, change.key.clone());
-            if self.queues.contains_key(&place) {
-                self.ready.push_back(place);
+            for ready in ready {
+                let place = (ready, change.database, change.key.clone());
+                if self.queues.contains_key(&place) {
+                    self.ready.push_back(place);
+                }
             }
         }
     }
 
-    fn note_cleared(&mut self, database: Database) {
-        let from = (Ready::Free, database, Blob::from(""));
-        let freed = self.queues.range(from..).map(|(place, _)| place);
-        let freed = freed.take_while(|(ready, of, _)| *ready == Ready::Free && *of == database);
-        self.ready.extend(freed.cloned());
+    fn note_cleared(&mut self, ready: Ready, database: Database) {
+        let from = (ready, database, Blob::from(""));
+        let concerned = self.queues.range(from..).map(|(place, _)| place);
+        let concerned = concerned.take_while(|(of, in_database, _)| *of == ready && *in_database == database);
+        self.ready.extend(concerned.cloned());
     }
 
     /// A key that has become ready.
     pub(crate) fn next_ready(&mut self) -> Option<Place> {
         self.ready.pop_front()
+    }
+
+    /// All who wait for this key, the longest waiting first, with what they wait to do.
+    pub(crate) fn all(&self, place: &Place) -> Vec<(Arc<Client>, Action, bool)> {
+        let clients = self.queues.get(place).into_iter().flat_map(BTreeMap::values);
+        let waiters = clients.filter_map(|client| self.waiters.get(client));
+        waiters.map(|waiter| (waiter.client.clone(), waiter.action.clone(), waiter.silent)).collect()
     }
 
     /// Who has waited longest for this key.

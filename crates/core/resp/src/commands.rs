@@ -29,6 +29,13 @@ mod sorted_algebra;
 pub(crate) mod sorted_pops;
 mod sorted_ranges;
 mod sorted_sets;
+mod stream_groups;
+mod stream_ids;
+mod stream_info;
+mod stream_pending;
+pub(crate) mod stream_reads;
+mod stream_trims;
+mod streams;
 mod strings;
 mod switches;
 mod transactions;
@@ -57,7 +64,11 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("generic", member_scan::COMMANDS),
     ("lock", locks::COMMANDS),
     ("lock", switches::COMMANDS),
-    ("stream", watches::COMMANDS),
+    ("stream", streams::COMMANDS),
+    ("stream", stream_reads::COMMANDS),
+    ("stream", stream_groups::COMMANDS),
+    ("stream", stream_pending::COMMANDS),
+    ("stream", stream_info::COMMANDS),
     ("transactions", transactions::COMMANDS),
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),

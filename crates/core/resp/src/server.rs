@@ -21,6 +21,7 @@ use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
 mod execute;
 mod settle;
 mod transaction;
+mod waiting;
 
 pub(crate) use transaction::Marks;
 

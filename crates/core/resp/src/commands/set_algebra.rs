@@ -102,13 +102,18 @@ fn sintercard(work: &mut Work<'_, '_>) -> Answer {
 }
 
 /// `numkeys key [key ...] [LIMIT limit]`, of which 0 is none.
-pub(super) fn parse_card<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]], usize), Refusal> {
+fn parse_card<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]], usize), Refusal> {
     let number = integer(words[0]).ok().and_then(|number| usize::try_from(number).ok());
     let number = number.filter(|number| *number > 0);
     let number = number.ok_or(Refusal::Says("numkeys should be greater than 0"))?;
     let keys = words[1..].get(..number);
     let keys = keys.ok_or(Refusal::Says("Number of keys can't be greater than number of args"))?;
-    let limit = match words[1 + number..] {
+    Ok((keys, parse_limit(&words[1 + number..])?))
+}
+
+/// `[LIMIT limit]`
+pub(super) fn parse_limit(words: &[&[u8]]) -> Result<usize, Refusal> {
+    let limit = match *words {
         [] => 0,
         [option, limit] if option.eq_ignore_ascii_case(b"LIMIT") => {
             let limit = integer(limit).ok().and_then(|limit| usize::try_from(limit).ok());
@@ -116,5 +121,5 @@ pub(super) fn parse_card<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]
         }
         _ => return Err(Refusal::Syntax),
     };
-    Ok((keys, if limit == 0 { usize::MAX } else { limit }))
+    Ok(if limit == 0 { usize::MAX } else { limit })
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use adsum_keyspace::members::Members;
 use adsum_keyspace::{Blob, Notice, Score, SortedSet, Value};
 
-use super::set_algebra::parse_card;
+use super::set_algebra::parse_limit;
 use super::sorted_ranges::store;
 use super::sorted_sets::write;
 use crate::command::{Command, KeysAt, READ, WRITE, Work};
@@ -61,17 +61,11 @@ impl Plan {
         algebra: Algebra,
         (command, stores): (&'static str, bool),
     ) -> Result<Plan, Refusal> {
-        let number = integer(words[0])?;
-        if number < 1 {
-            let text = format!("ERR at least 1 input key is needed for '{command}' command");
-            return Err(Refusal::Told(text));
-        }
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let keys = words[1..].get(..number).ok_or(Refusal::Syntax)?;
+        let (keys, options) = keys_of(words, command)?;
         let inputs = keys.iter().map(|key| input(work, key)).collect::<Result<Vec<_>, _>>()?;
-        let weights = vec![1.0; number];
+        let weights = vec![1.0; keys.len()];
         let mut plan = Plan { algebra, inputs, weights, aggregate: Aggregate::Sum, with_scores: false };
-        plan.parse_options(&words[1 + number..], stores)?;
+        plan.parse_options(options, stores)?;
         Ok(plan)
     }
 
@@ -162,6 +156,19 @@ fn number(number: f64) -> f64 {
     if number.is_nan() { 0.0 } else { number }
 }
 
+type KeysAndRest<'a, 'b> = (&'b [&'a [u8]], &'b [&'a [u8]]);
+
+/// `numkeys key [key ...]`, and what stands behind.
+fn keys_of<'a, 'b>(words: &'b [&'a [u8]], command: &str) -> Result<KeysAndRest<'a, 'b>, Refusal> {
+    let number = integer(words[0])?;
+    if number < 1 {
+        let text = format!("ERR at least 1 input key is needed for '{command}' command");
+        return Err(Refusal::Told(text));
+    }
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    words[1..].split_at_checked(number).ok_or(Refusal::Syntax)
+}
+
 /// What takes part: a sorted set, or a set.
 fn input(work: &mut Work<'_, '_>, key: &[u8]) -> Result<Members<Score>, Refusal> {
     match work.tx.get(work.db, key).map(|entry| &entry.value) {
@@ -203,8 +210,9 @@ fn store_of(work: &mut Work<'_, '_>, algebra: Algebra, command: &'static str) ->
 
 /// `ZINTERCARD numkeys key [key ...] [LIMIT limit]`
 fn zintercard(work: &mut Work<'_, '_>) -> Answer {
-    let (keys, limit) = parse_card(&work.args[1..])?;
+    let (keys, options) = keys_of(&work.args[1..], "zintercard")?;
     let inputs = keys.iter().map(|key| input(work, key)).collect::<Result<Vec<_>, _>>()?;
+    let limit = parse_limit(options)?;
     let length = inputs.iter().map(Members::len).min().unwrap_or(0);
     work.reply_with((length, 0), move |out| out.count(common(&inputs).take(limit).count()));
     Ok(())

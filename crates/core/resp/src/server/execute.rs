@@ -9,7 +9,7 @@ use crate::session::Replies;
 use crate::{Deferred, Protocol, Request, Session};
 
 /// Writes that take something away, or end it, or without which a lock is lost.
-const WITHOUT_ROOM: [&str; 35] = [
+const WITHOUT_ROOM: [&str; 38] = [
     "blmpop",
     "blpop",
     "brpop",
@@ -38,6 +38,9 @@ const WITHOUT_ROOM: [&str; 35] = [
     "srem",
     "unlink",
     "unlock",
+    "xack",
+    "xdel",
+    "xtrim",
     "zmpop",
     "zpopmax",
     "zpopmin",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Now, Publish};
+use adsum_keyspace::{Blob, Change, Commit, Database, Kind, Notice, Now, Publish};
 use adsum_model::Revision;
 
 use super::transaction::fill_in;
@@ -99,6 +99,9 @@ impl Server {
 
     /// Serves those who wait for a key, the longest waiting first, until there is nothing left for the next one.
     fn serve_waiters(&mut self, place: &(Ready, Database, Blob), now: Now) {
+        if place.0 == Ready::Given(Kind::Stream) {
+            return self.serve_stream(place, now);
+        }
         while let Some(waiter) = self.waiters.first(place) {
             if !self.is_ready(place) {
                 return;
@@ -128,7 +131,7 @@ impl Server {
     }
 
     /// Its reply; empty when the key is not what was waited for any more.
-    fn serve(
+    pub(super) fn serve(
         &mut self,
         place: &(Ready, Database, Blob),
         client: &Client,

@@ -21,6 +21,7 @@ const FORMS: &str = include_str!("differential/forms.txt");
 const HASHES: &str = include_str!("differential/hashes.txt");
 const SETS: &str = include_str!("differential/sets.txt");
 const SORTED_SETS: &str = include_str!("differential/sorted_sets.txt");
+const STREAMS: &str = include_str!("differential/streams.txt");
 
 struct Redis {
     process: Child,
@@ -219,6 +220,14 @@ fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
         }
         "BOUND" => ["-inf", "+inf", "(1", "1", "2.5", "(3", "3", "x"][draw(8)].to_owned(),
         "NAME" => ["-", "+", "[2", "(2", "[b", "(bb", "[c", "x"][draw(8)].to_owned(),
+        "STREAM" => ["x", "x", "x", "y", "other"][draw(5)].to_owned(),
+        "GROUP" => ["g", "g", "h"][draw(3)].to_owned(),
+        "CONSUMER" => ["ann", "bob"][draw(2)].to_owned(),
+        "MS" => draw(40).to_string(),
+        "(MS" => format!("({}", draw(40)),
+        "MS-*" => format!("{}-*", draw(40)),
+        "MS-SEQ" => format!("{}-{}", draw(40), draw(2)),
+        "(MS-SEQ" => format!("({}-{}", draw(40), draw(2)),
         word => word.to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
@@ -264,6 +273,12 @@ fn sets_drawn_by_lot_get_the_same_answers_as_from_redis() {
 fn sorted_sets_drawn_by_lot_get_the_same_answers_as_from_redis() {
     compare_drawn(SORTED_SETS, 0x25e7, &[]);
     compare_drawn(SORTED_SETS, 0x25e8, &["HELLO 3"]);
+}
+
+#[test]
+fn streams_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(STREAMS, 0x57e4, &["XADD x 1-1 f v", "XINFO STREAM x", "XINFO STREAM y"]);
+    compare_drawn(STREAMS, 0xa1b2, &["HELLO 3"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod pubsub;
 mod robustness;
 mod scan;
 mod server;
+mod streams;
 mod strings;
 mod talk;
 mod transactions;
