@@ -21,10 +21,12 @@ mod member_scan;
 mod object;
 mod pubsub;
 mod scan;
+mod scripts;
 mod server;
 mod set;
 mod set_algebra;
 mod sets;
+mod sort;
 mod sorted_algebra;
 pub(crate) mod sorted_pops;
 mod sorted_ranges;
@@ -62,6 +64,7 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("sorted-set", sorted_pops::COMMANDS),
     ("sorted-set", sorted_algebra::COMMANDS),
     ("generic", member_scan::COMMANDS),
+    ("generic", sort::COMMANDS),
     ("lock", locks::COMMANDS),
     ("lock", switches::COMMANDS),
     ("stream", streams::COMMANDS),
@@ -70,6 +73,7 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("stream", stream_pending::COMMANDS),
     ("stream", stream_info::COMMANDS),
     ("transactions", transactions::COMMANDS),
+    ("scripting", scripts::COMMANDS),
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),
     ("connection", client::COMMANDS),

@@ -1,6 +1,7 @@
 //! Why a command was refused, in Redis' words, which clients parse.
 
 use adsum_keyspace::{Compacted, TooBig, limits};
+use adsum_script::End;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -42,6 +43,15 @@ pub(crate) enum Refusal {
     /// The oldest revision of which events can be had.
     #[error("COMPACTED {}", .0.oldest.next())]
     Compacted(#[from] Compacted),
+    #[error("NOSCRIPT No matching script. Please use EVAL.")]
+    NoScript,
+    #[error("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")]
+    Busy,
+    #[error("NOTBUSY No scripts in execution right now.")]
+    NotBusy,
+    /// A script had to end, and with it its transaction, of which nothing is left.
+    #[error(transparent)]
+    Ended(End),
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(&'static str),
     #[error("ERR {0}")]

@@ -107,6 +107,36 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// The same of another format, of three bytes.
+    pub(crate) fn verbatim_of(&mut self, format: &[u8], text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                self.header(b'=', text.len() + 4);
+                let mut format = format.iter().chain(b"   ").take(3);
+                self.out.extend(format.by_ref());
+                self.out.push(b':');
+                self.out.extend_from_slice(text);
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// A boolean where RESP3 has one; in RESP2 1 or 0.
+    pub(crate) fn truth(&mut self, value: bool) {
+        match self.protocol {
+            Protocol::Resp2 => self.boolean(value),
+            Protocol::Resp3 => self.line(b'#', if value { b"t" } else { b"f" }),
+        }
+    }
+
+    pub(crate) fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.text(digits),
+            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
+        }
+    }
+
     /// A value that is not there.
     pub fn null(&mut self) {
         let bytes: &[u8] = match self.protocol {

@@ -1,8 +1,6 @@
-//! The scripts that were loaded, by their SHA-1.
+//! Which scripts were loaded, by their SHA-1. What they were compiled to is with the interpreter.
 
 use std::collections::HashMap;
-
-use mlua::Function;
 
 /// Scripts that are kept, and the bytes of them.
 const SCRIPTS: usize = 10_000;
@@ -12,7 +10,6 @@ pub(crate) type Sha = [u8; 40];
 
 /// A script that was compiled.
 pub(crate) struct Script {
-    pub(crate) function: Function,
     pub(crate) no_writes: bool,
     bytes: usize,
     used: u64,
@@ -39,14 +36,18 @@ impl Cache {
         Some(script)
     }
 
-    pub(crate) fn add(&mut self, sha: Sha, function: Function, no_writes: bool, bytes: usize) {
-        if self.scripts.len() >= SCRIPTS || self.bytes + bytes > BYTES {
-            self.make_room();
-        }
+    /// The names of those that had to go for it.
+    pub(crate) fn add(&mut self, sha: Sha, no_writes: bool, bytes: usize) -> Vec<Sha> {
+        let full = self.scripts.len() >= SCRIPTS || self.bytes + bytes > BYTES;
+        let gone = if full { self.make_room() } else { Vec::new() };
         self.uses += 1;
         self.bytes += bytes;
-        let before = self.scripts.insert(sha, Script { function, no_writes, bytes, used: self.uses });
-        self.bytes -= before.map_or(0, |script| script.bytes);
+        self.scripts.insert(sha, Script { no_writes, bytes, used: self.uses });
+        gone
+    }
+
+    pub(crate) fn remove(&mut self, sha: &Sha) {
+        self.bytes -= self.scripts.remove(sha).map_or(0, |script| script.bytes);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -61,11 +62,13 @@ impl Cache {
         self.bytes
     }
 
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Vec<Sha> {
         let mut ages: Vec<u64> = self.scripts.values().map(|script| script.used).collect();
         ages.sort_unstable();
-        let Some(oldest) = ages.get(ages.len() / 4) else { return };
-        self.scripts.retain(|_, script| script.used > *oldest);
-        self.bytes = self.scripts.values().map(|script| script.bytes).sum();
+        let Some(oldest) = ages.get(ages.len() / 4).copied() else { return Vec::new() };
+        let old = self.scripts.iter().filter(|(_, script)| script.used <= oldest);
+        let gone: Vec<Sha> = old.map(|(sha, _)| *sha).collect();
+        gone.iter().for_each(|sha| self.remove(sha));
+        gone
     }
 }

@@ -8,9 +8,14 @@ use mlua::{Lua, Table, Value, Variadic};
 use parking_lot::Mutex;
 
 use crate::arguments::Arguments;
+use crate::interpreter::Course;
 
 mod decode;
 mod encode;
+
+/// What is nested deeper costs more of the thread's stack than there may be.
+const DEEPEST_ENCODED: usize = 1000;
+const DEEPEST_DECODED: usize = 300;
 
 /// What a script can set.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +48,8 @@ struct Sparse {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            encode_depth: 1000,
-            decode_depth: 1000,
+            encode_depth: DEEPEST_ENCODED,
+            decode_depth: DEEPEST_DECODED,
             precision: 14,
             invalid: Invalid::Refused,
             decode_invalid: true,
@@ -53,37 +58,37 @@ impl Default for Settings {
     }
 }
 
-pub(crate) type Shared = Arc<Mutex<Settings>>;
+pub(crate) type Shared = Mutex<Settings>;
 
-pub(crate) fn library(lua: &Lua, settings: &Shared) -> mlua::Result<Table> {
+pub(crate) fn library(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     library.raw_set("_NAME", "cjson")?;
     library.raw_set("_VERSION", "2.1.0")?;
     library.raw_set("null", Value::NULL)?;
-    let own = settings.clone();
-    library.raw_set("encode", lua.create_function(move |lua, values| encode(lua, values, *own.lock()))?)?;
-    let own = settings.clone();
-    library.raw_set("decode", lua.create_function(move |lua, values| decode(lua, values, *own.lock()))?)?;
-    add_settings(lua, &library, settings)?;
+    let own = course.clone();
+    library.raw_set("encode", lua.create_function(move |lua, values| encode(lua, values, &own))?)?;
+    let own = course.clone();
+    library.raw_set("decode", lua.create_function(move |lua, values| decode(lua, values, &own))?)?;
+    add_settings(lua, &library, course)?;
     Ok(library)
 }
 
-fn encode(lua: &Lua, values: Variadic<Value>, settings: Settings) -> mlua::Result<Value> {
+fn encode(lua: &Lua, values: Variadic<Value>, course: &Course) -> mlua::Result<Value> {
     let arguments = Arguments::new(lua, "encode", values);
     let Some(value) = arguments.get(0).filter(|_| arguments.len() == 1) else {
         return Err(arguments.bad(0, "expected 1 argument"));
     };
-    let bytes = encode::encode(value, settings).map_err(|text| arguments.complain(&text))?;
+    let bytes = encode::encode(value, course).map_err(|text| arguments.complain(&text))?;
     Ok(Value::String(lua.create_string(bytes)?))
 }
 
-fn decode(lua: &Lua, values: Variadic<Value>, settings: Settings) -> mlua::Result<Value> {
+fn decode(lua: &Lua, values: Variadic<Value>, course: &Course) -> mlua::Result<Value> {
     let arguments = Arguments::new(lua, "decode", values);
     if arguments.len() != 1 {
         return Err(arguments.bad(0, "expected 1 argument"));
     }
     let text = arguments.string(0)?;
-    let decoded = decode::Decoder::new(lua, &text.as_bytes(), settings).decode();
+    let decoded = decode::Decoder::new(lua, &text.as_bytes(), course).decode();
     decoded.map_err(|problem| match problem {
         decode::Problem::Text(text) => arguments.complain(&text),
         decode::Problem::Lua(error) => error,
@@ -92,10 +97,14 @@ fn decode(lua: &Lua, values: Variadic<Value>, settings: Settings) -> mlua::Resul
 
 type Change = fn(&mut Settings, &Arguments<'_>) -> mlua::Result<Value>;
 
-fn add_settings(lua: &Lua, library: &Table, settings: &Shared) -> mlua::Result<()> {
+fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Result<()> {
     let all: [(&'static str, Change); 7] = [
-        ("encode_max_depth", |settings, arguments| depth(&mut settings.encode_depth, arguments)),
-        ("decode_max_depth", |settings, arguments| depth(&mut settings.decode_depth, arguments)),
+        ("encode_max_depth", |settings, arguments| {
+            depth(&mut settings.encode_depth, DEEPEST_ENCODED, arguments)
+        }),
+        ("decode_max_depth", |settings, arguments| {
+            depth(&mut settings.decode_depth, DEEPEST_DECODED, arguments)
+        }),
         ("encode_number_precision", precision),
         ("encode_keep_buffer", |_, arguments| {
             Ok(Value::Boolean(!matches!(arguments.get(0), Some(Value::Boolean(false)))))
@@ -108,19 +117,17 @@ fn add_settings(lua: &Lua, library: &Table, settings: &Shared) -> mlua::Result<(
         ("encode_sparse_array", sparse),
     ];
     for (name, change) in all {
-        let own = settings.clone();
+        let own = course.clone();
         let function = lua.create_function(move |lua, values| {
-            change(&mut own.lock(), &Arguments::new(lua, name, values))
+            change(&mut own.json.lock(), &Arguments::new(lua, name, values))
         })?;
         library.raw_set(name, function)?;
     }
     Ok(())
 }
 
-fn depth(setting: &mut usize, arguments: &Arguments<'_>) -> mlua::Result<Value> {
-    // The depth costs the stack of the thread, so nobody gets more of it.
-    const DEEPEST: usize = 1000;
-    *setting = whole(arguments, 0, *setting, (1, i32::MAX as usize))?.min(DEEPEST);
+fn depth(setting: &mut usize, deepest: usize, arguments: &Arguments<'_>) -> mlua::Result<Value> {
+    *setting = whole(arguments, 0, *setting, (1, i32::MAX as usize))?.min(deepest);
     Ok(Value::Integer(*setting as i64))
 }
 

@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use crate::cache::{Cache, Sha};
 use crate::chance::Chance;
 use crate::raised::{Raised, message, reveal};
-use crate::sandbox::{Sandbox, compile_script};
+use crate::sandbox::{self, Sandbox, compile_script};
 use crate::shebang::Shebang;
 use crate::{End, MEMORY, Overseer, Patience, cjson, digits, sha1};
 
 /// Instructions between two looks at the overseer.
 const INSTRUCTIONS: u32 = 10_000;
+/// Calls that are looked at to find the place of an error.
+const DEEPEST_CALL: usize = 10;
 /// Bytes of garbage from which on it is collected behind a script.
 const GARBAGE: usize = 8 * 1024 * 1024;
 
@@ -49,6 +51,8 @@ pub struct Interpreter {
     sandbox: Sandbox,
     handler: Function,
     cache: Cache,
+    /// Those of the scripts in the cache, by their SHA-1: of handles there can be a few thousand only.
+    functions: Table,
     course: Arc<Course>,
     /// Bytes in use from which on garbage is collected.
     collect_at: usize,
@@ -81,6 +85,27 @@ impl Course {
     }
 }
 
+/// Has long work of a library end with the script that it is for.
+pub(crate) struct Pace<'c> {
+    course: &'c Course,
+    steps: u32,
+}
+
+impl<'c> Pace<'c> {
+    pub(crate) fn new(course: &'c Course) -> Pace<'c> {
+        Pace { course, steps: 0 }
+    }
+
+    pub(crate) fn step(&mut self) -> Result<(), String> {
+        self.steps += 1;
+        if self.steps < INSTRUCTIONS {
+            return Ok(());
+        }
+        self.steps = 0;
+        self.course.check().map_err(|raised| raised.to_string())
+    }
+}
+
 impl Interpreter {
     /// Fails when there is not enough memory for it.
     pub fn new(overseer: Arc<Overseer>) -> mlua::Result<Interpreter> {
@@ -93,7 +118,8 @@ impl Interpreter {
         let sandbox = Sandbox::new(&lua, &course)?;
         let handler = lua.create_function(locate)?;
         watch(&lua, &course, INSTRUCTIONS)?;
-        Ok(Interpreter { lua, sandbox, handler, cache: Cache::default(), course, collect_at: 2 * GARBAGE })
+        let (functions, cache) = (lua.create_table()?, Cache::default());
+        Ok(Interpreter { lua, sandbox, handler, cache, functions, course, collect_at: 2 * GARBAGE })
     }
 
     /// Compiles a script and keeps it. What is wrong with it, as an error with its code.
@@ -112,7 +138,17 @@ impl Interpreter {
             };
             format!("ERR Error compiling script (new function): {text}")
         })?;
-        self.cache.add(sha, function, shebang.no_writes, body.len());
+        let names = self.cache.add(sha, shebang.no_writes, body.len());
+        let keep = |functions: &Table| {
+            for gone in names {
+                functions.raw_remove(self.lua.create_string(gone)?)?;
+            }
+            functions.raw_set(self.lua.create_string(sha)?, function)
+        };
+        keep(&self.functions).map_err(|error| {
+            self.cache.remove(&sha);
+            format!("ERR Error compiling script (new function): {}", message(&error))
+        })?;
         Ok(sha)
     }
 
@@ -128,6 +164,8 @@ impl Interpreter {
     /// Forgets all scripts.
     pub fn flush(&mut self) {
         self.cache.clear();
+        // It cannot fail: there is nothing to be called for a table of our own.
+        let _ = self.functions.clear();
     }
 
     /// How many scripts there are, and the bytes of them.
@@ -150,8 +188,10 @@ impl Interpreter {
     ) -> Result<T, Failure> {
         self.limit_memory();
         self.begin(input);
-        let Some(script) = self.cache.find(sha) else { return Err(Failure::Unknown) };
-        let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
+        if self.cache.find(sha).is_none() {
+            return Err(Failure::Unknown);
+        }
+        let (lua, sandbox, course, functions) = (&self.lua, &self.sandbox, &self.course, &self.functions);
         let outcome = lua.scope(|scope| {
             sandbox.globals.raw_set("KEYS", texts(lua, input.keys)?)?;
             sandbox.globals.raw_set("ARGV", texts(lua, input.arguments)?)?;
@@ -159,7 +199,8 @@ impl Interpreter {
                 call(lua, course, commands, &values)
             })?;
             sandbox.redis.raw_set("call", call)?;
-            sandbox.xpcall.call::<(bool, Value)>((&script.function, &self.handler))
+            let function: Function = functions.raw_get(lua.create_string(sha)?)?;
+            sandbox.xpcall.call::<(bool, Value)>((function, &self.handler))
         });
         let end = course.run.lock().end.take();
         if end.is_some() {
@@ -267,39 +308,55 @@ impl Argument {
 fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
     let error = reveal(lua, error)?;
     let table = lua.create_table_with_capacity(0, 3)?;
+    let place = place(lua);
     let text = match &error {
         Value::Table(error) => error.raw_get::<Option<mlua::LuaString>>("err").ok().flatten(),
         _ => None,
     };
     match text {
         Some(text) => table.raw_set("err", text)?,
-        None => {
-            let text = match &error {
-                Value::Nil => "nil".to_owned(),
-                Value::String(text) => text.to_string_lossy(),
-                other => other.to_string().unwrap_or_else(|_| other.type_name().to_owned()),
-            };
-            table.raw_set("err", format!("ERR {text}"))?;
-        }
+        None => table.raw_set("err", format!("ERR {}", located(&error, place.as_ref())))?,
     }
+    if let Some((source, line)) = place {
+        table.raw_set("source", source)?;
+        table.raw_set("line", line)?;
+    }
+    Ok(table)
+}
+
+/// The source and the line of the script that the running function was called from.
+fn place(lua: &Lua) -> Option<(String, i64)> {
     // A function that is not a script's own stands for the one that has called it.
-    for level in 1..3 {
+    for level in 1..DEEPEST_CALL {
         let place = lua.inspect_stack(level, |function| {
             let source = function.source();
             let line = function.current_line().map_or(-1, |line| line as i64);
-            (source.what != "C", source.source.unwrap_or_default().into_owned(), line)
+            let name = source.source.unwrap_or_default();
+            (source.what != "C" && name != sandbox::NAME).then(|| (name.into_owned(), line))
         });
         match place {
-            Some((false, ..)) if level == 1 => {}
-            Some((_, source, line)) => {
-                table.raw_set("source", source)?;
-                table.raw_set("line", line)?;
-                break;
-            }
+            Some(None) => {}
+            Some(place) => return place,
             None => break,
         }
     }
-    Ok(table)
+    None
+}
+
+/// The text of an error. One that was raised in the sandbox is the script's all the same.
+fn located(error: &Value, place: Option<&(String, i64)>) -> String {
+    let text = match error {
+        Value::Nil => "nil".to_owned(),
+        Value::String(text) => text.to_string_lossy(),
+        other => other.to_string().unwrap_or_else(|_| other.type_name().to_owned()),
+    };
+    let within = text.strip_prefix(&sandbox::NAME[1..]).and_then(|rest| rest.split_once(": "));
+    match (within, place) {
+        (Some((_, text)), Some((source, line))) => {
+            format!("{}:{line}: {text}", source.trim_start_matches('@'))
+        }
+        _ => text,
+    }
 }
 
 /// An error in Redis' words.

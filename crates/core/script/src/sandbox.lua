@@ -85,26 +85,16 @@ local function pairs(t)
   return G.pairs(t)
 end
 
-local raw_insert = table.insert
+local insert = table.insert
 table.insert = function(t, ...)
   check_writable(t)
-  return raw_insert(t, ...)
+  return insert(t, ...)
 end
 
 -- Texts
 
--- An empty text could be repeated for ever.
-local raw_rep = string.rep
-string.rep = function(text, times)
-  if type(text) == "string" and type(times) == "number" then
-    if text == "" or times < 1 then
-      return ""
-    elseif #text * times > natives.memory then
-      error("not enough memory", 0)
-    end
-  end
-  return raw_rep(text, times)
-end
+-- That of the interpreter could repeat an empty text for ever.
+string.rep = natives.rep
 
 -- Chance
 

@@ -11,6 +11,9 @@ use crate::interpreter::Course;
 use crate::raised::{Raised, message, reveal};
 use crate::{MEMORY, bits, cjson, cmsgpack, redis, structs};
 
+/// Of the chunk that `sandbox.lua` is.
+pub(crate) const NAME: &str = "=sandbox";
+
 /// What is needed of it to run a script.
 pub(crate) struct Sandbox {
     /// As scripts see it.
@@ -28,16 +31,16 @@ impl Sandbox {
         let natives = lua.create_table()?;
         natives.raw_set("redis", &redis)?;
         natives.raw_set("bit", bits::library(lua)?)?;
-        natives.raw_set("cjson", cjson::library(lua, &course.json)?)?;
+        natives.raw_set("cjson", cjson::library(lua, course)?)?;
         natives.raw_set("cmsgpack", cmsgpack::library(lua)?)?;
         natives.raw_set("struct", structs::library(lua)?)?;
-        natives.raw_set("memory", MEMORY)?;
+        natives.raw_set("rep", lua.create_function(rep)?)?;
         natives.raw_set("reveal", lua.create_function(reveal)?)?;
         natives.raw_set("compile", lua.create_function(compile)?)?;
         let overseer = course.overseer.clone();
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
-        let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
+        let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
         let (environment, globals, xpcall) = sandbox.call((natives, lua.globals()))?;
         Ok(Sandbox { environment, globals, redis, xpcall })
     }
@@ -80,6 +83,18 @@ fn add_chance(lua: &Lua, natives: &Table, course: &Arc<Course>) -> mlua::Result<
         Ok(())
     };
     natives.raw_set("randomseed", lua.create_function(seed)?)
+}
+
+/// `string.rep(s, n)`
+fn rep(lua: &Lua, values: Variadic<Value>) -> mlua::Result<Value> {
+    let arguments = Arguments::new(lua, "rep", values);
+    let (text, times) = (arguments.string(0)?, arguments.number(1)?);
+    let (text, times) = (text.as_bytes(), times.max(0.0) as usize);
+    if text.len().saturating_mul(times) > MEMORY {
+        return Err(Raised::Text("not enough memory".to_owned()).into());
+    }
+    let times = if text.is_empty() { 0 } else { times };
+    Ok(Value::String(lua.create_string(text.repeat(times))?))
 }
 
 /// `math.random([m [, n]])`

@@ -51,7 +51,7 @@ fn pack_field(arguments: &Arguments<'_>, at: usize, field: &Field, out: &mut Vec
             let text = arguments.string(at)?;
             let text = text.as_bytes();
             let length = if field.size == 0 { text.len() } else { field.size };
-            let part = text.get(..length).ok_or_else(|| arguments.bad(at, "string too short"))?;
+            let part = text.get(..length).ok_or_else(|| arguments.bad(at + 1, "string too short"))?;
             out.extend_from_slice(part);
         }
         Kind::Terminated => {
@@ -147,9 +147,9 @@ fn size(lua: &Lua, values: Variadic<Value>) -> mlua::Result<usize> {
     let (mut fields, mut total) = (Fields::new(&form), 0_usize);
     while let Some(field) = fields.next(total).map_err(|text| wrong_format(&arguments, &text))? {
         match field.kind {
-            Kind::Terminated => return Err(arguments.bad(0, "variable-size format in 'size'")),
+            Kind::Terminated => return Err(arguments.bad(0, "option 's' has no fixed size")),
             Kind::Chars if field.size == 0 => {
-                return Err(arguments.bad(0, "variable-size format in 'size'"));
+                return Err(arguments.bad(0, "option 'c0' has no fixed size"));
             }
             _ => total = total.saturating_add(field.padding + field.size),
         }

@@ -16,11 +16,14 @@ const PATH: &str = "/usr/bin/redis-server";
 
 /// One command a line, or several with ` ;; ` between them, sent at once.
 const SCRIPT: &str = include_str!("differential/script.txt");
+/// The same for EVAL and its like.
+const SCRIPTS: &str = include_str!("differential/scripts.txt");
 /// One command a line, in which words in capitals such as KEY are drawn: see [`drawn`].
 const FORMS: &str = include_str!("differential/forms.txt");
 const HASHES: &str = include_str!("differential/hashes.txt");
 const SETS: &str = include_str!("differential/sets.txt");
 const SORTED_SETS: &str = include_str!("differential/sorted_sets.txt");
+const SORTS: &str = include_str!("differential/sorts.txt");
 const STREAMS: &str = include_str!("differential/streams.txt");
 
 struct Redis {
@@ -203,6 +206,11 @@ fn a_script_of_all_families_gets_the_same_answers_as_from_redis() {
     compare(&SCRIPT.lines().map(str::to_owned).collect::<Vec<_>>());
 }
 
+#[test]
+fn scripts_get_the_same_answers_as_from_redis() {
+    compare(&SCRIPTS.lines().map(str::to_owned).collect::<Vec<_>>());
+}
+
 fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
     let words = form.split(' ').map(|word| match word {
         "KEY" => ["a", "b", "c", "l", "m"][draw(5)].to_owned(),
@@ -220,6 +228,10 @@ fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
         }
         "BOUND" => ["-inf", "+inf", "(1", "1", "2.5", "(3", "3", "x"][draw(8)].to_owned(),
         "NAME" => ["-", "+", "[2", "(2", "[b", "(bb", "[c", "x"][draw(8)].to_owned(),
+        "SORTED" => ["p", "q", "r", "v"][draw(4)].to_owned(),
+        "NUMBER" => ["0", "1", "2", "10", "-3", "1.5", "7"][draw(7)].to_owned(),
+        "w_NUMBER" => format!("w_{}", ["0", "1", "2", "10"][draw(4)]),
+        "hash_NUMBER" => format!("hash_{}", ["0", "1", "2", "10"][draw(4)]),
         "STREAM" => ["x", "x", "x", "y", "other"][draw(5)].to_owned(),
         "GROUP" => ["g", "g", "h"][draw(3)].to_owned(),
         "CONSUMER" => ["ann", "bob"][draw(2)].to_owned(),
@@ -273,6 +285,12 @@ fn sets_drawn_by_lot_get_the_same_answers_as_from_redis() {
 fn sorted_sets_drawn_by_lot_get_the_same_answers_as_from_redis() {
     compare_drawn(SORTED_SETS, 0x25e7, &[]);
     compare_drawn(SORTED_SETS, 0x25e8, &["HELLO 3"]);
+}
+
+#[test]
+fn sorts_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(SORTS, 0x5027, &[]);
+    compare_drawn(SORTS, 0x5028, &["HELLO 3"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use mlua::{Error, Lua, Value};
 
 use super::Settings;
+use crate::interpreter::{Course, Pace};
 
 /// What is wrong with the text, or with Lua.
 pub(super) enum Problem {
@@ -22,6 +23,7 @@ pub(super) struct Decoder<'a> {
     at: usize,
     depth: usize,
     settings: Settings,
+    pace: Pace<'a>,
 }
 
 #[derive(Debug)]
@@ -37,8 +39,8 @@ enum Token {
     Colon,
     Comma,
     End,
-    /// What is wrong.
-    Error(&'static str),
+    /// What is wrong, and where if not at the beginning.
+    Error(&'static str, Option<usize>),
 }
 
 impl Token {
@@ -56,14 +58,15 @@ impl Token {
             Token::Colon => "T_COLON",
             Token::Comma => "T_COMMA",
             Token::End => "T_END",
-            Token::Error(what) => what,
+            Token::Error(what, _) => what,
         }
     }
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(lua: &'a Lua, text: &'a [u8], settings: Settings) -> Decoder<'a> {
-        Decoder { lua, text, at: 0, depth: 0, settings }
+    pub(super) fn new(lua: &'a Lua, text: &'a [u8], course: &'a Course) -> Decoder<'a> {
+        let settings = *course.json.lock();
+        Decoder { lua, text, at: 0, depth: 0, settings, pace: Pace::new(course) }
     }
 
     pub(super) fn decode(mut self) -> Result<Value, Problem> {
@@ -76,6 +79,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn value(&mut self, token: Token, at: usize) -> Result<Value, Problem> {
+        self.pace.step().map_err(Problem::Text)?;
         Ok(match token {
             Token::String(text) => Value::String(self.lua.create_string(text)?),
             Token::Number(number) => Value::Number(number),
@@ -199,8 +203,8 @@ impl<'a> Decoder<'a> {
                 self.at += length;
                 Token::Number(number)
             }
-            _ if starts_as_number => Token::Error("invalid number"),
-            _ => Token::Error("invalid token"),
+            _ if starts_as_number => Token::Error("invalid number", None),
+            _ => Token::Error("invalid token", None),
         }
     }
 
@@ -208,13 +212,14 @@ impl<'a> Decoder<'a> {
         self.at += 1;
         let mut text = Vec::new();
         loop {
-            let Some(byte) = self.peek() else { return Token::Error("unexpected end of string") };
+            let at = self.at;
+            let Some(byte) = self.peek() else { return Token::Error("unexpected end of string", Some(at)) };
             self.at += 1;
             match byte {
                 b'"' => return Token::String(text),
                 b'\\' => {
                     if let Err(what) = self.escape(&mut text) {
-                        return Token::Error(what);
+                        return Token::Error(what, Some(at));
                     }
                 }
                 byte => text.push(byte),
@@ -264,6 +269,7 @@ impl<'a> Decoder<'a> {
 }
 
 fn expected(what: &str, found: &Token, at: usize) -> Problem {
+    let at = if let Token::Error(_, Some(at)) = found { *at } else { at };
     Problem::Text(format!("Expected {what} but found {} at character {}", found.name(), at + 1))
 }
 

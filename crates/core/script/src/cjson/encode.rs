@@ -6,17 +6,20 @@ use super::{Invalid, Settings};
 use crate::MEMORY;
 use crate::arguments::type_name;
 use crate::digits::general;
+use crate::interpreter::{Course, Pace};
 
 /// Or what is wrong with it.
-pub(super) fn encode(value: &Value, settings: Settings) -> Result<Vec<u8>, String> {
-    let mut encoder = Encoder { out: Vec::new(), settings };
+pub(super) fn encode(value: &Value, course: &Course) -> Result<Vec<u8>, String> {
+    let settings = *course.json.lock();
+    let mut encoder = Encoder { out: Vec::new(), settings, pace: Pace::new(course) };
     encoder.value(value, 0)?;
     Ok(encoder.out)
 }
 
-struct Encoder {
+struct Encoder<'c> {
     out: Vec<u8>,
     settings: Settings,
+    pace: Pace<'c>,
 }
 
 /// What a table is.
@@ -25,8 +28,9 @@ enum Shape {
     Object,
 }
 
-impl Encoder {
+impl Encoder<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), String> {
+        self.pace.step()?;
         if self.out.len() > MEMORY {
             return Err("Cannot serialise: not enough memory".to_owned());
         }
@@ -86,9 +90,10 @@ impl Encoder {
     }
 
     /// An array has whole positive numbers as keys, and enough of them.
-    fn shape(&self, table: &Table) -> Result<Shape, String> {
+    fn shape(&mut self, table: &Table) -> Result<Shape, String> {
         let (mut last, mut count) = (0_usize, 0_usize);
         for pair in table.pairs::<Value, Value>() {
+            self.pace.step()?;
             let (key, _) = pair.map_err(|error| error.to_string())?;
             match key {
                 Value::Integer(key) if key > 0 => {

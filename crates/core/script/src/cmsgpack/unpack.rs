@@ -16,7 +16,7 @@ impl From<Error> for Problem {
 const MISSING: Problem = Problem::Text("Missing bytes in input.");
 const BAD: Problem = Problem::Text("Bad data format in input.");
 /// What is nested deeper is refused: it costs the stack of the thread.
-const DEEPEST: usize = 1000;
+const DEEPEST: usize = 200;
 
 pub(super) struct Reader<'a> {
     lua: &'a Lua,

@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
             b'!' => {
                 let align = self.number(ALIGNMENT)?;
                 if !align.is_power_of_two() {
-                    return Err(Problem::Text("alignment is not a power of 2".to_owned()));
+                    return Err(Problem::Text(format!("alignment {align} is not a power of 2")));
                 }
                 self.align = align;
             }
