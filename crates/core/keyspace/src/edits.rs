@@ -1,6 +1,6 @@
 //! What changed in an aggregate whose elements have names, and what takes it back.
 
-use crate::{Blob, Hash, Score, Set, SortedSet, Value, members, stream};
+use crate::{Blob, Hash, Score, Set, Value, members, stream};
 
 /// In order, each of one element. Of which type they are is the type of the aggregate.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,11 +69,4 @@ fn each<V>(
     let mut back: Vec<_> = edits.iter().map(|one| (one.0.clone(), edit(one))).collect();
     back.reverse();
     back
-}
-
-impl SortedSet {
-    /// What gives each of these members its score.
-    pub fn edits(members: impl IntoIterator<Item = (Blob, Score)>) -> Edits {
-        Edits::SortedSet(members.into_iter().map(|(member, score)| (member, Some(score))).collect())
-    }
 }
