@@ -14,8 +14,7 @@ mod decode;
 mod encode;
 
 /// What is nested deeper costs more of the thread's stack than there may be.
-const DEEPEST_ENCODED: usize = 1000;
-const DEEPEST_DECODED: usize = 300;
+const DEEPEST: usize = 300;
 
 /// What a script can set.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +47,8 @@ struct Sparse {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            encode_depth: DEEPEST_ENCODED,
-            decode_depth: DEEPEST_DECODED,
+            encode_depth: DEEPEST,
+            decode_depth: DEEPEST,
             precision: 14,
             invalid: Invalid::Refused,
             decode_invalid: true,
@@ -99,12 +98,8 @@ type Change = fn(&mut Settings, &Arguments<'_>) -> mlua::Result<Value>;
 
 fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Result<()> {
     let all: [(&'static str, Change); 7] = [
-        ("encode_max_depth", |settings, arguments| {
-            depth(&mut settings.encode_depth, DEEPEST_ENCODED, arguments)
-        }),
-        ("decode_max_depth", |settings, arguments| {
-            depth(&mut settings.decode_depth, DEEPEST_DECODED, arguments)
-        }),
+        ("encode_max_depth", |settings, arguments| depth(&mut settings.encode_depth, arguments)),
+        ("decode_max_depth", |settings, arguments| depth(&mut settings.decode_depth, arguments)),
         ("encode_number_precision", precision),
         ("encode_keep_buffer", |_, arguments| {
             Ok(Value::Boolean(!matches!(arguments.get(0), Some(Value::Boolean(false)))))
@@ -126,8 +121,8 @@ fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Resul
     Ok(())
 }
 
-fn depth(setting: &mut usize, deepest: usize, arguments: &Arguments<'_>) -> mlua::Result<Value> {
-    *setting = whole(arguments, 0, *setting, (1, i32::MAX as usize))?.min(deepest);
+fn depth(setting: &mut usize, arguments: &Arguments<'_>) -> mlua::Result<Value> {
+    *setting = whole(arguments, 0, *setting, (1, i32::MAX as usize))?.min(DEEPEST);
     Ok(Value::Integer(*setting as i64))
 }
 
