@@ -24,7 +24,7 @@ pub enum Patience {
 /// Why a script ended that did not want to. What it has done is to be taken back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
-    #[error("ERR Error running script: Script killed by user with SCRIPT KILL.")]
+    #[error("ERR Script killed by user with SCRIPT KILL...")]
     Killed,
     #[error("ERR the script has run for {} seconds, longer than a script may: it was taken back as a whole", LONGEST.as_secs())]
     TooLong,

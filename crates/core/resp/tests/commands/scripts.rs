@@ -128,7 +128,7 @@ fn a_killed_script_takes_its_whole_transaction_with_it() {
     for line in ["MULTI", "SET before 1", "EVAL \"while true do end\" 0", "SET after 1"] {
         world.run(&mut peer, line);
     }
-    assert!(world.run(&mut peer, "EXEC").starts_with("-ERR Error running script: Script killed by user"));
+    assert!(world.run(&mut peer, "EXEC").starts_with("-ERR Script killed by user"));
     assert_eq!(world.run(&mut peer, "EXISTS before after"), ":0");
     assert_eq!(world.run(&mut peer, "EXEC"), "-ERR EXEC without MULTI");
 }
