@@ -169,7 +169,7 @@ mod tests {
     fn read(slice: &[(Blob, Entry)]) -> Vec<String> {
         let value = |entry: &Entry| match &entry.value {
             Value::String(bytes) => bytes.escape_ascii().to_string(),
-            Value::List(_) => "a list".to_string(),
+            other => other.kind().as_str().to_string(),
         };
         slice.iter().map(|(key, entry)| format!("{}:{}", key.escape_ascii(), value(entry))).collect()
     }

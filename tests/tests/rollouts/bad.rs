@@ -19,6 +19,7 @@ const RATE: u32 = 100;
 const REPLICAS: usize = 3;
 /// Less than by default, where the trial is over sooner anyway.
 const WATCHED: [&str; 2] = ["--update-monitor", "2s"];
+const IN_TURN: [&str; 2] = ["--label", "adsum.gateway.balance=round-robin"];
 
 /// A service of which a bad version is tried.
 struct Trial {
@@ -185,11 +186,10 @@ fn a_version_that_breaks_down_after_three_seconds_is_taken_back() {
     assert!(failures.len() <= RATE as usize / 4, "{} failed\n{account}", failures.len());
 }
 
-/// Watched for as long as by default, and asked more: the gateway gives less to an instance that fails, and it takes 20
-/// requests to tell.
+/// In turn, since whoever fails is given little otherwise: 20 requests may not come together while it is watched.
 #[test]
 fn a_version_that_answers_500_while_its_check_passes_is_taken_back() {
-    let mut trial = Trial::begin_at(2 * RATE, &[]);
+    let mut trial = Trial::begin_at(2 * RATE, &IN_TURN);
     let output = trial.update(&["--env-add", "BACKEND_MOOD=status 500"]);
     check_says(&output, &["rolled back to version 1", "of its requests"]);
     let (_, account, good) = trial.end();
@@ -199,15 +199,10 @@ fn a_version_that_answers_500_while_its_check_passes_is_taken_back() {
     assert!(failures.iter().all(|it| it.outcome == Outcome::Answered(500)), "{account}");
 }
 
-/// In turn, since whoever is slow is given little otherwise: 20 requests may not come together while it is watched.
+/// In turn, as above.
 #[test]
 fn a_version_that_is_too_slow_while_its_check_passes_is_taken_back() {
-    let mut trial = Trial::begin(&[
-        "--label",
-        "adsum.gateway.timeout=1s",
-        "--label",
-        "adsum.gateway.balance=round-robin",
-    ]);
+    let mut trial = Trial::begin(&[&["--label", "adsum.gateway.timeout=1s"], &IN_TURN[..]].concat());
     let output = trial.update(&["--env-add", "BACKEND_MOOD=delay 20000"]);
     check_says(&output, &["rolled back to version 1", "of its requests"]);
     let (_, account, good) = trial.end();

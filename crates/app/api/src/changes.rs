@@ -24,7 +24,7 @@ impl Keys {
         let of_value = match change.op {
             Op::Clear => return change.database == *database,
             Op::SetDeadline(_) => false,
-            Op::Put { .. } | Op::Delete | Op::Append(_) | Op::Splice { .. } => true,
+            Op::Put { .. } | Op::Delete | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => true,
         };
         change.database == *database && of_value && named
     }

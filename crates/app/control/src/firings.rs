@@ -210,7 +210,7 @@ impl Firing {
         let known = tx.get(Database::System, &self.sending()).map(|entry| &entry.value);
         let known = match known {
             Some(Value::String(tick)) => str::from_utf8(tick).ok().and_then(|tick| tick.parse().ok()),
-            Some(Value::List(_)) | None => None,
+            _ => None,
         };
         known.unwrap_or_else(|| {
             let now = tx.now().tick;

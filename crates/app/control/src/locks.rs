@@ -67,7 +67,7 @@ fn message((database, key): &Place, held: Option<&Entry>) -> String {
     };
     let holder = held.map(|entry| match &entry.value {
         Value::String(owner) => format!(" (fence {}, owner '{}')", entry.created, owner.escape_ascii()),
-        Value::List(_) => format!(" (fence {})", entry.created),
+        _ => format!(" (fence {})", entry.created),
     });
     format!("lock '{}'{of}{} was deleted by another client", key.escape_ascii(), holder.unwrap_or_default())
 }
@@ -76,7 +76,7 @@ fn told(tx: &mut Transaction<'_>) -> Revision {
     let told = tx.get(Database::System, TOLD).map(|entry| &entry.value);
     let told = match told {
         Some(Value::String(revision)) => str::from_utf8(revision).ok().and_then(|told| told.parse().ok()),
-        Some(Value::List(_)) | None => None,
+        _ => None,
     };
     Revision(told.unwrap_or(0))
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use adsum_catalog::Catalog;
 use adsum_keyspace::{Now, Space};
+use adsum_listen::resp::Busy;
 use adsum_model::{Name, Revision};
-use adsum_resp::Server;
+use adsum_resp::{Overseer, Server};
 use tokio::sync::watch;
 
 use crate::Store;
@@ -13,6 +14,14 @@ use crate::Store;
 impl adsum_listen::resp::Engine for Store {
     fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
         Store::enter(self, body)
+    }
+
+    fn try_enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> Result<T, Busy> {
+        Store::try_enter(self, body).map_err(|crate::Busy| Busy)
+    }
+
+    fn overseer(&self) -> &Overseer {
+        Store::overseer(self)
     }
 
     fn durable(&self) -> Revision {

@@ -31,5 +31,5 @@ pub use directory::Directory;
 pub use options::{Durability, OpenError, Options};
 pub use past::{HistoryOf, PastEvent, Unreadable};
 pub use snapshots::{Contents, Export, RAISE, SaveError, Saved, SnapshotError, restore_snapshot};
-pub use store::{Failed, NotCommitted, Store};
+pub use store::{Busy, Failed, NotCommitted, Store};
 pub use watch::{Ended, Watch};

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use adsum_catalog::Catalog;
 use adsum_journal::{ClusterId, Durability, Journal, JournalError, Locked};
 use adsum_keyspace::{Garbage, Now, Space, TooBig, Transaction, encode_commit};
 use adsum_model::Revision;
-use adsum_resp::Server;
-use parking_lot::{Condvar, Mutex};
+use adsum_resp::{Overseer, Server};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::clock::Clocks;
@@ -21,6 +22,9 @@ use crate::{Directory, HistoryOf, OpenError, Options, Watch, recovery, timer};
 
 /// Records that wait for the disk, in bytes, from which on writers wait for it as well.
 const JOURNAL_QUEUE: u64 = 64 * 1024 * 1024;
+
+/// How long somebody waits for the lock before they look whether a script has it.
+const LOOK_ROUND: Duration = Duration::from_millis(10);
 
 /// A handle on the one keyspace of this process. Clones are the same store.
 #[derive(Clone)]
@@ -43,6 +47,8 @@ pub(crate) struct Shared {
     failure: Arc<watch::Sender<Option<JournalError>>>,
     directory: Directory,
     pub(crate) closing: AtomicBool,
+    /// Of the script that runs, while it holds the lock.
+    overseer: Arc<Overseer>,
     reaper: Sender<Vec<Garbage>>,
 }
 
@@ -58,6 +64,11 @@ pub(crate) struct State {
     /// Whether the server refuses what grows.
     full: bool,
 }
+
+/// A script has been running for so long that nobody is to wait for it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a script has been running for a while: it ends within seconds, or at once by SCRIPT KILL")]
+pub struct Busy;
 
 /// The engine can make nothing durable any more. What is in memory must not be relied on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -126,7 +137,10 @@ impl Store {
         }
         visible.begin(keyspace.revision());
         let about = adsum_resp::About { started: clocks.read(), ..options.about };
-        let server = Server::new(keyspace, about);
+        let mut server = Server::new(keyspace, about);
+        let started = Instant::now();
+        let overseer = Arc::new(Overseer::new(move || started.elapsed()));
+        server.oversee_scripts(overseer.clone());
         let store = Store {
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
@@ -147,6 +161,7 @@ impl Store {
                 failure,
                 directory,
                 closing: AtomicBool::new(false),
+                overseer,
                 reaper: start_reaper()?,
             }),
         };
@@ -158,12 +173,31 @@ impl Store {
     /// Runs `body` in the critical section, with one `now` and with what is due already expired. What it commits is
     /// with the journal when this returns, and visible once [`Store::durable`] says so.
     pub fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
+        self.shared.wait_for_the_disk();
+        self.enter_with(self.shared.state.lock(), body)
+    }
+
+    /// The same, unless a script holds everybody up.
+    pub fn try_enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> Result<T, Busy> {
         let shared = &*self.shared;
-        // Of a full disk nobody waits for room here: what takes some is refused, the others' replies wait.
-        if shared.journal.pending_bytes() > JOURNAL_QUEUE && !shared.room.is_full() {
+        loop {
+            if shared.overseer.is_busy() {
+                return Err(Busy);
+            }
             shared.wait_for_the_disk();
+            if let Some(state) = shared.state.try_lock_for(LOOK_ROUND) {
+                return Ok(self.enter_with(state, body));
+            }
         }
-        let mut state = shared.state.lock();
+    }
+
+    /// What is known of the script that runs.
+    pub fn overseer(&self) -> &Overseer {
+        &self.shared.overseer
+    }
+
+    fn enter_with<T>(&self, mut state: MutexGuard<'_, State>, body: impl FnOnce(&mut Server, Now) -> T) -> T {
+        let shared = &*self.shared;
         let now = state.clocks.read();
         if state.full != shared.room.is_full() {
             let reason = shared.room.reason();
@@ -357,6 +391,10 @@ impl Drop for AbortOnPanic {
 impl Shared {
     /// Lets the journal get on with what it has, when that is more than it should have.
     fn wait_for_the_disk(&self) {
+        // Of a full disk nobody waits for room here: what takes some is refused, the others' replies wait.
+        if self.journal.pending_bytes() <= JOURNAL_QUEUE || self.room.is_full() {
+            return;
+        }
         let last = self.state.lock().server.keyspace().revision();
         // A failed journal shows at the caller's own wait.
         let _ = self.journal.wait_durable((self.journal.durable() + 1).min(last.0));

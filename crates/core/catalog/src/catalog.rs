@@ -189,10 +189,8 @@ impl Catalog {
                 self.put(subject, &entry, revision);
             }
             Op::Delete => self.delete(subject, revision),
-            Op::Put { value: Value::List(_), .. }
-            | Op::SetDeadline(_)
-            | Op::Append(_)
-            | Op::Splice { .. } => {}
+            // Records are strings.
+            Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => {}
             Op::Clear => {
                 *self = Catalog {
                     removals: revision,

@@ -5,7 +5,7 @@
 use adsum_model::Revision;
 use smallvec::SmallVec;
 
-use crate::{Blob, Deadline, Now, Value, limits};
+use crate::{Blob, Deadline, Edits, Now, Value, limits};
 
 /// Adsum's own keys and everybody's are apart, so that no user key is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +72,8 @@ pub enum Op {
         remove: u64,
         insert: SmallVec<[Blob; 1]>,
     },
+    /// Elements of any other aggregate. Makes it when the key is not there.
+    Edit(Edits),
     /// A whole database emptied.
     Clear,
 }
@@ -104,9 +106,41 @@ pub enum Notice {
     MoveTo = 22,
     /// A lock was deleted by somebody other than its holder. Not of Redis.
     LockBroken = 23,
+    Hset = 24,
+    Hdel = 25,
+    Hincrby = 26,
+    Hincrbyfloat = 27,
+    Sadd = 28,
+    Srem = 29,
+    Spop = 30,
+    Sinterstore = 31,
+    Sunionstore = 32,
+    Sdiffstore = 33,
+    Zadd = 34,
+    Zincr = 35,
+    Zrem = 36,
+    Zremrangebyrank = 37,
+    Zremrangebyscore = 38,
+    Zremrangebylex = 39,
+    Zpopmin = 40,
+    Zpopmax = 41,
+    Zrangestore = 42,
+    Zunionstore = 43,
+    Zinterstore = 44,
+    Zdiffstore = 45,
+    Xadd = 46,
+    Xtrim = 47,
+    Xdel = 48,
+    Xsetid = 49,
+    XgroupCreate = 50,
+    XgroupSetid = 51,
+    XgroupDestroy = 52,
+    XgroupCreateconsumer = 53,
+    XgroupDelconsumer = 54,
+    Sortstore = 55,
 }
 
-const NAMES: [(Notice, &str); 23] = [
+const NAMES: [(Notice, &str); 55] = [
     (Notice::Set, "set"),
     (Notice::Expire, "expire"),
     (Notice::Persist, "persist"),
@@ -130,6 +164,38 @@ const NAMES: [(Notice, &str); 23] = [
     (Notice::MoveFrom, "move_from"),
     (Notice::MoveTo, "move_to"),
     (Notice::LockBroken, "lock_broken"),
+    (Notice::Hset, "hset"),
+    (Notice::Hdel, "hdel"),
+    (Notice::Hincrby, "hincrby"),
+    (Notice::Hincrbyfloat, "hincrbyfloat"),
+    (Notice::Sadd, "sadd"),
+    (Notice::Srem, "srem"),
+    (Notice::Spop, "spop"),
+    (Notice::Sinterstore, "sinterstore"),
+    (Notice::Sunionstore, "sunionstore"),
+    (Notice::Sdiffstore, "sdiffstore"),
+    (Notice::Zadd, "zadd"),
+    (Notice::Zincr, "zincr"),
+    (Notice::Zrem, "zrem"),
+    (Notice::Zremrangebyrank, "zremrangebyrank"),
+    (Notice::Zremrangebyscore, "zremrangebyscore"),
+    (Notice::Zremrangebylex, "zremrangebylex"),
+    (Notice::Zpopmin, "zpopmin"),
+    (Notice::Zpopmax, "zpopmax"),
+    (Notice::Zrangestore, "zrangestore"),
+    (Notice::Zunionstore, "zunionstore"),
+    (Notice::Zinterstore, "zinterstore"),
+    (Notice::Zdiffstore, "zdiffstore"),
+    (Notice::Xadd, "xadd"),
+    (Notice::Xtrim, "xtrim"),
+    (Notice::Xdel, "xdel"),
+    (Notice::Xsetid, "xsetid"),
+    (Notice::XgroupCreate, "xgroup-create"),
+    (Notice::XgroupSetid, "xgroup-setid"),
+    (Notice::XgroupDestroy, "xgroup-destroy"),
+    (Notice::XgroupCreateconsumer, "xgroup-createconsumer"),
+    (Notice::XgroupDelconsumer, "xgroup-delconsumer"),
+    (Notice::Sortstore, "sortstore"),
 ];
 
 impl Notice {
@@ -157,7 +223,9 @@ impl Change {
         let value = match &self.op {
             Op::Put { value, copy_of: None, .. } => value.weight(),
             Op::Put { value, copy_of: Some(_), .. } => value.weight().min(limits::COPY_COUNTED),
-            Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Clear => 0,
+            Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) | Op::Clear => {
+                0
+            }
         };
         value + self.delta()
     }
@@ -176,6 +244,7 @@ impl Change {
             Op::Put { copy_of: Some(place), .. } => size_of_val(&**place) + place.1.len(),
             Op::Append(tail) => tail.len(),
             Op::Splice { insert, .. } => insert.iter().map(|element| element.len() + 32).sum(),
+            Op::Edit(edits) => edits.weight(),
             Op::Put { copy_of: None, .. } | Op::Delete | Op::SetDeadline(_) | Op::Clear => 0,
         };
         size_of::<Change>() + self.key.len() + payload
@@ -193,6 +262,6 @@ mod tests {
             assert_eq!(Notice::from_code(*notice as u8), Some(*notice));
         }
         assert_eq!(Notice::from_code(0), None);
-        assert_eq!(Notice::from_code(24), None);
+        assert_eq!(Notice::from_code(NAMES.len() as u8 + 1), None);
     }
 }

@@ -10,6 +10,8 @@ use smallvec::SmallVec;
 use crate::change::{Change, Commit, Database, Notice, Op};
 use crate::{Blob, Deadline, Entry, Now, Value};
 
+mod aggregate;
+
 /// Bytes that are no commit or chunk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {offset} of a record of {length} bytes")]
@@ -102,6 +104,22 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
             put_number(out, list.len() as u64);
             list.iter().for_each(|element| put_bytes(out, element));
         }
+        Value::Hash(hash) => {
+            out.push(2);
+            aggregate::put_hash(out, hash);
+        }
+        Value::Set(set) => {
+            out.push(3);
+            aggregate::put_set(out, set);
+        }
+        Value::SortedSet(set) => {
+            out.push(4);
+            aggregate::put_sorted_set(out, set);
+        }
+        Value::Stream(stream) => {
+            out.push(5);
+            aggregate::put_stream(out, stream);
+        }
     }
 }
 
@@ -138,6 +156,7 @@ fn put_change(out: &mut Vec<u8>, change: &Change) {
             put_number(out, insert.len() as u64);
             insert.iter().for_each(|element| put_bytes(out, element));
         }
+        Op::Edit(edits) => aggregate::put_edits(out, edits),
         Op::Clear => out.push(5),
     }
 }
@@ -221,6 +240,10 @@ impl<'a> Reader<'a> {
         match self.byte()? {
             0 => self.blob().map(Value::String),
             1 => Ok(Value::List(self.list(Reader::blob)?.into_iter().collect())),
+            2 => self.hash().map(Value::Hash),
+            3 => self.set().map(Value::Set),
+            4 => self.sorted_set().map(|set| Value::SortedSet(Box::new(set))),
+            5 => self.stream().map(|stream| Value::Stream(Box::new(stream))),
             _ => self.error("an unknown type of value"),
         }
     }
@@ -255,7 +278,10 @@ impl<'a> Reader<'a> {
                 let copy_of = Some(Box::new((self.database()?, self.blob()?)));
                 Op::Put { value: Value::String(Blob::from("")), deadline, copy_of }
             }
-            _ => return self.error("an unknown kind of change"),
+            tag => match self.edits(tag)? {
+                Some(edits) => Op::Edit(edits),
+                None => return self.error("an unknown kind of change"),
+            },
         };
         Ok(Change { database, key, op, notices })
     }
@@ -272,85 +298,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn blob() -> impl Strategy<Value = Blob> {
-        prop::collection::vec(any::<u8>(), 0..40).prop_map(Blob::from)
-    }
-
-    fn deadline() -> impl Strategy<Value = Option<Deadline>> {
-        prop_oneof![Just(None), any::<u64>().prop_map(Deadline::from_raw)]
-    }
-
-    fn op() -> impl Strategy<Value = Op> {
-        prop_oneof![
-            (blob(), deadline()).prop_map(|(value, deadline)| Op::Put {
-                value: Value::String(value),
-                deadline,
-                copy_of: None
-            }),
-            (blob(), deadline()).prop_map(|(of, deadline)| Op::Put {
-                value: Value::String(Blob::from("")),
-                deadline,
-                copy_of: Some(Box::new((Database::User(3), of)))
-            }),
-            (prop::collection::vec(blob(), 1..4), deadline()).prop_map(|(elements, deadline)| Op::Put {
-                value: Value::List(elements.into_iter().collect()),
-                deadline,
-                copy_of: None
-            }),
-            Just(Op::Delete),
-            deadline().prop_map(Op::SetDeadline),
-            blob().prop_map(Op::Append),
-            (any::<u64>(), any::<u64>(), prop::collection::vec(blob(), 0..4))
-                .prop_map(|(rank, remove, insert)| Op::Splice { rank, remove, insert: insert.into() }),
-            Just(Op::Clear),
-        ]
-    }
-
-    fn commit() -> impl Strategy<Value = Commit> {
-        let database = prop_oneof![(0..16u8).prop_map(Database::User), Just(Database::System)];
-        let notices =
-            prop::collection::vec((1..=23u8).prop_map(|code| Notice::from_code(code).unwrap()), 0..3);
-        let change = (database, blob(), op(), notices).prop_map(|(database, key, op, notices)| Change {
-            database,
-            key,
-            op,
-            notices: notices.into(),
-        });
-        (any::<[u64; 3]>(), prop::collection::vec(change, 0..5)).prop_map(
-            |([revision, tick, wall], changes)| Commit {
-                revision: Revision(revision),
-                now: Now { tick, wall },
-                changes: changes.into(),
-            },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn a_commit_reads_back_as_it_was_written(commit in commit()) {
-            let mut bytes = Vec::new();
-            encode_commit(&commit, &mut bytes);
-            prop_assert_eq!(decode_commit(&bytes), Ok(commit));
-            bytes.push(0);
-            prop_assert!(decode_commit(&bytes).is_err());
-        }
-
-        #[test]
-        fn foreign_bytes_are_refused_or_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode_commit(&bytes);
-            let _ = decode_rows(&bytes);
-        }
-    }
-
-    #[test]
-    fn an_announced_length_allocates_nothing() {
-        let mut bytes = vec![1, 1, 1];
-        put_number(&mut bytes, u64::MAX);
-        assert_eq!(decode_commit(&bytes).unwrap_err().what, "a missing byte");
-    }
-}
+mod tests;

@@ -7,13 +7,21 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{Blob, Op};
 
+mod aggregate;
+
+pub use aggregate::elements_of;
+
 /// Elements in order.
 pub fn elements<'a>(elements: impl Iterator<Item = &'a Blob>) -> Json {
-    let element = |bytes: &Blob| match str::from_utf8(bytes) {
+    elements.map(|element| bytes(element)).collect()
+}
+
+/// Bytes without a name.
+fn bytes(bytes: &[u8]) -> Json {
+    match str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => json!({"base64": base64(bytes)}),
-    };
-    elements.map(element).collect()
+    }
 }
 
 /// Bytes with a name.
@@ -24,7 +32,8 @@ pub fn put_bytes(data: &mut Map<String, Json>, name: &str, bytes: &[u8]) {
     };
 }
 
-/// The delta that is no whole value: `{"append": ...}`, or `{"rank": r, "remove": n, "insert": [...]}` of a list.
+/// The delta that is no whole value: `{"append": ...}`, `{"rank": r, "remove": n, "insert": [...]}` of a list, or what
+/// [`edits`](crate::Edits) say of the elements of another aggregate.
 pub fn delta(op: &Op) -> Option<Json> {
     match op {
         Op::Append(tail) => {
@@ -35,6 +44,7 @@ pub fn delta(op: &Op) -> Option<Json> {
         Op::Splice { rank, remove, insert } => {
             Some(json!({"rank": rank, "remove": remove, "insert": elements(insert.iter())}))
         }
+        Op::Edit(edits) => Some(aggregate::edits(edits)),
         Op::Put { .. } | Op::Delete | Op::SetDeadline(_) | Op::Clear => None,
     }
 }

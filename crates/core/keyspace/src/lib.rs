@@ -11,7 +11,7 @@
 //! Invariants:
 //! - Revisions grow by one per commit that changed something. A transaction without changes has none.
 //! - A key that is due is never read as present, and never missed before the change that says `expired`.
-//! - A key never holds an aggregate without elements.
+//! - A key never holds an aggregate without elements, streams excepted.
 //! - Each change keeps what it has taken away: a transaction can be taken back, and the recent past be read.
 //! - A [`Snapshot`] is the keyspace at its revision for ever; taking one costs nothing that grows with the keys.
 
@@ -21,14 +21,18 @@ mod clock;
 mod codec;
 mod deadlines;
 mod draft;
+mod edits;
 mod garbage;
 mod history;
 pub mod json;
 mod keyspace;
 pub mod limits;
 mod list;
+pub mod members;
 mod snapshot;
+mod sorted_set;
 mod state;
+pub mod stream;
 pub mod switch;
 mod transaction;
 mod tree;
@@ -39,11 +43,15 @@ pub use change::{Change, Changes, Commit, Database, Notice, Notices, Op, Place};
 pub use clock::{Clock, Deadline, Now};
 pub use codec::{DecodeError, Row, decode_commit, decode_rows, encode_commit, encode_row};
 pub use draft::Reads;
+pub use edits::Edits;
 pub use garbage::Garbage;
 pub use history::{Compacted, EntryAt, Space};
 pub use keyspace::{Keys, Keyspace};
 pub use list::List;
+pub use members::{Hash, Members, Set};
 pub use snapshot::{RestoreError, Snapshot};
+pub use sorted_set::{Score, SortedSet};
+pub use stream::Stream;
 pub use transaction::{Attempt, Outcome, Publish, TooBig, Transaction};
 pub use tree::{Iter, Tree};
 pub use value::{Entry, Kind, Value};

@@ -6,7 +6,7 @@ use adsum_model::Revision;
 use smallvec::SmallVec;
 
 use crate::deadlines::{Deadlines, Next};
-use crate::{Blob, Change, Database, Deadline, Entry, Keys, List, Now, Op, Value, limits};
+use crate::{Blob, Change, Database, Deadline, Edits, Entry, Keys, List, Now, Op, Value, limits};
 
 /// One database.
 #[derive(Default)]
@@ -36,6 +36,11 @@ pub(crate) enum Undo {
     Splice {
         removed: SmallVec<[Blob; 1]>,
         inserted: usize,
+        modified: Revision,
+    },
+    /// These take back what was done to another aggregate.
+    Edited {
+        back: Edits,
         modified: Revision,
     },
     /// The whole database.
@@ -124,6 +129,7 @@ impl State {
             Op::Splice { rank, remove, insert } => {
                 self.shelf_mut(*database).splice(key, (*rank as usize, *remove as usize), insert, revision)
             }
+            Op::Edit(edits) => self.shelf_mut(*database).edit(key, edits, revision),
             Op::Clear => Undo::Cleared(Box::new(std::mem::take(self.shelf_mut(*database)))),
         }
     }
@@ -177,6 +183,11 @@ impl Undo {
                 }
                 entry.modified = *modified;
             }
+            Undo::Edited { back, modified } => {
+                let entry = Arc::make_mut(entry);
+                back.apply(&mut entry.value);
+                entry.modified = *modified;
+            }
             Undo::Entry(None) | Undo::Cleared(_) | Undo::Nothing | Undo::Lost => {}
         }
     }
@@ -189,6 +200,7 @@ impl Undo {
                     size_of::<Entry>() + 2 * size_of::<usize>() + entry.value.weight()
                 }
                 Undo::Splice { removed, .. } => removed.iter().map(|element| element.len() + 32).sum(),
+                Undo::Edited { back, .. } => back.weight(),
                 Undo::Cleared(shelf) => shelf.weight(),
                 Undo::Entry(None) | Undo::Deadline(_) | Undo::Append { .. } => 0,
                 Undo::Nothing | Undo::Lost => 0,
@@ -275,5 +287,17 @@ impl Shelf {
         let removed = list.splice(rank, remove, insert);
         let modified = std::mem::replace(&mut entry.modified, revision);
         Undo::Splice { removed, inserted: insert.len(), modified }
+    }
+
+    /// Makes the aggregate when the key is not there.
+    fn edit(&mut self, key: &Blob, edits: &Edits, revision: Revision) -> Undo {
+        let Some(slot) = self.keys.get_mut(key.as_slice()) else {
+            let mut value = edits.fresh();
+            edits.apply(&mut value);
+            return self.put(key, value, None, revision);
+        };
+        let entry = Arc::make_mut(slot);
+        let Some(back) = edits.apply(&mut entry.value) else { return Undo::Nothing };
+        Undo::Edited { back, modified: std::mem::replace(&mut entry.modified, revision) }
     }
 }

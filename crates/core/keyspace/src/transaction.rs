@@ -8,8 +8,8 @@ use smallvec::{SmallVec, smallvec};
 use crate::draft::Draft;
 use crate::state::State;
 use crate::{
-    Blob, Change, Changes, Commit, Database, Deadline, Entry, Keys, Notice, Notices, Now, Op, Reads, Value,
-    limits, switch,
+    Blob, Change, Changes, Commit, Database, Deadline, Edits, Entry, Keys, Notice, Notices, Now, Op, Reads,
+    Value, limits, switch,
 };
 
 /// What came of a transaction. Nothing of it may leave the process before `commit` is durable.
@@ -197,6 +197,17 @@ impl<'a> Transaction<'a> {
     ) {
         let op = Op::Splice { rank: rank as u64, remove: remove as u64, insert };
         self.change(database, key.into(), op, notices.into());
+        self.delete_if_empty(database, key);
+    }
+
+    /// Changes elements of any other aggregate, or makes one. One that has nothing left goes, with its own `del`; a
+    /// stream stays.
+    pub fn edit(&mut self, database: Database, key: &[u8], edits: Edits, notices: &[Notice]) {
+        self.change(database, key.into(), Op::Edit(edits), notices.into());
+        self.delete_if_empty(database, key);
+    }
+
+    fn delete_if_empty(&mut self, database: Database, key: &[u8]) {
         let keys = &self.state.shelf(database).keys;
         if keys.get(key).is_some_and(|entry| entry.value.is_empty_aggregate()) {
             self.change(database, key.into(), Op::Delete, smallvec![Notice::Del]);

@@ -177,6 +177,22 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         }
     }
 
+    /// How many of the first keys are `before` a bound. Whoever is has nobody in front of it who is not.
+    pub fn count_while(&self, before: impl Fn(&K) -> bool) -> usize {
+        let mut count = 0;
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf(entries) => return count + entries.partition_point(|(key, _)| before(key)),
+                Node::Branch(children) => {
+                    let at = children[1..].partition_point(|child| before(&child.low));
+                    count += children[..at].iter().map(|child| child.count).sum::<usize>();
+                    node = &children[at].node;
+                }
+            }
+        }
+    }
+
     /// Takes away levels that have become a single path.
     fn lower_root(&mut self) {
         while let Node::Branch(children) = &*self.root {
@@ -196,6 +212,18 @@ impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
             tree.insert(key, value);
         }
         tree
+    }
+}
+
+impl<K: PartialEq, V: PartialEq> PartialEq for Tree<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.root, &other.root) || (self.len() == other.len() && self.iter().eq(other.iter()))
+    }
+}
+
+impl<K: std::fmt::Debug, V: std::fmt::Debug> std::fmt::Debug for Tree<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a key can hold.
 
-use crate::{Blob, Deadline, List};
+use crate::{Blob, Deadline, Hash, List, Set, SortedSet, Stream};
 use adsum_model::Revision;
 
 /// A typed value. Further types are further variants, each an aggregate on [`crate::Tree`].
@@ -8,13 +8,21 @@ use adsum_model::Revision;
 pub enum Value {
     String(Blob),
     List(List),
+    Hash(Hash),
+    Set(Set),
+    SortedSet(Box<SortedSet>),
+    Stream(Box<Stream>),
 }
 
 /// The name of a type, as `TYPE` prints it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     String,
     List,
+    Hash,
+    Set,
+    SortedSet,
+    Stream,
 }
 
 /// A key's value with what the keyspace knows of it.
@@ -33,6 +41,10 @@ impl Value {
         match self {
             Value::String(_) => Kind::String,
             Value::List(_) => Kind::List,
+            Value::Hash(_) => Kind::Hash,
+            Value::Set(_) => Kind::Set,
+            Value::SortedSet(_) => Kind::SortedSet,
+            Value::Stream(_) => Kind::Stream,
         }
     }
 
@@ -41,14 +53,21 @@ impl Value {
         match self {
             Value::String(bytes) => bytes.len(),
             Value::List(list) => list.weight(),
+            Value::Hash(hash) => hash.weight(),
+            Value::Set(set) => set.weight(),
+            Value::SortedSet(set) => set.weight(),
+            Value::Stream(stream) => stream.weight(),
         }
     }
 
-    /// Whether it is an aggregate without elements, which a key must not hold.
+    /// Whether it is an aggregate without elements, which a key must not hold. A stream may be without entries.
     pub fn is_empty_aggregate(&self) -> bool {
         match self {
-            Value::String(_) => false,
+            Value::String(_) | Value::Stream(_) => false,
             Value::List(list) => list.is_empty(),
+            Value::Hash(hash) => hash.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::SortedSet(set) => set.is_empty(),
         }
     }
 }
@@ -58,6 +77,10 @@ impl Kind {
         match self {
             Kind::String => "string",
             Kind::List => "list",
+            Kind::Hash => "hash",
+            Kind::Set => "set",
+            Kind::SortedSet => "zset",
+            Kind::Stream => "stream",
         }
     }
 }

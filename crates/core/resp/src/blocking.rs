@@ -1,6 +1,6 @@
-//! Clients that wait for a list to get an element, or for a lock to become free.
+//! Clients that wait for a list, a sorted set or a stream to get an element, or for a lock to become free.
 //!
-//! Each key has a queue for either, in order of arrival. A commit that gives elements to a list, or takes a key away,
+//! Each key has a queue for either, in order of arrival. A commit that gives elements to a key, or takes one away,
 //! makes it **ready**; the server then serves the first of its queue, each by a transaction of its own, until the
 //! queue ends or there is nothing left for it. What that commits may make further keys ready.
 
@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use adsum_keyspace::{Blob, Commit, Database, Deadline, Notice, Op, Value};
-use smallvec::SmallVec;
+use adsum_keyspace::{Blob, Commit, Database, Deadline, Edits, Kind, Notice, Op, Value};
+use smallvec::{SmallVec, smallvec};
 
 use crate::Writer;
 use crate::client::{Client, ClientId};
 use crate::command::{Wait, Work};
 use crate::commands::lists::{self, End};
+use crate::commands::sorted_pops::{self, Extreme};
+use crate::commands::stream_reads::Reading;
 use crate::refusal::Refusal;
 
 /// What is done with the first key that is ready.
@@ -24,6 +26,12 @@ pub(crate) enum Action {
     Pop { end: End },
     /// BLMPOP: the key and up to `count` elements.
     PopMany { end: End, count: usize },
+    /// BZPOPMIN, BZPOPMAX: the key, the member, the score.
+    PopScored { extreme: Extreme },
+    /// BZMPOP: the key and up to `count` members with their scores.
+    PopManyScored { extreme: Extreme, count: usize },
+    /// XREAD, XREADGROUP: entries.
+    Read(Arc<Reading>),
     /// BLMOVE: the element, which is now in another list.
     Move { to: Blob, from: End, into: End },
     /// LOCK: the fence, with the name of the lock before it when it is one of several. `ttl` in milliseconds.
@@ -33,8 +41,8 @@ pub(crate) enum Action {
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ready {
-    /// A list got elements.
-    Given,
+    /// A key of this type got elements.
+    Given(Kind),
     /// A key has gone.
     Free,
 }
@@ -66,7 +74,10 @@ impl Action {
     pub(crate) fn run(&self, work: &mut Work<'_, '_>, key: &[u8]) -> Result<bool, Refusal> {
         match self {
             Action::Grant { owner, ttl, named } => Ok(grant(work, key, owner, (*ttl, *named))),
-            action => action.take(work, key),
+            Action::PopScored { extreme } => sorted_pops::give_one(work, key, *extreme),
+            Action::PopManyScored { extreme, count } => sorted_pops::give_many(work, key, *extreme, *count),
+            Action::Read(reading) => reading.run_one(work, key),
+            Action::Pop { .. } | Action::PopMany { .. } | Action::Move { .. } => self.take(work, key),
         }
     }
 
@@ -89,7 +100,10 @@ impl Action {
                 let element = lists::move_one(tx, *db, (key, *from), (to, *into))?;
                 out.bulk_or_null(element.as_deref());
             }
-            Action::Grant { .. } => {}
+            Action::PopScored { .. }
+            | Action::PopManyScored { .. }
+            | Action::Read(_)
+            | Action::Grant { .. } => {}
         }
         Ok(true)
     }
@@ -97,16 +111,16 @@ impl Action {
     /// What a client gets whose time is over.
     pub(crate) fn give_up(&self, out: &mut Writer<'_>) {
         match self {
-            Action::Pop { .. } | Action::PopMany { .. } | Action::Move { .. } => out.null_array(),
             Action::Grant { .. } => out.null(),
+            _ => out.null_array(),
         }
     }
 
     /// What a client gets that must not wait.
     pub(crate) fn refuse_to_wait(&self, out: &mut Writer<'_>) {
         match self {
-            Action::Pop { .. } | Action::PopMany { .. } => out.null_array(),
             Action::Move { .. } | Action::Grant { .. } => out.null(),
+            _ => out.null_array(),
         }
     }
 }
@@ -167,33 +181,50 @@ impl Waiters {
             return;
         }
         for change in &commit.changes {
-            let ready = match &change.op {
-                Op::Splice { insert, .. } if !insert.is_empty() => Ready::Given,
-                Op::Put { value: Value::List(_), .. } => Ready::Given,
-                Op::Delete => Ready::Free,
+            // What may no longer be a stream concerns those who wait as members of a group.
+            const STREAM: Ready = Ready::Given(Kind::Stream);
+            let ready: SmallVec<[Ready; 2]> = match &change.op {
+                Op::Splice { insert, .. } if !insert.is_empty() => smallvec![Ready::Given(Kind::List)],
+                Op::Edit(Edits::SortedSet(_)) => smallvec![Ready::Given(Kind::SortedSet)],
+                Op::Edit(Edits::Stream(_)) => smallvec![STREAM],
+                Op::Put { value, .. } if value.kind() != Kind::Stream => {
+                    smallvec![Ready::Given(value.kind()), STREAM]
+                }
+                Op::Put { .. } => smallvec![STREAM],
+                Op::Delete => smallvec![Ready::Free, STREAM],
                 Op::Clear => {
-                    self.note_cleared(change.database);
+                    self.note_cleared(Ready::Free, change.database);
+                    self.note_cleared(STREAM, change.database);
                     continue;
                 }
-                Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } => continue,
+                Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => continue,
             };
-            let place = (ready, change.database, change.key.clone());
-            if self.queues.contains_key(&place) {
-                self.ready.push_back(place);
+            for ready in ready {
+                let place = (ready, change.database, change.key.clone());
+                if self.queues.contains_key(&place) {
+                    self.ready.push_back(place);
+                }
             }
         }
     }
 
-    fn note_cleared(&mut self, database: Database) {
-        let from = (Ready::Free, database, Blob::from(""));
-        let freed = self.queues.range(from..).map(|(place, _)| place);
-        let freed = freed.take_while(|(ready, of, _)| *ready == Ready::Free && *of == database);
-        self.ready.extend(freed.cloned());
+    fn note_cleared(&mut self, ready: Ready, database: Database) {
+        let from = (ready, database, Blob::from(""));
+        let concerned = self.queues.range(from..).map(|(place, _)| place);
+        let concerned = concerned.take_while(|(of, in_database, _)| *of == ready && *in_database == database);
+        self.ready.extend(concerned.cloned());
     }
 
     /// A key that has become ready.
     pub(crate) fn next_ready(&mut self) -> Option<Place> {
         self.ready.pop_front()
+    }
+
+    /// All who wait for this key, the longest waiting first, with what they wait to do.
+    pub(crate) fn all(&self, place: &Place) -> Vec<(Arc<Client>, Action, bool)> {
+        let clients = self.queues.get(place).into_iter().flat_map(BTreeMap::values);
+        let waiters = clients.filter_map(|client| self.waiters.get(client));
+        waiters.map(|waiter| (waiter.client.clone(), waiter.action.clone(), waiter.silent)).collect()
     }
 
     /// Who has waited longest for this key.

@@ -121,6 +121,10 @@ pub(crate) enum KeysAt {
     Counted {
         count: usize,
     },
+    /// The same, and one more as the first argument.
+    OneAndCounted {
+        count: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,14 +225,15 @@ impl Command {
                 let end = if last < 0 { args.len().checked_add_signed(last + 1)? } else { last as usize + 1 };
                 (first, end, step)
             }
-            KeysAt::Counted { count } => {
+            KeysAt::Counted { count } | KeysAt::OneAndCounted { count } => {
                 let number = crate::number::parse_integer(args.get(count)?)?;
                 let end = usize::try_from(number).ok()?.checked_add(count + 1)?;
                 (count + 1, end, 1)
             }
         };
         let keys = args.get(first..end.max(first))?;
-        Some(keys.iter().step_by(step).copied())
+        let before = if matches!(self.keys, KeysAt::OneAndCounted { .. }) { args.get(1..2)? } else { &[] };
+        Some(before.iter().chain(keys.iter().step_by(step)).copied())
     }
 }
 
@@ -238,7 +243,7 @@ pub(crate) struct Table {
     all: Vec<(&'static str, &'static Command)>,
 }
 
-const SLOTS: usize = 512;
+const SLOTS: usize = 1024;
 
 impl Table {
     pub(crate) fn new() -> Table {

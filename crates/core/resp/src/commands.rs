@@ -6,7 +6,9 @@ mod client;
 mod config;
 mod connection;
 mod counters;
+mod draws;
 mod expiry;
+mod hashes;
 mod info;
 mod introspection;
 mod keys;
@@ -15,11 +17,27 @@ mod list_edits;
 mod list_moves;
 pub(crate) mod lists;
 mod locks;
+mod member_scan;
 mod object;
 mod pubsub;
 mod scan;
+mod scripts;
 mod server;
 mod set;
+mod set_algebra;
+mod sets;
+mod sort;
+mod sorted_algebra;
+pub(crate) mod sorted_pops;
+mod sorted_ranges;
+mod sorted_sets;
+mod stream_groups;
+mod stream_ids;
+mod stream_info;
+mod stream_pending;
+pub(crate) mod stream_reads;
+mod stream_trims;
+mod streams;
 mod strings;
 mod switches;
 mod transactions;
@@ -38,10 +56,24 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("list", list_edits::COMMANDS),
     ("list", list_moves::COMMANDS),
     ("list", list_blocking::COMMANDS),
+    ("hash", hashes::COMMANDS),
+    ("set", sets::COMMANDS),
+    ("set", set_algebra::COMMANDS),
+    ("sorted-set", sorted_sets::COMMANDS),
+    ("sorted-set", sorted_ranges::COMMANDS),
+    ("sorted-set", sorted_pops::COMMANDS),
+    ("sorted-set", sorted_algebra::COMMANDS),
+    ("generic", member_scan::COMMANDS),
+    ("generic", sort::COMMANDS),
     ("lock", locks::COMMANDS),
     ("lock", switches::COMMANDS),
-    ("stream", watches::COMMANDS),
+    ("stream", streams::COMMANDS),
+    ("stream", stream_reads::COMMANDS),
+    ("stream", stream_groups::COMMANDS),
+    ("stream", stream_pending::COMMANDS),
+    ("stream", stream_info::COMMANDS),
     ("transactions", transactions::COMMANDS),
+    ("scripting", scripts::COMMANDS),
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),
     ("connection", client::COMMANDS),

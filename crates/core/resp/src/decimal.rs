@@ -36,7 +36,7 @@ fn parse(bytes: &[u8]) -> Option<i128> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.len() > 18 || fraction.len() > PLACES as usize || whole.len() + fraction.len() == 0 {
+    if whole.len() > 20 || fraction.len() > PLACES as usize || whole.len() + fraction.len() == 0 {
         return None;
     }
     let number = |digits: &str| -> Option<i128> {

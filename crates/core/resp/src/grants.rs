@@ -38,7 +38,7 @@ impl Grants {
             commit.changes.iter().for_each(|change| match change.op {
                 Op::Delete => drop(self.held.remove(&(change.database, change.key.clone()))),
                 Op::Clear => self.held.retain(|(database, _), _| *database != change.database),
-                Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } => {}
+                Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => {}
             });
         }
         if self.fresh.is_empty() {

@@ -15,6 +15,7 @@
 
 mod about;
 mod blocking;
+mod busy;
 mod client;
 mod command;
 mod commands;
@@ -33,6 +34,7 @@ mod outbox;
 mod parser;
 mod readers;
 mod refusal;
+mod scripts;
 mod server;
 mod session;
 mod settings;
@@ -40,6 +42,8 @@ mod subscriptions;
 mod writer;
 
 pub use about::{About, Vitals};
+pub use adsum_script::{BUSY_AFTER, Overseer};
+pub use busy::answer_while_busy;
 pub use deferred::Deferred;
 pub use glob::matches as glob_matches;
 pub use outbox::{Outbox, Wake};

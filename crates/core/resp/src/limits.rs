@@ -19,6 +19,8 @@ pub const CURSOR_BYTES: usize = 16 * 1024 * 1024;
 pub const READING: usize = 8 * 1024 * 1024;
 /// Bytes of a copied value from which on an event names the key that it is of.
 pub const EVENT_VALUE: usize = 1024 * 1024;
+/// Bytes of the name of a group of consumers, or of one of them.
+pub const GROUP_NAME: usize = 1024;
 /// Streams of one XREAD.
 pub const STREAMS: usize = 128;
 /// Elements that a reply walks over under the lock, and the bytes of them; one that has more is written without it.

@@ -4,8 +4,8 @@
 //! the event goes to `__keyspace@DB__:KEY`, then one with the key to `__keyevent@DB__:EVENT`.
 //! <https://redis.io/docs/latest/develop/use/keyspace-notifications/>
 //!
-//! The classes of types that do not exist yet, of evictions, which Adsum does not do, and of missed and new keys
-//! (`m`, `n`) are accepted and stay silent.
+//! The classes of modules, of evictions, which Adsum does not do, and of missed and new keys (`m`, `n`) are accepted and
+//! stay silent.
 
 use adsum_keyspace::{Change, Notice};
 
@@ -94,6 +94,34 @@ fn class(notice: Notice) -> u8 {
         | Notice::MoveFrom
         | Notice::MoveTo
         | Notice::LockBroken => b'g',
+        Notice::Hset | Notice::Hdel | Notice::Hincrby | Notice::Hincrbyfloat => b'h',
+        Notice::Sadd
+        | Notice::Srem
+        | Notice::Spop
+        | Notice::Sinterstore
+        | Notice::Sunionstore
+        | Notice::Sdiffstore => b's',
+        Notice::Zadd
+        | Notice::Zincr
+        | Notice::Zrem
+        | Notice::Zremrangebyrank
+        | Notice::Zremrangebyscore
+        | Notice::Zremrangebylex
+        | Notice::Zpopmin
+        | Notice::Zpopmax
+        | Notice::Zrangestore
+        | Notice::Zunionstore
+        | Notice::Zinterstore
+        | Notice::Zdiffstore => b'z',
+        Notice::Xadd
+        | Notice::Xtrim
+        | Notice::Xdel
+        | Notice::Xsetid
+        | Notice::XgroupCreate
+        | Notice::XgroupSetid
+        | Notice::XgroupDestroy
+        | Notice::XgroupCreateconsumer
+        | Notice::XgroupDelconsumer => b't',
         Notice::Expired => b'x',
         Notice::Set | Notice::Append | Notice::Incrby | Notice::Incrbyfloat | Notice::Setrange => b'$',
         Notice::Lpush
@@ -103,7 +131,8 @@ fn class(notice: Notice) -> u8 {
         | Notice::Lrem
         | Notice::Linsert
         | Notice::Lset
-        | Notice::Ltrim => b'l',
+        | Notice::Ltrim
+        | Notice::Sortstore => b'l',
     }
 }
 

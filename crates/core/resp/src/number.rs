@@ -34,9 +34,46 @@ pub(crate) fn parse_float(bytes: &[u8]) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| !number.is_nan())
 }
 
+/// The shortest form that reads back as the same number, with an exponent where C's `%.17g` has one.
+pub(crate) fn print_float(number: f64) -> String {
+    const WHOLE: f64 = 1e17;
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').expect("there is an exponent in this form");
+    match exponent.parse() {
+        Ok(-4..=-1) => number.to_string(),
+        Ok(0..) if number.abs() < WHOLE => number.to_string(),
+        Ok(exponent @ 0i32..) => format!("{digits}e+{exponent:02}"),
+        Ok(exponent) => format!("{digits}e-{:02}", exponent.unsigned_abs()),
+        Err(_) => scientific.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_float_is_printed_as_short_as_it_can_be() {
+        for (number, expected) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (-2.5, "-2.5"),
+            (0.1, "0.1"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1.5e300, "1.5e+300"),
+            (0.0001, "0.0001"),
+            (0.000_012, "1.2e-05"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(print_float(number), expected);
+        }
+    }
 
     #[test]
     fn an_integer_has_one_form_only() {

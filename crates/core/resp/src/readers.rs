@@ -194,10 +194,12 @@ impl Event {
                 fields.push(("copy_of_db", number.to_string().into()));
             }
             Op::Put { value: Value::String(bytes), .. } => fields.push(("value", bytes.to_vec())),
-            Op::Put { value: Value::List(list), .. } => {
-                fields.push(("value", json::elements(list.iter()).to_string().into()));
+            Op::Put { value: aggregate, .. } => {
+                let elements = json::elements_of(aggregate);
+                fields.extend(elements.map(|elements| ("value", elements.to_string().into())));
             }
-            Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Clear => {}
+            Op::Delete | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) | Op::Clear => {
+            }
         }
         if let Some(delta) = json::delta(op) {
             fields.push(("delta", delta.to_string().into()));
@@ -207,7 +209,7 @@ impl Event {
                 Some(deadline.unix(now).to_string())
             }
             Op::SetDeadline(None) => Some(String::new()),
-            Op::Put { .. } | Op::Delete | Op::Append(_) | Op::Splice { .. } | Op::Clear => None,
+            Op::Put { .. } | Op::Delete | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) | Op::Clear => None,
         };
         fields.extend(expires.map(|expires| ("expires", expires.into())));
     }

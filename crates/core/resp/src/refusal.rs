@@ -1,6 +1,7 @@
 //! Why a command was refused, in Redis' words, which clients parse.
 
 use adsum_keyspace::{Compacted, TooBig, limits};
+use adsum_script::End;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -32,8 +33,8 @@ pub(crate) enum Refusal {
     TransactionTooBig(#[from] TooBig),
     #[error("ERR value of {0} bytes is over the limit of {limit} bytes", limit = limits::VALUE)]
     ValueTooLong(usize),
-    #[error("ERR list of {0} bytes is over the limit of {limit} bytes", limit = limits::AGGREGATE)]
-    ListTooLong(usize),
+    #[error("ERR elements of {0} bytes are over the limit of {limit} bytes for one key", limit = limits::AGGREGATE)]
+    TooLarge(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]
     PatternTooLong(usize),
     /// The fence under which the lock is held, 0 when it is not.
@@ -42,6 +43,15 @@ pub(crate) enum Refusal {
     /// The oldest revision of which events can be had.
     #[error("COMPACTED {}", .0.oldest.next())]
     Compacted(#[from] Compacted),
+    #[error("NOSCRIPT No matching script. Please use EVAL.")]
+    NoScript,
+    #[error("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")]
+    Busy,
+    #[error("NOTBUSY No scripts in execution right now.")]
+    NotBusy,
+    /// A script had to end, and with it its transaction, of which nothing is left.
+    #[error(transparent)]
+    Ended(End),
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(&'static str),
     #[error("ERR {0}")]

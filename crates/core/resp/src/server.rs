@@ -14,6 +14,7 @@ use crate::grants::Grants;
 use crate::lot::Lot;
 use crate::multi::Watched;
 use crate::readers::Readers;
+use crate::scripts::Scripts;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
 use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
@@ -21,8 +22,10 @@ use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
 mod execute;
 mod settle;
 mod transaction;
+mod waiting;
 
-pub(crate) use transaction::Marks;
+pub(crate) use execute::check_keys;
+pub(crate) use transaction::{Marks, fill_in};
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
 pub struct Server {
@@ -40,8 +43,9 @@ pub struct Server {
     pub(crate) readers: Readers,
     pub(crate) watched: Watched,
     pub(crate) grants: Grants,
+    pub(crate) scripts: Scripts,
     /// Of the transaction that is under way.
-    marks: Marks,
+    pub(crate) marks: Marks,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
@@ -60,6 +64,9 @@ pub enum Flow {
     },
     /// No further request of this client until this reply has been written and put into its outbox.
     Deferred(Deferred),
+    /// Nothing was done, since a script takes so long that others would be held up: the same request is to be run by
+    /// [`Server::execute_patiently`], on a thread that serves nobody else.
+    HeldUp,
     /// Send what is in the outbox and close.
     Close,
 }
@@ -93,6 +100,7 @@ impl Server {
             readers: Readers::default(),
             watched: Watched::default(),
             grants: Grants::default(),
+            scripts: Scripts::new(),
             marks: Marks::new(),
             no_growth: None,
             commits: Vec::new(),

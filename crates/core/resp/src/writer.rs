@@ -2,6 +2,8 @@
 //!
 //! <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 
+use crate::number::print_float;
+
 /// The version that a client asked for with HELLO; RESP2 before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -79,6 +81,15 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(b"\r\n");
     }
 
+    /// A number with a fraction.
+    pub fn double(&mut self, number: f64) {
+        let text = print_float(number);
+        match self.protocol {
+            Protocol::Resp2 => self.text(&text),
+            Protocol::Resp3 => self.line(b',', text.as_bytes()),
+        }
+    }
+
     pub fn text(&mut self, text: &str) {
         self.bulk(text.as_bytes());
     }
@@ -93,6 +104,36 @@ impl<'a> Writer<'a> {
                 self.out.extend_from_slice(text.as_bytes());
                 self.out.extend_from_slice(b"\r\n");
             }
+        }
+    }
+
+    /// The same of another format, of three bytes.
+    pub(crate) fn verbatim_of(&mut self, format: &[u8], text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                self.header(b'=', text.len() + 4);
+                let mut format = format.iter().chain(b"   ").take(3);
+                self.out.extend(format.by_ref());
+                self.out.push(b':');
+                self.out.extend_from_slice(text);
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// A boolean where RESP3 has one; in RESP2 1 or 0.
+    pub(crate) fn truth(&mut self, value: bool) {
+        match self.protocol {
+            Protocol::Resp2 => self.boolean(value),
+            Protocol::Resp3 => self.line(b'#', if value { b"t" } else { b"f" }),
+        }
+    }
+
+    pub(crate) fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.text(digits),
+            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
         }
     }
 
@@ -218,6 +259,7 @@ mod tests {
             (|w| w.null_array(), "*-1\r\n", "_\r\n"),
             (|w| w.map(2), "*4\r\n", "%2\r\n"),
             (|w| w.set(2), "*2\r\n", "~2\r\n"),
+            (|w| w.double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n"),
             (|w| w.push(2), "*2\r\n", ">2\r\n"),
             (|w| w.verbatim("hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
         ] {

@@ -252,8 +252,8 @@ fn covered_segments_and_old_snapshots_go_and_nothing_else() {
 #[test]
 fn a_newer_format_is_refused_naming_both() {
     let disk = written(3, 4000, true);
-    let newer = changed(&disk, &newest(&disk), |bytes| bytes[8] = 2);
-    refused(&newer, "has format 2, this version reads up to format 1");
+    let newer = changed(&disk, &newest(&disk), |bytes| bytes[8] = 3);
+    refused(&newer, "has format 3, this version reads up to format 2");
 }
 
 #[test]

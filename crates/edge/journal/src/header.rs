@@ -16,8 +16,9 @@ use crate::{
     options::ClusterId,
 };
 
-/// The newest format that this version writes and reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The newest format that this version reads, and the one that it writes. 1 has no records of hashes, sets, sorted sets
+/// and streams, and is otherwise the same.
+pub(crate) const FORMAT: u32 = 2;
 
 /// How long a header is.
 pub(crate) const LENGTH: usize = 60;
@@ -157,12 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn the_format_before_is_read_and_stays_what_it_is() {
+        let before = Header { format: 1, ..sample() };
+        assert_eq!(decode(&before.encode()).expect("known"), before);
+    }
+
+    #[test]
     fn a_newer_format_is_refused_naming_both() {
         let mut bytes = sample().encode();
-        bytes[8] = 2;
+        bytes[8] = 3;
         let message = decode(&bytes).expect_err("newer").to_string();
         assert!(
-            message.starts_with("d/journal has format 2, this version reads up to format 1"),
+            message.starts_with("d/journal has format 3, this version reads up to format 2"),
             "{message}"
         );
     }

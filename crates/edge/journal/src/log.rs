@@ -107,7 +107,9 @@ impl Log {
             // Without a record its successor would have the same name, unless the snapshot went ahead of it.
             return snapshot >= self.header.first;
         }
-        snapshot > self.header.snapshot || self.offset + more > self.segment_bytes
+        // One that an older version began does not take what that version cannot read.
+        let is_older = self.header.format < header::FORMAT;
+        is_older || snapshot > self.header.snapshot || self.offset + more > self.segment_bytes
     }
 
     /// How many bytes of the batch belong to this segment: the first frame in any case.

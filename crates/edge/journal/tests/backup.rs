@@ -34,7 +34,7 @@ fn a_backup_reads_back_and_says_what_it_is() {
     assert_eq!((written.revision, &written.file), (41, &path));
     assert_eq!(written.bytes, fs::metadata(&path).expect("there").len());
     let summary = inspect_snapshot(&path).expect("whole");
-    assert_eq!((summary.format, summary.cluster, summary.revision), (1, CLUSTER, 41));
+    assert_eq!((summary.format, summary.cluster, summary.revision), (2, CLUSTER, 41));
     assert_eq!((summary.bytes, summary.chunks), (written.bytes, 3));
     let read: Vec<_> = open_snapshot_file(&path).expect("whole").map(|chunk| chunk.expect("whole")).collect();
     assert_eq!(read, chunks());

@@ -133,7 +133,7 @@ fn a_newer_format_is_refused() {
     content[8] = 9;
     fs::write(&segment, content).expect("writable");
     let error = refusal(options(temp.path()));
-    assert!(matches!(error, OpenError::NewerFormat { found: 9, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerFormat { found: 9, known: 2, .. }), "{error}");
 }
 
 #[test]

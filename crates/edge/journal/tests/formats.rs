@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use adsum_journal::{ClusterId, OpenError, Options, SnapshotSummary, inspect_snapshot, open};
 
 /// The newest format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const CLUSTER: ClusterId = ClusterId(*b"of every version");
 

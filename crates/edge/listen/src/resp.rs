@@ -8,6 +8,8 @@
 //!
 //! Invariants:
 //! - No byte leaves before the revision that it depends on is durable, and none overtakes an earlier one.
+//! - While a script holds everybody up each request is answered at once, if only by saying so, and a script that takes long
+//!   runs on a thread that serves no connection.
 //! - No lock is held across an await; a turn is bounded, so that no client holds up the others of its thread.
 //! - While a client does not take its replies nothing more of it is read or run.
 //! - Memory follows what was received and not yet sent, never what was announced.
@@ -17,11 +19,12 @@ use std::net::SocketAddr;
 
 use adsum_keyspace::Now;
 use adsum_model::Revision;
-use adsum_resp::Server;
+use adsum_resp::{Overseer, Server};
 use tokio::sync::watch;
 
 mod accept;
 mod bind;
+mod client;
 mod connection;
 mod outbox;
 
@@ -34,6 +37,12 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// been handed to the journal when it returns.
     fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T;
 
+    /// The same, unless a script holds everybody up.
+    fn try_enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> Result<T, Busy>;
+
+    /// What is known of the script that runs.
+    fn overseer(&self) -> &Overseer;
+
     /// Everything up to this revision may leave the process.
     fn durable(&self) -> Revision;
 
@@ -41,6 +50,10 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// connections.
     fn subscribe_durable(&self) -> watch::Receiver<Revision>;
 }
+
+/// A script holds everybody up.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy;
 
 /// What a client can make grow.
 #[derive(Clone, Copy, Debug)]

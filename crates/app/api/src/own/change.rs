@@ -37,7 +37,7 @@ fn put_op(data: &mut Object, op: &Op, now: Now) {
             let unix = deadline.map(|deadline| deadline.unix(now));
             data.insert("expires".to_string(), unix.into());
         }
-        Op::Append(_) | Op::Splice { .. } => {
+        Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => {
             data.extend(json::delta(op).map(|delta| ("delta".to_string(), delta)));
         }
     }
@@ -46,7 +46,9 @@ fn put_op(data: &mut Object, op: &Op, now: Now) {
 pub(crate) fn put_value(data: &mut Object, value: &Value) {
     match value {
         Value::String(bytes) => put_bytes(data, "value", bytes),
-        Value::List(list) => drop(data.insert("value".to_string(), json::elements(list.iter()))),
+        aggregate => {
+            data.extend(json::elements_of(aggregate).map(|elements| ("value".to_string(), elements)))
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use adsum_keyspace::Blob;
+use adsum_keyspace::{Blob, Kind};
 
-use super::list_moves::{action, parse_many};
+use super::list_moves::{action, plan_many};
 use super::lists::End;
 use crate::blocking::{Action, Ready};
 use crate::command::{Command, KeysAt, TWO_KEYS, Timeout, Wait};
 use crate::number::parse_float;
 use crate::refusal::Refusal;
 
-const BEFORE_TIMEOUT: KeysAt = KeysAt::Range { first: 1, last: -2, step: 1 };
+pub(super) const BEFORE_TIMEOUT: KeysAt = KeysAt::Range { first: 1, last: -2, step: 1 };
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::blocking("blpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Left)),
@@ -21,34 +21,37 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::blocking("blmpop", -5, KeysAt::Counted { count: 2 }, blmpop),
 ];
 
+/// A list got elements.
+const LIST: Ready = Ready::Given(Kind::List);
+
 fn pop(args: &[&[u8]], end: End) -> Result<Wait, Refusal> {
     let (keys, last) = args[1..].split_at(args.len() - 2);
-    wait(keys, Action::Pop { end }, last[0])
+    wait(keys, LIST, Action::Pop { end }, last[0])
 }
 
 fn blmove(args: &[&[u8]]) -> Result<Wait, Refusal> {
     let (from, into) = (End::parse(args[3])?, End::parse(args[4])?);
-    wait(&args[1..2], action(args[2], from, into), args[5])
+    wait(&args[1..2], LIST, action(args[2], from, into), args[5])
 }
 
 fn brpoplpush(args: &[&[u8]]) -> Result<Wait, Refusal> {
-    wait(&args[1..2], action(args[2], End::Right, End::Left), args[3])
+    wait(&args[1..2], LIST, action(args[2], End::Right, End::Left), args[3])
 }
 
 fn blmpop(args: &[&[u8]]) -> Result<Wait, Refusal> {
     timeout(args[1])?;
-    let (keys, action) = parse_many(&args[2..])?;
-    wait(keys, action, args[1])
+    let (keys, action) = plan_many(&args[2..])?;
+    wait(keys, LIST, action, args[1])
 }
 
-fn wait(keys: &[&[u8]], action: Action, seconds: &[u8]) -> Result<Wait, Refusal> {
+pub(super) fn wait(keys: &[&[u8]], ready: Ready, action: Action, seconds: &[u8]) -> Result<Wait, Refusal> {
     let timeout = timeout(seconds)?;
     let keys = keys.iter().map(|key| Blob::from(*key)).collect();
-    Ok(Wait { keys, ready: Ready::Given, action, timeout })
+    Ok(Wait { keys, ready, action, timeout })
 }
 
 /// Seconds with a fraction; 0 is for ever. Rounded up to milliseconds, so that a short one is no endless one.
-fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
+pub(super) fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
     let seconds = parse_float(word).filter(|seconds| seconds.is_finite());
     let seconds = seconds.ok_or(Refusal::Says("timeout is not a float or out of range"))?;
     if seconds < 0.0 {

@@ -31,7 +31,7 @@ fn move_between(work: &mut Work<'_, '_>, from: End, into: End) -> Answer {
 }
 
 fn lmpop(work: &mut Work<'_, '_>) -> Answer {
-    let (keys, action) = parse_many(&work.args[1..])?;
+    let (keys, action) = plan_many(&work.args[1..])?;
     for key in keys {
         if action.run(work, key)? {
             return Ok(());
@@ -42,7 +42,16 @@ fn lmpop(work: &mut Work<'_, '_>) -> Answer {
 }
 
 /// `numkeys key [key ...] LEFT|RIGHT [COUNT count]`
-pub(super) fn parse_many<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]], Action), Refusal> {
+pub(super) fn plan_many<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]], Action), Refusal> {
+    let (keys, end, count) = parse_many(words)?;
+    Ok((keys, Action::PopMany { end: End::parse(end)?, count: count? }))
+}
+
+/// The keys, the word for the end at which to pop, and the count, which Redis looks at last.
+type Many<'a, 'b> = (&'b [&'a [u8]], &'a [u8], Result<usize, Refusal>);
+
+/// `numkeys key [key ...] END [COUNT count]`
+pub(super) fn parse_many<'a, 'b>(words: &'b [&'a [u8]]) -> Result<Many<'a, 'b>, Refusal> {
     let positive = |word, says| {
         let number = integer(word).ok().and_then(|number| usize::try_from(number).ok());
         number.filter(|number| *number > 0).ok_or(Refusal::Says(says))
@@ -50,15 +59,14 @@ pub(super) fn parse_many<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]
     let number = positive(words[0], "numkeys should be greater than 0")?;
     let keys = words[1..].get(..number).ok_or(Refusal::Syntax)?;
     let (end, options) = words[1 + number..].split_first().ok_or(Refusal::Syntax)?;
-    let end = End::parse(end)?;
     let count = match options {
-        [] => 1,
+        [] => Ok(1),
         [name, count] if name.eq_ignore_ascii_case(b"COUNT") => {
-            positive(count, "count should be greater than 0")?
+            positive(count, "count should be greater than 0")
         }
-        _ => return Err(Refusal::Syntax),
+        _ => Err(Refusal::Syntax),
     };
-    Ok((keys, Action::PopMany { end, count }))
+    Ok((keys, end, count))
 }
 
 /// What BLMOVE and BRPOPLPUSH wait to do.

@@ -70,7 +70,7 @@ pub(crate) fn read<'x>(
     match tx.get(db, key).map(|entry| &entry.value) {
         None => Ok(None),
         Some(Value::List(list)) => Ok(Some(list)),
-        Some(Value::String(_)) => Err(Refusal::WrongType),
+        Some(_) => Err(Refusal::WrongType),
     }
 }
 
@@ -163,9 +163,10 @@ fn push(work: &mut Work<'_, '_>, end: End, made: Made) -> Answer {
     Ok(())
 }
 
-fn check_weight(weight: usize, elements: &[&[u8]]) -> Answer {
+/// Refuses to let an aggregate that takes `weight` bytes grow too large.
+pub(super) fn check_weight(weight: usize, elements: &[&[u8]]) -> Answer {
     let more: usize = elements.iter().map(|element| element.len() + 32).sum();
-    if weight + more > limits::AGGREGATE { Err(Refusal::ListTooLong(weight + more)) } else { Ok(()) }
+    if weight + more > limits::AGGREGATE { Err(Refusal::TooLarge(weight + more)) } else { Ok(()) }
 }
 
 fn pop_command(work: &mut Work<'_, '_>, end: End, name: &'static str) -> Answer {

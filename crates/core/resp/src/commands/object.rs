@@ -31,10 +31,36 @@ fn encoding(work: &mut Work<'_, '_>) -> Answer {
         Value::String(bytes) if parse_integer(bytes).is_some() => "int",
         Value::String(bytes) if bytes.len() <= EMBEDDED => "embstr",
         Value::String(_) => "raw",
-        Value::List(_) => "quicklist",
+        aggregate => of_aggregate(aggregate),
     });
     work.out.bulk_or_null(encoding.map(str::as_bytes));
     Ok(())
+}
+
+/// Small aggregates have names of their own, for whoever looks at them.
+fn of_aggregate(value: &Value) -> &'static str {
+    const ENTRIES: usize = 512;
+    const SORTED_ENTRIES: usize = 128;
+    const BYTES: usize = 64;
+    let short = |bytes: &[u8]| bytes.len() <= BYTES;
+    match value {
+        Value::Hash(hash) => {
+            let small =
+                hash.len() <= ENTRIES && hash.iter().all(|(field, value)| short(field) && short(value));
+            if small { "listpack" } else { "hashtable" }
+        }
+        Value::Set(set) => {
+            let integers =
+                set.len() <= ENTRIES && set.iter().all(|(member, ())| parse_integer(member).is_some());
+            if integers { "intset" } else { "hashtable" }
+        }
+        Value::SortedSet(set) => {
+            let small = set.len() <= SORTED_ENTRIES && set.iter().all(|(member, _)| short(member));
+            if small { "listpack" } else { "skiplist" }
+        }
+        Value::Stream(_) => "stream",
+        Value::String(_) | Value::List(_) => "quicklist",
+    }
 }
 
 fn number(work: &mut Work<'_, '_>, number: i64) -> Answer {
@@ -73,10 +99,5 @@ fn usage(work: &mut Work<'_, '_>) -> Answer {
 }
 
 fn weight(entry: &Entry) -> usize {
-    const PER_ELEMENT: usize = 32;
-    let payload = match &entry.value {
-        Value::String(bytes) => bytes.len(),
-        Value::List(list) => list.iter().map(|element| element.len() + PER_ELEMENT).sum(),
-    };
-    size_of::<Entry>() + payload
+    size_of::<Entry>() + entry.value.weight()
 }

@@ -65,9 +65,10 @@ fn beginning_with<'a>(
     keys.map(|(key, entry)| (key, &**entry)).take_while(move |(key, _)| key.starts_with(prefix))
 }
 
-struct Options<'a> {
+#[derive(Default)]
+pub(super) struct Options<'a> {
     pattern: Option<&'a [u8]>,
-    count: usize,
+    pub(super) count: usize,
     kind: Option<Vec<u8>>,
 }
 
@@ -100,7 +101,7 @@ fn scan(work: &mut Work<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn parse_cursor(word: &[u8]) -> Result<u64, Refusal> {
+pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, Refusal> {
     let text = std::str::from_utf8(word).map_err(|_| Refusal::Cursor)?;
     text.parse().map_err(|_| Refusal::Cursor)
 }
@@ -123,8 +124,17 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
+    /// Of a scan of elements, which have no types.
+    pub(super) fn parse_of_members(words: &[&'a [u8]]) -> Result<Options<'a>, Refusal> {
+        let options = Options::parse(words)?;
+        if options.kind.is_some() { Err(Refusal::Syntax) } else { Ok(options) }
+    }
+
+    pub(super) fn matches(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
+
     fn wants(&self, key: &[u8], kind: Kind) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, key))
-            && self.kind.as_ref().is_none_or(|name| name.as_slice() == kind.as_str().as_bytes())
+        self.matches(key) && self.kind.as_ref().is_none_or(|name| name.as_slice() == kind.as_str().as_bytes())
     }
 }

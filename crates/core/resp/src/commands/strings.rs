@@ -31,7 +31,7 @@ pub(super) fn read<'x>(
     match tx.get(db, key).map(|entry| &entry.value) {
         None => Ok(None),
         Some(Value::String(bytes)) => Ok(Some(bytes)),
-        Some(Value::List(_)) => Err(Refusal::WrongType),
+        Some(_) => Err(Refusal::WrongType),
     }
 }
 

@@ -19,7 +19,7 @@ fn onexpire(work: &mut Work<'_, '_>) -> Answer {
     match work.args[2..] {
         [] => match work.tx.get(Database::System, &switch).map(|entry| &entry.value) {
             Some(Value::String(action)) => work.out.bulk(action),
-            Some(Value::List(_)) | None => work.out.null(),
+            _ => work.out.null(),
         },
         [none] if none.eq_ignore_ascii_case(b"NONE") => {
             work.tx.delete(Database::System, &switch, Notice::Del);

@@ -1,6 +1,7 @@
 //! Several commands as one transaction. <https://redis.io/docs/latest/develop/using-commands/transactions/>
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use adsum_keyspace::Blob;
 
@@ -8,6 +9,7 @@ use crate::command::{AT_ONCE, Call, Command, FAST, Flags, KeysAt, NO_SCRIPT, Run
 use crate::limits;
 use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
+use crate::scripts::holds_up;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::server("multi", 1, FLAGS, multi),
@@ -37,16 +39,24 @@ fn multi(call: &mut Call<'_>) -> Answer {
 
 fn exec(call: &mut Call<'_>) -> Answer {
     let multi = call.session.multi.take().ok_or(Refusal::Says("EXEC without MULTI"))?;
-    let touched = call.server.watched.remove(&call.session.client);
     if multi.is_refused() {
+        call.server.watched.remove(&call.session.client);
         let text = "EXECABORT Transaction discarded because of previous errors.";
         return Err(Refusal::Told(text.to_owned()));
     }
-    if touched {
+    if call.session.client.touched.load(Relaxed) {
+        call.server.watched.remove(&call.session.client);
         call.out.null_array();
         return Ok(());
     }
-    call.flow = call.server.exec(call.session, &multi, call.now, &mut call.out)?;
+    let done = call.server.exec(call.session, &multi, call.now, &mut call.out);
+    if done.as_ref().is_err_and(holds_up) {
+        // It is still to be run, and only if nobody touches a key before that.
+        call.session.multi = Some(multi);
+    } else {
+        call.server.watched.remove(&call.session.client);
+    }
+    call.flow = done?;
     Ok(())
 }
 

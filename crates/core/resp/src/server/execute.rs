@@ -1,18 +1,23 @@
 //! One request: found, checked, run, answered.
 
 use adsum_keyspace::{Now, limits};
+use adsum_script::Patience;
 
 use super::{Flow, SCRATCH, Server, writer};
 use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, WRITE, Wait};
 use crate::refusal::{Answer, Refusal};
+use crate::scripts::holds_up;
 use crate::session::Replies;
 use crate::{Deferred, Protocol, Request, Session};
 
 /// Writes that take something away, or end it, or without which a lock is lost.
-const WITHOUT_ROOM: [&str; 22] = [
+const WITHOUT_ROOM: [&str; 38] = [
     "blmpop",
     "blpop",
     "brpop",
+    "bzmpop",
+    "bzpopmax",
+    "bzpopmin",
     "del",
     "delex",
     "delifeq",
@@ -22,6 +27,7 @@ const WITHOUT_ROOM: [&str; 22] = [
     "flushdb",
     "getdel",
     "getex",
+    "hdel",
     "lmpop",
     "lpop",
     "lrem",
@@ -30,8 +36,20 @@ const WITHOUT_ROOM: [&str; 22] = [
     "pexpireat",
     "renew",
     "rpop",
+    "spop",
+    "srem",
     "unlink",
     "unlock",
+    "xack",
+    "xdel",
+    "xtrim",
+    "zmpop",
+    "zpopmax",
+    "zpopmin",
+    "zrem",
+    "zremrangebylex",
+    "zremrangebyrank",
+    "zremrangebyscore",
 ];
 
 /// A request that is about to be run.
@@ -43,6 +61,17 @@ struct Todo<'a> {
 impl Server {
     /// Runs one request. The reply goes to the client's outbox, and what others get to hear of it to theirs.
     pub fn execute(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
+        self.scripts.patience = Patience::Short;
+        self.execute_so(session, request, now)
+    }
+
+    /// The same on a thread that has the time: it is never held up.
+    pub fn execute_patiently(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
+        self.scripts.patience = Patience::Long;
+        self.execute_so(session, request, now)
+    }
+
+    fn execute_so(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
         debug_assert!(!session.is_blocked());
         if request.args.is_empty() {
             return Flow::Continue;
@@ -51,6 +80,11 @@ impl Server {
         bytes.clear();
         let skip = session.replies == Replies::SkipNext;
         let mut flow = self.run(session, &request.args, now, &mut bytes);
+        self.scripts.overseer.end();
+        if matches!(flow, Flow::HeldUp) {
+            self.scratch = bytes;
+            return flow;
+        }
         if matches!(flow, Flow::Deferred(_)) && (skip || session.replies != Replies::On) {
             flow = Flow::Continue;
         }
@@ -83,15 +117,18 @@ impl Server {
             }
         };
         done.unwrap_or_else(|refusal| {
-            self.stats.errors += 1;
             bytes.clear();
+            if holds_up(&refusal) {
+                return Flow::HeldUp;
+            }
+            self.stats.errors += 1;
             writer(&session.client, bytes).error(&refusal.to_string());
             Flow::Continue
         })
     }
 
     /// Refuses a command that may make the state grow when there is no room.
-    pub(super) fn allow_growth(&self, command: &Command) -> Answer {
+    pub(crate) fn allow_growth(&self, command: &Command) -> Answer {
         let Some(reason) = &self.no_growth else { return Ok(()) };
         if command.flags.has(WRITE) && !WITHOUT_ROOM.contains(&command.name) {
             return Err(Refusal::Told(format!("ERR {reason}")));
@@ -99,7 +136,7 @@ impl Server {
         Ok(())
     }
 
-    pub(super) fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
+    pub(crate) fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
         let command = self.commands.find(args[0]).ok_or_else(|| Refusal::unknown_command(args))?;
         let Some(name) = args.get(1).filter(|_| !command.subcommands.is_empty()) else { return Ok(command) };
         match command.subcommand(name) {
@@ -190,6 +227,11 @@ fn allow(command: &Command, args: &[&[u8]], session: &Session) -> Answer {
     {
         return Err(subscribed(command));
     }
+    check_keys(command, args)
+}
+
+/// Whether the keys of a request are short enough.
+pub(crate) fn check_keys(command: &Command, args: &[&[u8]]) -> Answer {
     let mut keys = command.keys_in(args).into_iter().flatten();
     match keys.find(|key| key.len() > limits::KEY) {
         Some(key) => Err(Refusal::KeyTooLong(key.len())),

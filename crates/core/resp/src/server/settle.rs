@@ -99,6 +99,9 @@ impl Server {
 
     /// Serves those who wait for a key, the longest waiting first, until there is nothing left for the next one.
     fn serve_waiters(&mut self, place: &(Ready, Database, Blob), now: Now) {
+        if place.0 == Ready::Given(Kind::Stream) {
+            return self.serve_stream(place, now);
+        }
         while let Some(waiter) = self.waiters.first(place) {
             if !self.is_ready(place) {
                 return;
@@ -122,13 +125,13 @@ impl Server {
     fn is_ready(&self, (ready, database, key): &(Ready, Database, Blob)) -> bool {
         let entry = self.keyspace.keys(*database).get(key.as_slice());
         match ready {
-            Ready::Given => entry.is_some_and(|entry| entry.value.kind() == Kind::List),
+            Ready::Given(kind) => entry.is_some_and(|entry| entry.value.kind() == *kind),
             Ready::Free => entry.is_none(),
         }
     }
 
     /// Its reply; empty when the key is not what was waited for any more.
-    fn serve(
+    pub(super) fn serve(
         &mut self,
         place: &(Ready, Database, Blob),
         client: &Client,

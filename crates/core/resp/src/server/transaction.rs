@@ -42,21 +42,27 @@ impl Server {
         let mut flow = Flow::Continue;
         out.array(multi.len());
         for args in multi.requests() {
-            let one = self.exec_one(session, &args, now, out);
+            let one = self.exec_one(session, &args, now, out)?;
             if matches!(one, Flow::Close) {
                 flow = Flow::Close;
             }
             if let Err(refusal) = self.check_size(out.mark()) {
-                self.marks.clear();
-                self.grants.forget_fresh();
-                self.keyspace.roll_back();
+                self.take_back();
                 return Err(refusal);
             }
         }
         Ok(flow)
     }
 
-    fn check_size(&self, reply: usize) -> Answer {
+    /// Takes the transaction back that is under way.
+    pub(crate) fn take_back(&mut self) {
+        self.marks.clear();
+        self.grants.forget_fresh();
+        self.keyspace.roll_back();
+    }
+
+    /// Whether the transaction that is under way is still as small as one has to be.
+    pub(crate) fn check_size(&self, reply: usize) -> Answer {
         let bytes = self.keyspace.under_way();
         if bytes > adsum_keyspace::limits::TRANSACTION {
             return Err(TooBig { bytes }.into());
@@ -70,26 +76,37 @@ impl Server {
         Ok(())
     }
 
-    fn exec_one(&mut self, session: &mut Session, args: &[&[u8]], now: Now, out: &mut Writer<'_>) -> Flow {
+    /// An error is that of a script which has taken the whole transaction with it.
+    fn exec_one(
+        &mut self,
+        session: &mut Session,
+        args: &[&[u8]],
+        now: Now,
+        out: &mut Writer<'_>,
+    ) -> Result<Flow, Refusal> {
         let (mark, marks) = (out.mark(), self.marks.len());
         let done = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
             self.allow_growth(command)?;
             self.run_part(session, (command, args), now, out)
         });
-        let flow = done.unwrap_or_else(|refusal| {
-            self.stats.errors += 1;
-            self.marks.truncate(marks);
-            out.truncate(mark);
-            out.error(&refusal.to_string());
-            Flow::Continue
-        });
+        let flow = match done {
+            Ok(flow) => flow,
+            Err(refusal @ Refusal::Ended(_)) => return Err(refusal),
+            Err(refusal) => {
+                self.stats.errors += 1;
+                self.marks.truncate(marks);
+                out.truncate(mark);
+                out.error(&refusal.to_string());
+                Flow::Continue
+            }
+        };
         // It may have been HELLO.
         out.set_protocol(session.protocol());
-        flow
+        Ok(flow)
     }
 
-    fn run_part(
+    pub(crate) fn run_part(
         &mut self,
         session: &mut Session,
         (command, args): (&'static Command, &[&[u8]]),
@@ -192,7 +209,7 @@ impl Server {
 }
 
 /// Puts an integer reply at each of the marks, which are in order.
-pub(super) fn fill_in(reply: &mut Vec<u8>, marks: &[usize], revision: u64) {
+pub(crate) fn fill_in(reply: &mut Vec<u8>, marks: &[usize], revision: u64) {
     if marks.is_empty() {
         return;
     }

@@ -16,8 +16,15 @@ const PATH: &str = "/usr/bin/redis-server";
 
 /// One command a line, or several with ` ;; ` between them, sent at once.
 const SCRIPT: &str = include_str!("differential/script.txt");
-/// One command a line, in which KEY, WORD, INT and END are drawn.
+/// The same for EVAL and its like.
+const SCRIPTS: &str = include_str!("differential/scripts.txt");
+/// One command a line, in which words in capitals such as KEY are drawn: see [`drawn`].
 const FORMS: &str = include_str!("differential/forms.txt");
+const HASHES: &str = include_str!("differential/hashes.txt");
+const SETS: &str = include_str!("differential/sets.txt");
+const SORTED_SETS: &str = include_str!("differential/sorted_sets.txt");
+const SORTS: &str = include_str!("differential/sorts.txt");
+const STREAMS: &str = include_str!("differential/streams.txt");
 
 struct Redis {
     process: Child,
@@ -114,6 +121,7 @@ fn compare(lines: &[String]) {
     for line in lines {
         let (theirs, ours) = (redis.run(line.as_bytes()), run_here(&mut world, &mut peer, line.as_bytes()));
         // The answer to this one names the version and the client.
+        let (theirs, ours) = (ordered(line, theirs), ordered(line, ours));
         if ours != theirs && line != "HELLO 3" {
             let (ours, theirs) = (ours.escape_ascii(), theirs.escape_ascii());
             differences.push(format!("{line}\n  ours   {ours}\n  theirs {theirs}\n"));
@@ -130,6 +138,61 @@ fn compare(lines: &[String]) {
     assert_eq!(events(&ours), events(&theirs));
 }
 
+/// Replies whose elements have no order in Redis: sorted, with what belongs together.
+const UNORDERED: [&str; 13] = [
+    "HGETALL",
+    "HKEYS",
+    "HVALS",
+    "HRANDFIELD",
+    "HSCAN",
+    "SMEMBERS",
+    "SPOP",
+    "SRANDMEMBER",
+    "SINTER",
+    "SUNION",
+    "SDIFF",
+    "SSCAN",
+    "ZRANDMEMBER",
+];
+
+fn ordered(line: &str, reply: Vec<u8>) -> Vec<u8> {
+    let name = line.split(' ').next().unwrap();
+    // Of a scan the elements are in an array behind the cursor.
+    let cursor = if name.ends_with("SCAN") { b"*2\r\n$1\r\n0\r\n".as_slice() } else { b"" };
+    let Some(rest) = reply.strip_prefix(cursor).filter(|_| UNORDERED.contains(&name)) else { return reply };
+    if !matches!(rest.first(), Some(b'*' | b'~' | b'%')) {
+        return reply;
+    }
+    let head = line_length(rest);
+    let mut elements = Vec::new();
+    let mut at = head;
+    while at < rest.len() {
+        let length = value_length(&rest[at..]);
+        elements.push(&rest[at..at + length]);
+        at += length;
+    }
+    let pairs = matches!(name, "HGETALL" | "HSCAN") || line.contains(" WITH");
+    let width = if pairs && rest[head..].first() != Some(&b'*') { 2 } else { 1 };
+    let mut elements: Vec<Vec<u8>> = elements.chunks(width).map(|element| element.concat()).collect();
+    elements.sort();
+    [cursor, &rest[..head], &elements.concat()].concat()
+}
+
+fn line_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1)
+}
+
+/// How long the first value is.
+fn value_length(bytes: &[u8]) -> usize {
+    let head = line_length(bytes);
+    let number = || str::from_utf8(&bytes[1..head - 2]).unwrap().parse::<usize>().unwrap_or(0);
+    match bytes[0] {
+        b'$' if bytes[1] != b'-' => head + number() + 2,
+        b'*' => (0..number()).fold(head, |at, _| at + value_length(&bytes[at..])),
+        _ => head,
+    }
+}
+
 /// The last event.
 const END: &[u8] = b"$9\r\n__key-end\r\n$1\r\nx\r\n";
 
@@ -143,12 +206,40 @@ fn a_script_of_all_families_gets_the_same_answers_as_from_redis() {
     compare(&SCRIPT.lines().map(str::to_owned).collect::<Vec<_>>());
 }
 
+#[test]
+fn scripts_get_the_same_answers_as_from_redis() {
+    compare(&SCRIPTS.lines().map(str::to_owned).collect::<Vec<_>>());
+}
+
 fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
     let words = form.split(' ').map(|word| match word {
         "KEY" => ["a", "b", "c", "l", "m"][draw(5)].to_owned(),
         "WORD" => ["x", "y", "7", "-3", "1.5", "\"\""][draw(6)].to_owned(),
         "INT" => ["0", "1", "2", "-1", "-2", "5", "100", "x"][draw(8)].to_owned(),
         "END" => ["LEFT", "RIGHT", "left"][draw(3)].to_owned(),
+        "HASH" => ["h", "h", "i", "j", "other"][draw(5)].to_owned(),
+        "SET" => ["s", "s", "t", "u", "other"][draw(5)].to_owned(),
+        "ZSET" => ["z", "z", "y", "w", "other"][draw(5)].to_owned(),
+        "LEXSET" => ["lex", "lex2"][draw(2)].to_owned(),
+        "FIELD" => ["f1", "f2", "f3", "f4", "f5", "\"\""][draw(6)].to_owned(),
+        "MEMBER" => ["1", "2", "3", "4", "a", "bb", "c"][draw(7)].to_owned(),
+        "FLOAT" => {
+            ["0", "1", "2", "3", "-1", "1.5", "-2.25", "100", "1e20", "inf", "-inf"][draw(11)].to_owned()
+        }
+        "BOUND" => ["-inf", "+inf", "(1", "1", "2.5", "(3", "3", "x"][draw(8)].to_owned(),
+        "NAME" => ["-", "+", "[2", "(2", "[b", "(bb", "[c", "x"][draw(8)].to_owned(),
+        "SORTED" => ["p", "q", "r", "v"][draw(4)].to_owned(),
+        "NUMBER" => ["0", "1", "2", "10", "-3", "1.5", "7"][draw(7)].to_owned(),
+        "w_NUMBER" => format!("w_{}", ["0", "1", "2", "10"][draw(4)]),
+        "hash_NUMBER" => format!("hash_{}", ["0", "1", "2", "10"][draw(4)]),
+        "STREAM" => ["x", "x", "x", "y", "other"][draw(5)].to_owned(),
+        "GROUP" => ["g", "g", "h"][draw(3)].to_owned(),
+        "CONSUMER" => ["ann", "bob"][draw(2)].to_owned(),
+        "MS" => draw(40).to_string(),
+        "(MS" => format!("({}", draw(40)),
+        "MS-*" => format!("{}-*", draw(40)),
+        "MS-SEQ" => format!("{}-{}", draw(40), draw(2)),
+        "(MS-SEQ" => format!("({}-{}", draw(40), draw(2)),
         word => word.to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
@@ -164,6 +255,48 @@ fn commands_drawn_by_lot_get_the_same_answers_as_from_redis() {
     };
     let lines = (0..5000).map(|_| drawn(forms[draw(forms.len())], &mut draw));
     compare(&lines.collect::<Vec<_>>());
+}
+
+/// Commands of some families, drawn by lot.
+fn compare_drawn(forms: &str, seed: u64, first: &[&str]) {
+    let forms: Vec<&str> = forms.lines().collect();
+    let mut lot = seed;
+    let mut draw = |bound: usize| {
+        lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (lot >> 33) as usize % bound
+    };
+    let drawn = (0..4000).map(|_| drawn(forms[draw(forms.len())], &mut draw));
+    compare(&first.iter().map(ToString::to_string).chain(drawn).collect::<Vec<_>>());
+}
+
+#[test]
+fn hashes_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(HASHES, 0x4a54, &[]);
+    compare_drawn(HASHES, 0x4a55, &["HELLO 3"]);
+}
+
+#[test]
+fn sets_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(SETS, 0x5e7, &["SADD e 1 2", "OBJECT ENCODING e", "SADD e x", "OBJECT ENCODING e"]);
+    compare_drawn(SETS, 0x5e8, &["HELLO 3"]);
+}
+
+#[test]
+fn sorted_sets_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(SORTED_SETS, 0x25e7, &[]);
+    compare_drawn(SORTED_SETS, 0x25e8, &["HELLO 3"]);
+}
+
+#[test]
+fn sorts_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(SORTS, 0x5027, &[]);
+    compare_drawn(SORTS, 0x5028, &["HELLO 3"]);
+}
+
+#[test]
+fn streams_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(STREAMS, 0x57e4, &["XADD x 1-1 f v", "XINFO STREAM x", "XINFO STREAM y"]);
+    compare_drawn(STREAMS, 0xa1b2, &["HELLO 3"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
 
+mod aggregates;
 mod blocking;
 mod connection;
 mod differential;
@@ -10,12 +11,15 @@ mod errors;
 mod harness;
 mod keys;
 mod lists;
+mod lock_libraries;
 mod locks;
 mod notifications;
 mod pubsub;
 mod robustness;
 mod scan;
+mod scripts;
 mod server;
+mod streams;
 mod strings;
 mod talk;
 mod transactions;

@@ -132,8 +132,8 @@ fn mistakes_are_told() {
     check(
         "
         XREAD STREAMS adsum:watch:a -> -ERR wrong number of arguments for 'xread' command
-        XREAD STREAMS adsum:watch:a adsum:watch:b 0 -> -ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.
-        XREAD STREAMS stream 0 -> -ERR XREAD reads adsum:watch:PREFIX only: there are no other streams yet
+        XREAD STREAMS adsum:watch:a adsum:watch:b 0 -> -ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.
+        XREAD STREAMS adsum:watch:a stream 0 0 -> -ERR one XREAD reads either watches, as adsum:watch:PREFIX, or streams
         XREAD STREAMS adsum:watch:a x -> -ERR Invalid stream ID specified as stream command argument
         XREAD BLOCK -1 STREAMS adsum:watch:a 0 -> -ERR timeout is negative
         XREAD BLOCK x STREAMS adsum:watch:a 0 -> -ERR timeout is not an integer or out of range

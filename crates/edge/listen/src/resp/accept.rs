@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_resp::Session;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::connection::{Clerk, Client, Connection, Desk};
+use super::client::Client;
+use super::connection::{Clerk, Connection, Desk};
 use super::outbox::Mailbox;
 use super::{Engine, Limits};
 
@@ -105,22 +105,22 @@ impl<E: Engine> House<E> {
             return;
         }
         let mailbox = Arc::new(Mailbox::new(self.limits.output));
-        let Some(session) = self.connect(mailbox.clone(), peer) else {
+        let mut client = Client::new(self.engine.clone(), mailbox.clone(), peer.to_string());
+        if !self.has_room(&mut client) {
             tracing::warn!(%peer, limit = self.limits.clients, "max number of clients reached");
             refuse(stream);
             return;
-        };
-        let client = Client::new(self.engine.clone(), session);
+        }
         let tools = (self.desk.clone(), self.clerk.clone());
         let connection = Connection::new(stream, mailbox, client, self.limits, tools);
         self.guests.spawn(connection.run(self.stopped.clone()));
     }
 
-    fn connect(&self, mailbox: Arc<Mailbox>, peer: SocketAddr) -> Option<Session> {
+    /// Whether there may be one more. While a script holds everybody up those of this thread are counted, and the server
+    /// gets to know the client later.
+    fn has_room(&self, client: &mut Client<E>) -> bool {
         let limit = self.limits.clients;
-        self.engine.enter(|server, now| {
-            (server.connected() < limit).then(|| server.connect(mailbox, peer.to_string(), now))
-        })
+        client.introduce(limit).unwrap_or(self.guests.len() < limit)
     }
 
     async fn say_goodbye(&mut self) {

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use adsum_keyspace::Now;
 use adsum_model::Revision;
-use adsum_resp::{Deferred, Flow, Outbox as _, Parsed, Parser, ProtocolError, Server, Session, Wake};
+use adsum_resp::{Deferred, Flow, Outbox as _, Parsed, Parser, ProtocolError, Wake};
 use parking_lot::Mutex;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
+use super::client::Client;
 use super::outbox::Mailbox;
-use super::{Engine, Limits};
+use super::{Busy, Engine, Limits};
 
 /// Requests that one turn runs before other connections have theirs.
 const REQUESTS_PER_TURN: usize = 1000;
@@ -24,6 +25,9 @@ const READ_WHILE_BLOCKED: usize = 64 * 1024;
 const READ: usize = 64 * 1024;
 /// A send buffer that has grown over this is not kept by a client that waits.
 const KEPT: usize = 1024;
+
+/// After which the server is asked again that could not be had because of a script.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a read goes first, so that a connection that waits has no buffer of its own. One per thread; empty while it
 /// is in use and before the first time.
@@ -40,35 +44,6 @@ impl Clerk {
             let _one_at_a_time = turn.lock();
             deferred.write()
         })
-    }
-}
-
-/// The session of a connection. However the connection ends, the server learns of it.
-pub(super) struct Client<E: Engine> {
-    engine: E,
-    session: Option<Session>,
-}
-
-impl<E: Engine> Client<E> {
-    pub(super) fn new(engine: E, session: Session) -> Client<E> {
-        Client { engine, session: Some(session) }
-    }
-
-    fn session(&self) -> &Session {
-        self.session.as_ref().expect("it is there until the drop")
-    }
-
-    fn enter<T>(&mut self, body: impl FnOnce(&mut Server, &mut Session, Now) -> T) -> T {
-        let session = self.session.as_mut().expect("it is there until the drop");
-        self.engine.enter(|server, now| body(server, session, now))
-    }
-}
-
-impl<E: Engine> Drop for Client<E> {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            self.engine.enter(|server, _| server.disconnect(session));
-        }
     }
 }
 
@@ -92,6 +67,8 @@ pub(super) struct Connection<E: Engine> {
     blocked: Option<Option<Instant>>,
     /// A reply that is being written elsewhere; what comes behind it waits.
     deferred: Option<JoinHandle<(Revision, Vec<u8>)>>,
+    /// A request that takes long, and the client that it is run for; what comes behind it waits.
+    held: Option<JoinHandle<(Client<E>, Flow)>>,
     /// The client sends nothing more.
     ended: bool,
     /// Nothing more is run; the connection ends when all has been sent.
@@ -147,14 +124,16 @@ impl<E: Engine> Connection<E> {
             sent: 0,
             blocked: None,
             deferred: None,
+            held: None,
             ended: false,
             closing: false,
         }
     }
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
-        let id = self.client.session().id();
-        match self.serve(&mut stopped).await {
+        let ended = self.serve(&mut stopped).await;
+        let id = self.client.id();
+        match ended {
             Ended::Done => {}
             Ended::Cut(reason) => tracing::info!(client = id, reason, "RESP client disconnected"),
             Ended::Failed(error) => tracing::debug!(client = id, %error, "RESP connection lost"),
@@ -188,8 +167,12 @@ impl<E: Engine> Connection<E> {
 
     /// Whether there is something to run, and room for its replies.
     fn can_run(&self) -> bool {
-        let free = self.blocked.is_none() && self.deferred.is_none();
-        self.may_have_request && !self.closing && free && self.has_room()
+        self.may_have_request && !self.closing && self.is_free() && self.has_room()
+    }
+
+    /// Whether no request of it is under way.
+    fn is_free(&self) -> bool {
+        self.blocked.is_none() && self.deferred.is_none() && self.held.is_none()
     }
 
     fn has_room(&self) -> bool {
@@ -199,7 +182,8 @@ impl<E: Engine> Connection<E> {
     /// Whether nothing can happen any more once all has been sent. A blocked client that sends nothing more counts
     /// as gone: nobody can tell, and an element popped for it could be lost.
     fn is_over(&self) -> bool {
-        self.deferred.is_none() && (self.closing || (self.ended && !self.can_run()))
+        let written = self.deferred.is_none() && self.held.is_none();
+        written && (self.closing || (self.ended && !self.can_run()))
     }
 
     /// Runs the complete requests that are there, as many as a turn may.
@@ -222,7 +206,7 @@ impl<E: Engine> Connection<E> {
         }
         let mut done = 0;
         let mut budget = REQUESTS_PER_TURN;
-        let turn = client.enter(|server, session, now| {
+        let entered = client.try_enter(|server, session, now| {
             loop {
                 match parser.parse(&input[done..]) {
                     Parsed::Incomplete => return Turn::Starved,
@@ -231,6 +215,7 @@ impl<E: Engine> Connection<E> {
                         done += consumed;
                         match server.execute(session, &request, now) {
                             Flow::Continue => {}
+                            Flow::HeldUp => return Turn::HeldUp(input[done - consumed..done].to_vec()),
                             flow => return Turn::Flow(flow),
                         }
                     }
@@ -241,8 +226,48 @@ impl<E: Engine> Connection<E> {
                 }
             }
         });
+        let turn = entered.unwrap_or_else(|Busy| self.answer_while_busy(input, &mut done));
         self.end_turn(turn)?;
         Ok(done)
+    }
+
+    /// Answers the requests at the beginning of `input` while a script holds everybody up.
+    fn answer_while_busy(&mut self, input: &[u8], done: &mut usize) -> Turn {
+        let mut bytes = Vec::new();
+        let turn = loop {
+            match self.parser.parse(&input[*done..]) {
+                Parsed::Incomplete => break Turn::Starved,
+                Parsed::Error(error) => break Turn::Garbage(error),
+                Parsed::Request { consumed, request } => {
+                    *done += consumed;
+                    match self.client.answer_while_busy(&request, &mut bytes) {
+                        Flow::Continue => {}
+                        flow => break Turn::Flow(flow),
+                    }
+                }
+            }
+            if bytes.len() >= self.limits.replies {
+                break Turn::Full;
+            }
+        };
+        self.mailbox.push(Revision::ZERO, &bytes, Wake::No);
+        turn
+    }
+
+    /// Has a request run elsewhere that would hold up the others of this thread.
+    fn hold(&mut self, bytes: Vec<u8>) {
+        let (mut client, longest) = (self.client.lend(), self.limits.bulk);
+        self.held = Some(tokio::task::spawn_blocking(move || {
+            let flow = client.execute_patiently(&bytes, longest);
+            (client, flow)
+        }));
+    }
+
+    fn take_held(&mut self, held: Result<(Client<E>, Flow), JoinError>) -> Result<(), Ended> {
+        self.held = None;
+        let (client, flow) = held.map_err(|_| Ended::Cut("its request could not be run"))?;
+        self.client = client;
+        self.end_turn(Turn::Flow(flow))
     }
 
     fn end_turn(&mut self, turn: Turn) -> Result<(), Ended> {
@@ -256,10 +281,13 @@ impl<E: Engine> Connection<E> {
                 self.mailbox.hold();
                 self.deferred = Some(self.clerk.write(deferred));
             }
+            Turn::HeldUp(bytes) => self.hold(bytes),
+            // It is a turn of its own, and one who is patient is not held up.
+            Turn::Flow(Flow::HeldUp) => {}
             Turn::Flow(Flow::Close) => self.closing = true,
             Turn::Garbage(ProtocolError::Http) => return Err(Ended::Cut("it speaks HTTP")),
             Turn::Garbage(error) => {
-                tracing::debug!(client = self.client.session().id(), %error, "not the Redis protocol");
+                tracing::debug!(client = self.client.id(), %error, "not the Redis protocol");
                 self.mailbox.push(Revision::ZERO, format!("-{error}\r\n").as_bytes(), Wake::No);
                 self.closing = true;
             }
@@ -323,15 +351,15 @@ impl<E: Engine> Connection<E> {
             }
             () = self.mailbox.woken() => self.unblock(),
             () = until(self.blocked.flatten()) => self.time_out(),
-            reply = written(&mut self.deferred) => self.take_deferred(reply)?,
+            held = finished(&mut self.held) => self.take_held(held)?,
+            reply = finished(&mut self.deferred) => self.take_deferred(reply)?,
             _ = stopped.wait_for(|stopped| *stopped), if !self.closing => self.stop(),
         }
         Ok(())
     }
 
     fn wants_input(&self) -> bool {
-        let free = self.blocked.is_none() && self.deferred.is_none();
-        let room = free || self.input.len() < READ_WHILE_BLOCKED;
+        let room = self.is_free() || self.input.len() < READ_WHILE_BLOCKED;
         !self.ended && !self.closing && room && self.has_room()
     }
 
@@ -372,7 +400,7 @@ impl<E: Engine> Connection<E> {
     }
 
     fn unblock(&mut self) {
-        if !self.client.session().is_blocked() {
+        if !self.client.is_blocked() {
             self.blocked = None;
         }
     }
@@ -392,8 +420,8 @@ impl<E: Engine> Connection<E> {
     }
 
     fn time_out(&mut self) {
-        self.blocked = None;
-        self.client.enter(|server, session, now| server.time_out(session, now));
+        let done = self.client.try_enter(|server, session, now| server.time_out(session, now));
+        self.blocked = done.is_err().then(|| Some(Instant::now() + BUSY_PAUSE));
     }
 
     /// The face stops: what was run is still answered.
@@ -420,15 +448,15 @@ enum Turn {
     /// It was as much as a turn may do.
     Full,
     Flow(Flow),
+    /// These bytes are a request that takes long.
+    HeldUp(Vec<u8>),
     Garbage(ProtocolError),
 }
 
-/// For ever when nothing is being written.
-async fn written(
-    deferred: &mut Option<JoinHandle<(Revision, Vec<u8>)>>,
-) -> Result<(Revision, Vec<u8>), JoinError> {
-    match deferred {
-        Some(deferred) => deferred.await,
+/// For ever when nothing is done elsewhere.
+async fn finished<T>(held: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match held {
+        Some(held) => held.await,
         None => std::future::pending().await,
     }
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use adsum_keyspace::{Keyspace, Now};
-use adsum_listen::resp::{Bound, Engine, Limits, spawn};
+use adsum_listen::resp::{Bound, Busy, Engine, Limits, spawn};
 use adsum_model::Revision;
-use adsum_resp::{About, Server};
+use adsum_resp::{About, Overseer, Server};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -18,6 +18,7 @@ pub(crate) struct Memory(Arc<Inner>);
 
 struct Inner {
     server: Mutex<Server>,
+    overseer: Arc<Overseer>,
     began: Instant,
     /// Whether every commit is durable at once.
     prompt: AtomicBool,
@@ -27,9 +28,14 @@ struct Inner {
 
 impl Memory {
     fn new() -> Memory {
+        let began = Instant::now();
+        let overseer = Arc::new(Overseer::new(move || began.elapsed()));
+        let mut server = Server::new(Keyspace::default(), About::default());
+        server.oversee_scripts(overseer.clone());
         Memory(Arc::new(Inner {
-            server: Mutex::new(Server::new(Keyspace::default(), About::default())),
-            began: Instant::now(),
+            server: Mutex::new(server),
+            overseer,
+            began,
             prompt: AtomicBool::new(true),
             durable: AtomicU64::new(0),
             rises: Mutex::new(Some(watch::channel(Revision::ZERO).0)),
@@ -80,6 +86,14 @@ impl Engine for Memory {
             self.release(revision);
         }
         result
+    }
+
+    fn try_enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> Result<T, Busy> {
+        if self.0.overseer.is_busy() { Err(Busy) } else { Ok(self.enter(body)) }
+    }
+
+    fn overseer(&self) -> &Overseer {
+        &self.0.overseer
     }
 
     fn durable(&self) -> Revision {

@@ -139,7 +139,7 @@ fn strings<'a>(tree: &'a Tree, prefix: &'a [u8]) -> impl Iterator<Item = (&'a [u
     let entries = tree.iter_from(prefix).take_while(move |(key, _)| key.starts_with(prefix));
     entries.filter_map(|(key, entry)| match &entry.value {
         Value::String(value) => Some((key.as_slice(), value.as_slice(), &**entry)),
-        Value::List(_) => None,
+        Value::List(_) | Value::Hash(_) | Value::Set(_) | Value::SortedSet(_) | Value::Stream(_) => None,
     })
 }
 

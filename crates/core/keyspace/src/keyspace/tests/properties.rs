@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Edits, Score, stream};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -12,11 +13,45 @@ enum Step {
     Delete(u8),
     Push(u8, Vec<u8>),
     Splice(u8, u8, u8),
+    Edit(u8, Edits),
     Append(u8, u8),
     Persist(u8),
     Copy(u8, u8),
     Pass(u64),
     Clear,
+}
+
+fn edits() -> impl Strategy<Value = Edits> {
+    let name = || (0..6u8).prop_map(|name| Blob::from(&[name]));
+    let score = (-3..3i8).prop_map(|score| Score::new(score.into()).unwrap());
+    let times = 1..4;
+    prop_oneof![
+        prop::collection::vec((name(), prop::option::of(name())), times.clone()).prop_map(Edits::Hash),
+        prop::collection::vec((name(), any::<Option<()>>()), times.clone()).prop_map(Edits::Set),
+        prop::collection::vec((name(), prop::option::of(score)), times.clone()).prop_map(Edits::SortedSet),
+        prop::collection::vec(stream_edit(), times).prop_map(Edits::Stream),
+    ]
+}
+
+fn stream_edit() -> impl Strategy<Value = stream::Edit> {
+    use stream::Edit;
+    let name = || (0..2u8).prop_map(|name| Blob::from(&[name]));
+    let id = || (0..9u64).prop_map(|millis| stream::Id { millis, number: 0 });
+    let fields = || name().prop_map(|name| stream::Fields::from([name.clone(), name]));
+    let group = any::<bool>().prop_map(|there| there.then(Arc::default));
+    let pending = (name(), any::<[u64; 2]>());
+    let pending =
+        pending.prop_map(|(consumer, [delivered, count])| stream::Pending { consumer, delivered, count });
+    prop_oneof![
+        (id(), fields()).prop_map(|(id, fields)| Edit::Append(id, fields)),
+        (0..3u64).prop_map(Edit::Trim),
+        (id(), prop::option::of(fields())).prop_map(|(id, fields)| Edit::Entry(id, fields)),
+        id().prop_map(|last| Edit::Marks(stream::Marks { last, ..stream::Marks::default() })),
+        (name(), group).prop_map(|(name, group)| Edit::Group(name, group)),
+        (name(), id()).prop_map(|(name, last)| Edit::Position(name, stream::Position { last, read: None })),
+        (name(), name(), 0..9u64).prop_map(|(group, name, seen)| Edit::Consumer(group, name, Some(seen))),
+        (name(), id(), prop::option::of(pending)).prop_map(|(g, id, pending)| Edit::Pending(g, id, pending)),
+    ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -26,6 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         key.clone().prop_map(Step::Delete),
         (key.clone(), prop::collection::vec(any::<u8>(), 1..4)).prop_map(|(k, v)| Step::Push(k, v)),
         (key.clone(), 0..4u8, 0..4u8).prop_map(|(k, r, n)| Step::Splice(k, r, n)),
+        (key.clone(), edits()).prop_map(|(k, edits)| Step::Edit(k, edits)),
         (key.clone(), any::<u8>()).prop_map(|(k, v)| Step::Append(k, v)),
         key.clone().prop_map(Step::Persist),
         (key.clone(), key).prop_map(|(from, to)| Step::Copy(from, to)),
@@ -62,6 +98,12 @@ fn apply(tx: &mut Transaction<'_>, step: Step) {
         Step::Splice(k, rank, remove) => {
             if matches!(tx.get(DB, &key(k)), Some(Entry { value: Value::List(_), .. })) {
                 tx.splice(DB, &key(k), rank.into(), remove.into(), smallvec![], &[Notice::Lrem]);
+            }
+        }
+        Step::Edit(k, edits) => {
+            let fits = |entry: &Entry| edits.fresh().kind() == entry.value.kind();
+            if tx.get(DB, &key(k)).is_none_or(fits) {
+                tx.edit(DB, &key(k), edits, &[Notice::Hset]);
             }
         }
         Step::Append(k, v) => {

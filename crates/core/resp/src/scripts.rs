@@ -1,0 +1,128 @@
+//! Scripts as parts of a transaction.
+//!
+//! A script is one part, as a command is: what its commands do is committed with the rest. A command that fails takes
+//! nothing back; a script that has to end ([`End`]) takes the whole transaction with it.
+
+use std::sync::Arc;
+
+use adsum_keyspace::Now;
+use adsum_script::{End, Failure, Input, Interpreter, Overseer, Patience};
+
+use crate::refusal::Refusal;
+use crate::{Server, Session, Writer};
+
+mod answer;
+mod host;
+mod reply;
+
+use host::Host;
+
+/// The interpreter, made for the first script that there is.
+pub(crate) struct Scripts {
+    interpreter: Option<Box<Interpreter>>,
+    pub(crate) overseer: Arc<Overseer>,
+    /// Of the thread that runs the request.
+    pub(crate) patience: Patience,
+}
+
+/// A script about to be run.
+pub(crate) struct Script<'a> {
+    /// Its SHA-1 in lower case.
+    pub(crate) sha: [u8; 40],
+    pub(crate) keys: &'a [&'a [u8]],
+    pub(crate) arguments: &'a [&'a [u8]],
+    /// Whether it must not write, as EVAL_RO wants it.
+    pub(crate) read_only: bool,
+}
+
+impl Scripts {
+    pub(crate) fn new() -> Scripts {
+        Scripts { interpreter: None, overseer: Arc::default(), patience: Patience::Long }
+    }
+
+    pub(crate) fn oversee(&mut self, overseer: Arc<Overseer>) {
+        self.interpreter = None;
+        self.overseer = overseer;
+    }
+
+    /// What there is, if there is anything.
+    pub(crate) fn known(&self) -> Option<&Interpreter> {
+        self.interpreter.as_deref()
+    }
+
+    pub(crate) fn flush(&mut self) {
+        if let Some(interpreter) = &mut self.interpreter {
+            interpreter.flush();
+        }
+    }
+
+    pub(crate) fn load(&mut self, body: &[u8]) -> Result<[u8; 40], Refusal> {
+        self.interpreter()?.load(body).map_err(Refusal::Told)
+    }
+
+    fn interpreter(&mut self) -> Result<&mut Interpreter, Refusal> {
+        let made = match self.interpreter.take() {
+            Some(interpreter) => interpreter,
+            None => {
+                let made = Interpreter::new(self.overseer.clone());
+                Box::new(
+                    made.map_err(|error| Refusal::Told(format!("ERR no interpreter to be had: {error}")))?,
+                )
+            }
+        };
+        Ok(self.interpreter.insert(made))
+    }
+}
+
+impl Server {
+    /// Whoever waits for the server learns from the overseer that a script runs, and can have it end.
+    pub fn oversee_scripts(&mut self, overseer: Arc<Overseer>) {
+        self.scripts.oversee(overseer);
+    }
+
+    /// Runs a script as a part of the transaction. When it has to end nothing is left of the transaction.
+    pub(crate) fn run_script(
+        &mut self,
+        session: &mut Session,
+        script: &Script<'_>,
+        now: Now,
+        out: &mut Writer<'_>,
+    ) -> Result<(), Refusal> {
+        // It is with the script while that runs: a script cannot run scripts.
+        let mut interpreter = self.scripts.interpreter.take().ok_or(Refusal::NoScript)?;
+        let read_only = script.read_only || interpreter.is_read_only(&script.sha);
+        let input = Input {
+            keys: script.keys,
+            arguments: script.arguments,
+            patience: self.scripts.patience,
+            seed: self.lot.next(),
+        };
+        let database = session.database;
+        self.scripts.overseer.begin();
+        let mut host = Host::new(self, session, now, read_only);
+        let mark = out.mark();
+        let result = interpreter.run(&script.sha, &input, &mut host, |value, resp3| {
+            answer::write(&value, resp3, out).inspect_err(|_| out.truncate(mark))
+        });
+        session.select(database);
+        self.scripts.interpreter = Some(interpreter);
+        match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(text)) | Err(Failure::Raised(text)) => {
+                self.stats.errors += 1;
+                out.error(&text);
+                Ok(())
+            }
+            Err(Failure::Unknown) => Err(Refusal::NoScript),
+            Err(Failure::Ended(end)) => {
+                self.take_back();
+                Err(Refusal::Ended(end))
+            }
+        }
+    }
+}
+
+/// Whether a request has to be run again by a thread that has the time.
+pub(crate) fn holds_up(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Ended(End::HoldsUp))
+}

@@ -1,0 +1,83 @@
+//! The commands of a script: `redis.call` and `redis.pcall`.
+
+use adsum_keyspace::Now;
+use adsum_script::mlua::{Lua, Value};
+use adsum_script::{Commands, End, Raised};
+
+use super::reply;
+use crate::command::{Command, NO_SCRIPT, WRITE};
+use crate::refusal::{Answer, Refusal};
+use crate::server::fill_in;
+use crate::{Protocol, Server, Session, Writer};
+
+/// Runs commands for a script, each as a part of the transaction that the script is a part of.
+pub(super) struct Host<'h> {
+    server: &'h mut Server,
+    session: &'h mut Session,
+    now: Now,
+    read_only: bool,
+    /// Of the last reply.
+    buffer: Vec<u8>,
+}
+
+impl<'h> Host<'h> {
+    pub(super) fn new(
+        server: &'h mut Server,
+        session: &'h mut Session,
+        now: Now,
+        read_only: bool,
+    ) -> Host<'h> {
+        Host { server, session, now, read_only, buffer: Vec::new() }
+    }
+
+    fn run(&mut self, arguments: &[&[u8]], protocol: Protocol) -> Answer {
+        let command = self.allow(arguments)?;
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        let marks = self.server.marks.len();
+        let mut out = Writer::new(&mut bytes, protocol);
+        let done = self.server.run_part(self.session, (command, arguments), self.now, &mut out);
+        // What the transaction is going to have as its revision is known already, here where nothing fails any more.
+        let revision = self.server.revision().next().0;
+        fill_in(&mut bytes, &self.server.marks[marks..], revision);
+        self.server.marks.truncate(marks);
+        self.buffer = bytes;
+        done?;
+        self.server
+            .check_size(self.buffer.len())
+            .map_err(|refusal| Refusal::Ended(End::Refused(refusal.to_string())))
+    }
+
+    /// The command, unless a script may not use it so.
+    fn allow(&self, arguments: &[&[u8]]) -> Result<&'static Command, Refusal> {
+        let unknown = Refusal::Says("Unknown Redis command called from script");
+        let command = self.server.find(arguments).map_err(|_| unknown)?;
+        if !command.takes(arguments.len()) {
+            return Err(Refusal::Says("Wrong number of args calling Redis command from script"));
+        }
+        if command.flags.has(NO_SCRIPT) {
+            return Err(Refusal::Says("This Redis command is not allowed from script"));
+        }
+        if self.read_only && command.flags.has(WRITE) {
+            return Err(Refusal::Says("Write commands are not allowed from read-only scripts."));
+        }
+        self.server.allow_growth(command)?;
+        crate::server::check_keys(command, arguments)?;
+        Ok(command)
+    }
+}
+
+impl Commands for Host<'_> {
+    fn call(&mut self, lua: &Lua, arguments: &[&[u8]], resp3: bool) -> Result<Value, Raised> {
+        let protocol = if resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
+        match self.run(arguments, protocol) {
+            Ok(()) => {}
+            Err(Refusal::Ended(end)) => return Err(Raised::Ended(end)),
+            Err(refusal) => return Err(Raised::Reply(refusal.to_string())),
+        }
+        if let Some(error) = self.buffer.strip_prefix(b"-") {
+            return Err(Raised::Reply(String::from_utf8_lossy(error).trim_end().to_owned()));
+        }
+        reply::read(lua, &self.buffer).map_err(|error| Raised::Text(error.to_string()))
+    }
+}

@@ -1,0 +1,120 @@
+//! Replies as values of Lua. <https://redis.io/docs/latest/develop/programmability/lua-api/#data-type-conversion>
+
+use adsum_script::mlua::{self, Lua, Table, Value};
+
+/// A reply that was written here.
+pub(super) fn read(lua: &Lua, bytes: &[u8]) -> mlua::Result<Value> {
+    Reader { lua, rest: bytes }.value()
+}
+
+struct Reader<'a> {
+    lua: &'a Lua,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn value(&mut self) -> mlua::Result<Value> {
+        let (kind, line) = self.line();
+        match kind {
+            b'+' => self.field("ok", line),
+            b'-' => self.field("err", line),
+            b'(' => self.field("big_number", line),
+            b':' => Ok(Value::Integer(number(line))),
+            b'#' => Ok(Value::Boolean(line == b"t")),
+            b'_' => Ok(Value::Nil),
+            b',' => self.double(line),
+            b'$' => self.bulk(line),
+            b'=' => self.verbatim(line),
+            b'%' => self.map(line),
+            b'~' => self.set(line),
+            _ => self.array(line),
+        }
+    }
+
+    /// The kind of what follows, and what is said of it.
+    fn line(&mut self) -> (u8, &'a [u8]) {
+        let end = self.rest.iter().position(|byte| *byte == b'\r').unwrap_or(self.rest.len());
+        let (line, rest) = self.rest.split_at(end);
+        self.rest = rest.get(2..).unwrap_or_default();
+        line.split_first().map_or((b'_', &[][..]), |(kind, line)| (*kind, line))
+    }
+
+    fn bytes(&mut self, length: usize) -> &'a [u8] {
+        let (bytes, rest) = self.rest.split_at(length.min(self.rest.len()));
+        self.rest = rest.get(2..).unwrap_or_default();
+        bytes
+    }
+
+    fn text(&self, bytes: &[u8]) -> mlua::Result<Value> {
+        Ok(Value::String(self.lua.create_string(bytes)?))
+    }
+
+    fn one(&self, field: &str, value: Value) -> mlua::Result<Value> {
+        let table = self.lua.create_table_with_capacity(0, 1)?;
+        table.raw_set(field, value)?;
+        Ok(Value::Table(table))
+    }
+
+    fn field(&self, field: &str, bytes: &[u8]) -> mlua::Result<Value> {
+        self.one(field, self.text(bytes)?)
+    }
+
+    fn double(&self, line: &[u8]) -> mlua::Result<Value> {
+        let number = std::str::from_utf8(line).ok().and_then(|line| line.parse().ok());
+        self.one("double", Value::Number(number.unwrap_or(f64::NAN)))
+    }
+
+    /// What is not there is false.
+    fn bulk(&mut self, line: &[u8]) -> mlua::Result<Value> {
+        match usize::try_from(number(line)) {
+            Ok(length) => {
+                let bytes = self.bytes(length);
+                self.text(bytes)
+            }
+            Err(_) => Ok(Value::Boolean(false)),
+        }
+    }
+
+    fn verbatim(&mut self, line: &[u8]) -> mlua::Result<Value> {
+        let bytes = self.bytes(number(line) as usize);
+        let (format, text) = bytes.split_at(bytes.len().min(4));
+        let inner = self.lua.create_table_with_capacity(0, 2)?;
+        inner.raw_set("format", self.text(format.strip_suffix(b":").unwrap_or(format))?)?;
+        inner.raw_set("string", self.text(text)?)?;
+        self.one("verbatim_string", Value::Table(inner))
+    }
+
+    fn array(&mut self, line: &[u8]) -> mlua::Result<Value> {
+        let Ok(length) = usize::try_from(number(line)) else { return Ok(Value::Boolean(false)) };
+        let table = self.lua.create_table_with_capacity(length, 0)?;
+        for at in 1..=length {
+            table.raw_set(at, self.value()?)?;
+        }
+        Ok(Value::Table(table))
+    }
+
+    fn map(&mut self, line: &[u8]) -> mlua::Result<Value> {
+        let table = self.table(line)?;
+        for _ in 0..number(line) {
+            let key = self.value()?;
+            table.raw_set(key, self.value()?)?;
+        }
+        self.one("map", Value::Table(table))
+    }
+
+    fn set(&mut self, line: &[u8]) -> mlua::Result<Value> {
+        let table = self.table(line)?;
+        for _ in 0..number(line) {
+            table.raw_set(self.value()?, true)?;
+        }
+        self.one("set", Value::Table(table))
+    }
+
+    fn table(&self, line: &[u8]) -> mlua::Result<Table> {
+        self.lua.create_table_with_capacity(0, number(line) as usize)
+    }
+}
+
+fn number(line: &[u8]) -> i64 {
+    crate::number::parse_integer(line).unwrap_or_default()
+}

@@ -1,0 +1,392 @@
+//! The one interpreter: compiles scripts and runs them, one at a time.
+
+use std::sync::Arc;
+
+use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, Variadic, VmState};
+use parking_lot::Mutex;
+
+use crate::cache::{Cache, Sha};
+use crate::chance::Chance;
+use crate::raised::{Raised, message, reveal};
+use crate::sandbox::{self, Sandbox, compile_script};
+use crate::shebang::Shebang;
+use crate::{End, MEMORY, Overseer, Patience, cjson, digits, sha1};
+
+/// Instructions between two looks at the overseer.
+const INSTRUCTIONS: u32 = 10_000;
+/// Calls that are looked at to find the place of an error.
+const DEEPEST_CALL: usize = 10;
+/// Bytes of garbage from which on it is collected behind a script.
+const GARBAGE: usize = 8 * 1024 * 1024;
+
+/// What a script can do beside computing.
+pub trait Commands {
+    /// Runs a command and gives its reply, as a value of `lua`. `resp3`: whether the script has asked for replies in
+    /// that protocol.
+    fn call(&mut self, lua: &Lua, arguments: &[&[u8]], resp3: bool) -> Result<Value, Raised>;
+}
+
+/// What a script is run with.
+pub struct Input<'a> {
+    pub keys: &'a [&'a [u8]],
+    pub arguments: &'a [&'a [u8]],
+    pub patience: Patience,
+    /// Of `math.random`.
+    pub seed: u64,
+}
+
+/// Why a script gave no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There is none of this name.
+    Unknown,
+    /// An error, with its code. What the script has done before it stands.
+    Raised(String),
+    /// It had to end. What it has done is to be taken back.
+    Ended(End),
+}
+
+pub struct Interpreter {
+    lua: Lua,
+    sandbox: Sandbox,
+    handler: Function,
+    cache: Cache,
+    /// Those of the scripts in the cache, by their SHA-1: of handles there can be a few thousand only.
+    functions: Table,
+    course: Arc<Course>,
+    /// Bytes in use from which on garbage is collected.
+    collect_at: usize,
+}
+
+/// Shared by the interpreter and the functions that it gives to scripts.
+pub(crate) struct Course {
+    pub(crate) overseer: Arc<Overseer>,
+    pub(crate) json: cjson::Shared,
+    pub(crate) run: Mutex<Run>,
+}
+
+/// Of the script that runs.
+pub(crate) struct Run {
+    pub(crate) resp3: bool,
+    pub(crate) chance: Chance,
+    patience: Patience,
+    /// Why it has to end, once that is known.
+    end: Option<End>,
+}
+
+impl Course {
+    /// Whether the script may go on.
+    fn check(&self) -> Result<(), Raised> {
+        let mut run = self.run.lock();
+        if run.end.is_none() {
+            run.end = self.overseer.verdict(run.patience);
+        }
+        run.end.clone().map_or(Ok(()), |end| Err(Raised::Ended(end)))
+    }
+}
+
+/// Has long work of a library end with the script that it is for.
+pub(crate) struct Pace<'c> {
+    course: &'c Course,
+    steps: u32,
+}
+
+impl<'c> Pace<'c> {
+    pub(crate) fn new(course: &'c Course) -> Pace<'c> {
+        Pace { course, steps: 0 }
+    }
+
+    pub(crate) fn step(&mut self) -> Result<(), String> {
+        self.steps += 1;
+        if self.steps < INSTRUCTIONS {
+            return Ok(());
+        }
+        self.steps = 0;
+        self.course.check().map_err(|raised| raised.to_string())
+    }
+}
+
+impl Interpreter {
+    /// Fails when there is not enough memory for it.
+    pub fn new(overseer: Arc<Overseer>) -> mlua::Result<Interpreter> {
+        // A panic of a command is to reach those who know what it means, and no script.
+        let options = LuaOptions::new().catch_rust_panics(false);
+        let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
+        let chance = Chance::new(0);
+        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
+        let course = Arc::new(Course { overseer, json: cjson::Shared::default(), run: Mutex::new(run) });
+        let sandbox = Sandbox::new(&lua, &course)?;
+        let handler = lua.create_function(locate)?;
+        watch(&lua, &course, INSTRUCTIONS)?;
+        let (functions, cache) = (lua.create_table()?, Cache::default());
+        Ok(Interpreter { lua, sandbox, handler, cache, functions, course, collect_at: 2 * GARBAGE })
+    }
+
+    /// Compiles a script and keeps it. What is wrong with it, as an error with its code.
+    pub fn load(&mut self, body: &[u8]) -> Result<Sha, String> {
+        let sha = sha1::hex(body);
+        if self.cache.contains(&sha) {
+            return Ok(sha);
+        }
+        let shebang = Shebang::parse(body)?;
+        self.limit_memory();
+        let function = compile_script(&self.lua, &body[shebang.length..], &self.sandbox.environment);
+        let function = function.map_err(|error| {
+            let text = match &error {
+                Error::SyntaxError { message, .. } => message.clone(),
+                other => message(other),
+            };
+            format!("ERR Error compiling script (new function): {text}")
+        })?;
+        let names = self.cache.add(sha, shebang.no_writes, body.len());
+        let keep = |functions: &Table| {
+            for gone in names {
+                functions.raw_remove(self.lua.create_string(gone)?)?;
+            }
+            functions.raw_set(self.lua.create_string(sha)?, function)
+        };
+        keep(&self.functions).map_err(|error| {
+            self.cache.remove(&sha);
+            format!("ERR Error compiling script (new function): {}", message(&error))
+        })?;
+        Ok(sha)
+    }
+
+    pub fn has(&self, sha: &Sha) -> bool {
+        self.cache.contains(sha)
+    }
+
+    /// Whether the script has said that it writes nothing.
+    pub fn is_read_only(&mut self, sha: &Sha) -> bool {
+        self.cache.find(sha).is_some_and(|script| script.no_writes)
+    }
+
+    /// Forgets all scripts.
+    pub fn flush(&mut self) {
+        self.cache.clear();
+        // It cannot fail: there is nothing to be called for a table of our own.
+        let _ = self.functions.clear();
+    }
+
+    /// How many scripts there are, and the bytes of them.
+    pub fn cached(&self) -> (usize, usize) {
+        (self.cache.len(), self.cache.bytes())
+    }
+
+    /// Bytes in use.
+    pub fn memory(&self) -> usize {
+        self.lua.used_memory()
+    }
+
+    /// Runs a script, and hands what it returns to `take`, in the protocol that it has asked for last.
+    pub fn run<T>(
+        &mut self,
+        sha: &Sha,
+        input: &Input<'_>,
+        commands: &mut dyn Commands,
+        take: impl FnOnce(Value, bool) -> T,
+    ) -> Result<T, Failure> {
+        self.limit_memory();
+        self.begin(input);
+        if self.cache.find(sha).is_none() {
+            return Err(Failure::Unknown);
+        }
+        let (lua, sandbox, course, functions) = (&self.lua, &self.sandbox, &self.course, &self.functions);
+        let outcome = lua.scope(|scope| {
+            sandbox.globals.raw_set("KEYS", texts(lua, input.keys)?)?;
+            sandbox.globals.raw_set("ARGV", texts(lua, input.arguments)?)?;
+            let call = scope.create_function_mut(|lua: &Lua, values: Variadic<Value>| {
+                call(lua, course, commands, &values)
+            })?;
+            sandbox.redis.raw_set("call", call)?;
+            let function: Function = functions.raw_get(lua.create_string(sha)?)?;
+            sandbox.xpcall.call::<(bool, Value)>((function, &self.handler))
+        });
+        let end = course.run.lock().end.take();
+        if end.is_some() {
+            // From now on not every instruction is looked at any more.
+            watch(lua, course, INSTRUCTIONS).map_err(|error| failed(&error))?;
+        }
+        let resp3 = course.run.lock().resp3;
+        let result = match (end, outcome) {
+            (Some(end), _) => Err(Failure::Ended(end)),
+            (None, Ok((true, value))) => Ok(take(value, resp3)),
+            (None, Ok((false, error))) => Err(raised(&error, sha)),
+            (None, Err(error)) => Err(failed(&error)),
+        };
+        self.collect();
+        result
+    }
+
+    fn begin(&self, input: &Input<'_>) {
+        *self.course.json.lock() = cjson::Settings::default();
+        let chance = Chance::new(input.seed);
+        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
+    }
+
+    /// What is there already counts for nobody.
+    fn limit_memory(&self) {
+        // It can only fail for an interpreter that is not our own.
+        let _ = self.lua.set_memory_limit(self.lua.used_memory() + MEMORY);
+    }
+
+    fn collect(&mut self) {
+        if self.lua.used_memory() > self.collect_at {
+            // It fails when a finalizer does, and scripts can make none.
+            let _ = self.lua.gc_collect();
+            self.collect_at = self.lua.used_memory() * 2 + GARBAGE;
+        }
+    }
+}
+
+/// Has the script looked after, every so many instructions.
+fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()> {
+    let own = course.clone();
+    lua.set_global_hook(HookTriggers::new().every_nth_instruction(instructions), move |lua, _| {
+        let Err(raised) = own.check() else { return Ok(VmState::Continue) };
+        if instructions > 1 {
+            // Whatever it catches: the next instruction does not come to pass either.
+            watch(lua, &own, 1)?;
+        }
+        Err(raised.into())
+    })
+}
+
+fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
+    let table = lua.create_table_with_capacity(texts.len(), 0)?;
+    for text in texts {
+        table.raw_push(lua.create_string(text)?)?;
+    }
+    Ok(table)
+}
+
+/// `redis.call`
+fn call(lua: &Lua, course: &Course, commands: &mut dyn Commands, values: &[Value]) -> mlua::Result<Value> {
+    course.check()?;
+    if values.is_empty() {
+        let text = "ERR Please specify at least one argument for this redis lib call";
+        return Err(Raised::Reply(text.to_owned()).into());
+    }
+    let arguments = values.iter().map(argument).collect::<Option<Vec<Argument>>>();
+    let Some(arguments) = arguments else {
+        let text = "ERR Lua redis lib command arguments must be strings or integers";
+        return Err(Raised::Reply(text.to_owned()).into());
+    };
+    let bytes: Vec<&[u8]> = arguments.iter().map(Argument::bytes).collect();
+    let resp3 = course.run.lock().resp3;
+    let reply = commands.call(lua, &bytes, resp3);
+    if let Err(Raised::Ended(end)) = &reply {
+        course.run.lock().end.get_or_insert_with(|| end.clone());
+    }
+    Ok(reply?)
+}
+
+enum Argument {
+    Text(mlua::BorrowedBytes),
+    Number(String),
+}
+
+fn argument(value: &Value) -> Option<Argument> {
+    match value {
+        Value::String(text) => Some(Argument::Text(text.as_bytes())),
+        Value::Integer(number) => Some(Argument::Number(number.to_string())),
+        Value::Number(number) => Some(Argument::Number(digits::shortest(*number))),
+        _ => None,
+    }
+}
+
+impl Argument {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Argument::Text(text) => text,
+            Argument::Number(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// What becomes of an error that no script has caught: a table with its text and where it came from.
+fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
+    let error = reveal(lua, error)?;
+    let table = lua.create_table_with_capacity(0, 3)?;
+    let place = place(lua);
+    let text = match &error {
+        Value::Table(error) => error.raw_get::<Option<mlua::LuaString>>("err").ok().flatten(),
+        _ => None,
+    };
+    match text {
+        Some(text) => table.raw_set("err", text)?,
+        None => table.raw_set("err", format!("ERR {}", located(&error, place.as_ref())))?,
+    }
+    if let Some((source, line)) = place {
+        table.raw_set("source", source)?;
+        table.raw_set("line", line)?;
+    }
+    Ok(table)
+}
+
+/// The source and the line of the script that the running function was called from.
+fn place(lua: &Lua) -> Option<(String, i64)> {
+    // A function that is not a script's own stands for the one that has called it.
+    for level in 1..DEEPEST_CALL {
+        let place = lua.inspect_stack(level, |function| {
+            let source = function.source();
+            let line = function.current_line().map_or(-1, |line| line as i64);
+            let name = source.source.unwrap_or_default();
+            (source.what != "C" && name != sandbox::NAME).then(|| (name.into_owned(), line))
+        });
+        match place {
+            Some(None) => {}
+            Some(place) => return place,
+            None => break,
+        }
+    }
+    None
+}
+
+/// The text of an error. One that was raised in the sandbox is the script's all the same.
+fn located(error: &Value, place: Option<&(String, i64)>) -> String {
+    let text = match error {
+        Value::Nil => "nil".to_owned(),
+        Value::String(text) => text.to_string_lossy(),
+        other => other.to_string().unwrap_or_else(|_| other.type_name().to_owned()),
+    };
+    let within = text.strip_prefix(&sandbox::NAME[1..]).and_then(|rest| rest.split_once(": "));
+    match (within, place) {
+        (Some((_, text)), Some((source, line))) => {
+            format!("{}:{line}: {text}", source.trim_start_matches('@'))
+        }
+        _ => text,
+    }
+}
+
+/// An error in Redis' words.
+fn raised(error: &Value, sha: &Sha) -> Failure {
+    let Value::Table(table) = error else {
+        // Of memory that has run out nobody can tell where.
+        let text = match error {
+            Value::String(text) => text.to_string_lossy(),
+            Value::Error(error) => message(error),
+            other => other.type_name().to_owned(),
+        };
+        return Failure::Raised(format!("ERR Error running script: {}", with_limit(&text)));
+    };
+    let text = table.raw_get::<mlua::LuaString>("err").map(|text| text.to_string_lossy());
+    let text = with_limit(&text.unwrap_or_default());
+    let place = (table.raw_get::<String>("source"), table.raw_get::<i64>("line"));
+    match place {
+        (Ok(source), Ok(line)) => {
+            let sha = String::from_utf8_lossy(sha);
+            Failure::Raised(format!("{text} script: {sha}, on {source}:{line}."))
+        }
+        _ => Failure::Raised(text),
+    }
+}
+
+fn failed(error: &Error) -> Failure {
+    Failure::Raised(format!("ERR Error running script: {}", with_limit(&message(error))))
+}
+
+fn with_limit(text: &str) -> String {
+    let limit = MEMORY / 1024 / 1024;
+    text.replace("not enough memory", &format!("not enough memory: a script has {limit} MiB"))
+}

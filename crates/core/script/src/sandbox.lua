@@ -1,0 +1,204 @@
+-- What a script may see, made of what the interpreter has. All that is global is shown through tables that have nothing
+-- of their own, so that nothing can be left behind in them.
+
+local natives, G = ...
+
+local type, tostring, error, next, select = G.type, G.tostring, G.error, G.next, G.select
+local rawget, rawset, setmetatable, getmetatable = G.rawget, G.rawset, G.setmetatable, G.getmetatable
+local raw_pcall, raw_xpcall, reveal = G.pcall, G.xpcall, natives.reveal
+local string, table, math, coroutine = G.string, G.table, G.math, G.coroutine
+
+local READONLY = "Attempt to modify a readonly table"
+
+-- From what a script holds to what it shows.
+local hidden = {}
+
+local function refuse()
+  error(READONLY, 2)
+end
+
+local function seal(shown)
+  local proxy = {}
+  hidden[proxy] = shown
+  setmetatable(proxy, { __index = shown, __newindex = refuse, __metatable = false })
+  return proxy
+end
+
+local function check_writable(t)
+  if t ~= nil and hidden[t] then
+    error(READONLY, 0)
+  end
+end
+
+-- Catching
+
+-- An error with a text of Redis becomes that text, as it does there.
+local function plain(caught)
+  caught = reveal(caught)
+  if type(caught) == "table" then
+    local text = rawget(caught, "err")
+    if type(text) == "string" then
+      return text
+    end
+  end
+  return caught
+end
+
+local function settle(ok, ...)
+  if ok then
+    return ok, ...
+  end
+  return ok, plain((...))
+end
+
+local function pcall(...)
+  return settle(raw_pcall(...))
+end
+
+local function xpcall(f, handler)
+  return raw_xpcall(f, function(caught) return handler(reveal(caught)) end)
+end
+
+local function settle_resumed(ok, ...)
+  if ok then
+    return ok, ...
+  end
+  return ok, reveal((...))
+end
+
+local raw_resume = coroutine.resume
+coroutine.resume = function(...)
+  return settle_resumed(raw_resume(...))
+end
+
+-- Tables
+
+local function sealed_next(t, key)
+  local shown = t ~= nil and hidden[t]
+  return next(shown or t, key)
+end
+
+local function pairs(t)
+  if t ~= nil and hidden[t] then
+    return sealed_next, t, nil
+  end
+  return G.pairs(t)
+end
+
+local insert = table.insert
+table.insert = function(t, ...)
+  check_writable(t)
+  return insert(t, ...)
+end
+
+-- Texts
+
+-- That of the interpreter could repeat an empty text for ever.
+string.rep = natives.rep
+
+-- Chance
+
+math.random = natives.random
+math.randomseed = natives.randomseed
+
+-- Code that scripts make
+
+local environment
+
+local function loadstring(text, name)
+  return natives.compile(text, name, environment)
+end
+
+local function load(piece, name)
+  local pieces = {}
+  while true do
+    local text = piece()
+    if text == nil or text == "" then
+      break
+    end
+    pieces[#pieces + 1] = text
+  end
+  return natives.compile(table.concat(pieces), name or "=(load)", environment)
+end
+
+-- The whole
+
+local globals = {
+  _VERSION = G._VERSION,
+  assert = G.assert,
+  error = error,
+  ipairs = G.ipairs,
+  rawequal = G.rawequal,
+  select = select,
+  tonumber = G.tonumber,
+  tostring = tostring,
+  type = type,
+  unpack = G.unpack,
+  pcall = pcall,
+  xpcall = xpcall,
+  pairs = pairs,
+  next = sealed_next,
+  load = load,
+  loadstring = loadstring,
+  gcinfo = G.gcinfo,
+  collectgarbage = function(what)
+    return what == "count" and G.gcinfo() or 0
+  end,
+  getmetatable = function(t)
+    local meta = getmetatable(t)
+    return meta == false and seal({}) or meta
+  end,
+  setmetatable = function(t, meta)
+    check_writable(t)
+    return setmetatable(t, meta)
+  end,
+  rawget = function(t, key)
+    local shown = t ~= nil and hidden[t]
+    return rawget(shown or t, key)
+  end,
+  rawset = function(t, key, value)
+    check_writable(t)
+    return rawset(t, key, value)
+  end,
+  string = seal(string),
+  table = seal(table),
+  math = seal(math),
+  coroutine = seal(coroutine),
+  os = seal({ clock = natives.clock }),
+  bit = seal(natives.bit),
+  cjson = seal(natives.cjson),
+  cmsgpack = seal(natives.cmsgpack),
+  struct = seal(natives.struct),
+}
+
+-- `call` is put there anew for each script.
+local redis = natives.redis
+local function answer(ok, ...)
+  if ok then
+    return ...
+  end
+  local caught = reveal((...))
+  if type(caught) == "table" then
+    return caught
+  end
+  return { err = "ERR " .. tostring(caught) }
+end
+redis.pcall = function(...)
+  return answer(raw_pcall(redis.call, ...))
+end
+globals.redis = seal(redis)
+
+natives.cjson.new = function()
+  return globals.cjson
+end
+
+environment = seal(globals)
+globals._G = environment
+setmetatable(globals, {
+  __index = function(_, name)
+    error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+  end,
+})
+getmetatable("").__metatable = seal({ __index = globals.string })
+
+return environment, globals, raw_xpcall

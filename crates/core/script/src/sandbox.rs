@@ -1,0 +1,114 @@
+//! The environment of scripts: made once, by `sandbox.lua`, of the interpreter's libraries and of those here.
+
+use std::sync::Arc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, MultiValue, Table, Value, Variadic};
+
+use crate::arguments::Arguments;
+use crate::chance::Chance;
+use crate::interpreter::Course;
+use crate::raised::{Raised, message, reveal};
+use crate::{MEMORY, bits, cjson, cmsgpack, redis, structs};
+
+/// Of the chunk that `sandbox.lua` is.
+pub(crate) const NAME: &str = "=sandbox";
+
+/// What is needed of it to run a script.
+pub(crate) struct Sandbox {
+    /// As scripts see it.
+    pub(crate) environment: Table,
+    /// Behind it: where KEYS and ARGV are put.
+    pub(crate) globals: Table,
+    /// Behind `redis`: where `call` is put.
+    pub(crate) redis: Table,
+    pub(crate) xpcall: Function,
+}
+
+impl Sandbox {
+    pub(crate) fn new(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Sandbox> {
+        let redis = redis::library(lua, course)?;
+        let natives = lua.create_table()?;
+        natives.raw_set("redis", &redis)?;
+        natives.raw_set("bit", bits::library(lua)?)?;
+        natives.raw_set("cjson", cjson::library(lua, course)?)?;
+        natives.raw_set("cmsgpack", cmsgpack::library(lua)?)?;
+        natives.raw_set("struct", structs::library(lua)?)?;
+        natives.raw_set("rep", lua.create_function(rep)?)?;
+        natives.raw_set("reveal", lua.create_function(reveal)?)?;
+        natives.raw_set("compile", lua.create_function(compile)?)?;
+        let overseer = course.overseer.clone();
+        natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
+        add_chance(lua, &natives, course)?;
+        let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
+        let (environment, globals, xpcall) = sandbox.call((natives, lua.globals()))?;
+        Ok(Sandbox { environment, globals, redis, xpcall })
+    }
+}
+
+/// Compiles a script; only text, since what is compiled already can be anything.
+pub(crate) fn compile_script(lua: &Lua, body: &[u8], environment: &Table) -> mlua::Result<Function> {
+    let chunk = lua.load(body).set_name("@user_script").set_mode(ChunkMode::Text);
+    chunk.set_environment(environment.clone()).into_function()
+}
+
+/// `loadstring`: the function, or nil and what is wrong.
+fn compile(
+    lua: &Lua,
+    (text, name, environment): (mlua::LuaString, Option<String>, Table),
+) -> mlua::Result<MultiValue> {
+    let name = name.unwrap_or_else(|| text.to_string_lossy());
+    let text = text.as_bytes();
+    let failed = |text: String| -> mlua::Result<MultiValue> {
+        Ok([Value::Nil, Value::String(lua.create_string(text)?)].into_iter().collect())
+    };
+    if text.starts_with(b"\x1b") {
+        return failed("only text can be loaded".to_owned());
+    }
+    let chunk = lua.load(&*text).set_name(name).set_mode(ChunkMode::Text).set_environment(environment);
+    match chunk.into_function() {
+        Ok(function) => Ok([Value::Function(function)].into_iter().collect()),
+        Err(mlua::Error::SyntaxError { message, .. }) => failed(message),
+        Err(error) => failed(message(&error)),
+    }
+}
+
+fn add_chance(lua: &Lua, natives: &Table, course: &Arc<Course>) -> mlua::Result<()> {
+    let own = course.clone();
+    natives.raw_set("random", lua.create_function(move |lua, values| random(lua, values, &own))?)?;
+    let own = course.clone();
+    let seed = move |lua: &Lua, values: Variadic<Value>| {
+        let seed = Arguments::new(lua, "randomseed", values).number(0)?;
+        own.run.lock().chance = Chance::new(seed.to_bits());
+        Ok(())
+    };
+    natives.raw_set("randomseed", lua.create_function(seed)?)
+}
+
+/// `string.rep(s, n)`
+fn rep(lua: &Lua, values: Variadic<Value>) -> mlua::Result<Value> {
+    let arguments = Arguments::new(lua, "rep", values);
+    let (text, times) = (arguments.string(0)?, arguments.number(1)?);
+    let (text, times) = (text.as_bytes(), times.max(0.0) as usize);
+    if text.len().saturating_mul(times) > MEMORY {
+        return Err(Raised::Text("not enough memory".to_owned()).into());
+    }
+    let times = if text.is_empty() { 0 } else { times };
+    Ok(Value::String(lua.create_string(text.repeat(times))?))
+}
+
+/// `math.random([m [, n]])`
+fn random(lua: &Lua, values: Variadic<Value>, course: &Course) -> mlua::Result<f64> {
+    let arguments = Arguments::new(lua, "random", values);
+    let fraction = course.run.lock().chance.fraction();
+    let (least, most) = match arguments.len() {
+        0 => return Ok(fraction),
+        1 => (1.0, arguments.number(0)?.floor()),
+        2 => (arguments.number(0)?.floor(), arguments.number(1)?.floor()),
+        _ => return Err(Raised::Text("wrong number of arguments".to_owned()).into()),
+    };
+    if least > most {
+        return Err(arguments.bad(arguments.len() - 1, "interval is empty"));
+    }
+    Ok((fraction * (most - least + 1.0)).floor() + least)
+}

@@ -1,0 +1,45 @@
+//! `#!lua flags=no-writes,...` in the first line of a script. <https://redis.io/docs/latest/develop/programmability/lua-api/>
+
+/// What a script says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shebang {
+    /// Bytes of the line, without its end, which keeps the lines' numbers.
+    pub(crate) length: usize,
+    pub(crate) no_writes: bool,
+}
+
+/// Those of Redis. But for `no-writes` they speak of clusters, replicas and eviction, of which there are none.
+const FLAGS: [&str; 5] = ["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
+
+impl Shebang {
+    pub(crate) fn parse(body: &[u8]) -> Result<Shebang, String> {
+        let mut shebang = Shebang::default();
+        if !body.starts_with(b"#!") {
+            return Ok(shebang);
+        }
+        let Some(length) = body.iter().position(|byte| *byte == b'\n') else {
+            return Err("ERR Invalid script shebang".to_owned());
+        };
+        shebang.length = length;
+        let line = String::from_utf8_lossy(&body[..length]);
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("#!lua") => {}
+            engine => {
+                let engine = engine.unwrap_or_default();
+                return Err(format!("ERR Unexpected engine in script shebang: {engine}"));
+            }
+        }
+        for word in words {
+            let flags = word.strip_prefix("flags=");
+            let flags = flags.ok_or_else(|| format!("ERR Unknown lua shebang option: {word}"))?;
+            for flag in flags.split(',').filter(|flag| !flag.is_empty()) {
+                if !FLAGS.contains(&flag) {
+                    return Err(format!("ERR Unexpected flag in script shebang: {flag}"));
+                }
+                shebang.no_writes |= flag == "no-writes";
+            }
+        }
+        Ok(shebang)
+    }
+}
