@@ -203,9 +203,10 @@ impl Look {
     fn after(plan: &Plan, carried_out: bool) -> Look {
         let look = Look { within: (!carried_out).then_some(RETRY), at_reports: false };
         plan.waiting_on.iter().fold(look, |look, waiting| match &waiting.on {
-            Cause::Drain { rest } | Cause::Monitor { rest } | Cause::Delay { rest } => {
-                look.or(Look { within: Some(*rest), at_reports: false })
-            }
+            Cause::Drain { rest }
+            | Cause::Monitor { rest }
+            | Cause::Doubt { rest }
+            | Cause::Delay { rest } => look.or(Look { within: Some(*rest), at_reports: false }),
             Cause::Barrier(held) => look.or(Look { within: Some(held.rest), at_reports: true }),
             Cause::Start
             | Cause::Check { .. }

@@ -22,7 +22,9 @@ pub(super) fn judge(goal: Goal, service: &Service, wished: Option<&Rollout>) -> 
     match number {
         Some(number) if now.number > number => overtaken(service, now, wished),
         _ if now.is_paused_by_failure() => Some(Outcome::Paused),
-        _ if !now.ended => service.waiting_on.iter().any(is_given_up).then_some(Outcome::GivenUp),
+        _ if !now.ended => {
+            service.waiting_on.iter().any(|reason| is_given_up(reason)).then_some(Outcome::GivenUp)
+        }
         _ => at_rest(service),
     }
 }
@@ -50,7 +52,7 @@ fn at_rest(service: &Service) -> Option<Outcome> {
 }
 
 /// The service's own words for an instance that is not started again.
-fn is_given_up(reason: &String) -> bool {
+fn is_given_up(reason: &str) -> bool {
     reason.contains("was given up")
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use adsum_model::Instance;
 
+use super::stage;
 use super::{Cause, Pace, Plan, Situation, Slot, Step, Waiting};
 
 impl Plan {
@@ -49,6 +50,9 @@ impl Plan {
             if instance.is_routable() && !rest.is_zero() {
                 self.waiting_on.push(Waiting::on(instance, Cause::Monitor { rest }));
             }
+        }
+        if let Some(rest) = stage::doubt(situation, pace).filter(|rest| !rest.is_zero()) {
+            self.waiting_on.push(Waiting::on_all(Cause::Doubt { rest }));
         }
         if pace.holds {
             self.waiting_on.push(Waiting::on_all(Cause::Paused));

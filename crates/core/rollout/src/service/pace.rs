@@ -98,6 +98,11 @@ impl<'a> Pace<'a> {
         from.unwrap_or(self.service.version)
     }
 
+    /// Of the version that the rollout goes to.
+    pub(crate) fn is_new(&self, instance: &Instance) -> bool {
+        self.rollout.is_some_and(|rollout| rollout.to == instance.version)
+    }
+
     /// Of the version that was proven before.
     pub(crate) fn is_from(&self, instance: &Instance) -> bool {
         self.rollout.is_some_and(|rollout| rollout.from == Some(instance.version))

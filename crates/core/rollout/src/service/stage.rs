@@ -7,6 +7,7 @@
 //! creation and the end of its watch; each instance counts once. Or the version as a whole, by the gateways' counts.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use adsum_keyspace::Now;
 use adsum_model::rollout::{Cause, Done, DoneStep, Failure, Rollout, Stage};
@@ -16,6 +17,8 @@ use super::{Pace, Plan, Situation, Slot, Step, is_maintained};
 
 /// Steps that a rollout's log has at most: what a person reads. Failures have the same limit.
 pub const LOGGED: usize = 200;
+/// For how many times its watch a version is doubted whose first few requests fail, before these few decide.
+const DOUBT: u32 = 10;
 
 /// One change of a rollout's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +163,7 @@ fn trouble(situation: &Situation<'_>, pace: &Pace<'_>, instance: &Instance) -> O
         return None;
     }
     let reason = instance.reason.as_deref().filter(|reason| !reason.is_empty());
-    let age = std::time::Duration::from_millis(instance.changed.saturating_sub(instance.created));
+    let age = Duration::from_millis(instance.changed.saturating_sub(instance.created));
     let after = format!("after {:.1} s", age.as_secs_f64());
     let ended = || match reason {
         Some(reason) if reason.starts_with("cannot be started") => reason.to_string(),
@@ -192,7 +195,10 @@ fn decide(
         Some(Advance::Failed { reason, .. }) if count > allowed => Some(reason.clone()),
         _ => None,
     };
-    let by_count = || situation.counted.filter(|_| rollout.from.is_some())?.verdict(rollout.to);
+    let by_count = || {
+        let counted = situation.counted.filter(|_| rollout.from.is_some())?;
+        counted.verdict(rollout.to, doubt(situation, pace) == Some(Duration::ZERO))
+    };
     let what = last.or_else(by_count)?;
     if rollout.stage == Stage::Paused {
         return None;
@@ -223,8 +229,19 @@ fn is_proof(situation: &Situation<'_>, service: &Service, rollout: &Rollout) -> 
     let slots = &slots[..situation.wanted() as usize];
     let is_settled = |slot: &Slot<'_>| slot.is_settled(&pace, situation.tick);
     let is_borne = |slot: &Slot<'_>| slot.current.iter().all(|instance| pace.has_failed(instance));
-    slots.iter().all(|slot| slot.is_in_place(&pace) && (is_settled(slot) || is_borne(slot)))
+    doubt(situation, &pace).is_none_or(|rest| rest.is_zero())
+        && slots.iter().all(|slot| slot.is_in_place(&pace) && (is_settled(slot) || is_borne(slot)))
         && slots.iter().any(is_settled)
+}
+
+/// For how long the version is still doubted, if it is: the first of its requests have failed, and too few have come to
+/// judge it. Those who balance avoid whom they see fail, so that few come.
+pub(super) fn doubt(situation: &Situation<'_>, pace: &Pace<'_>) -> Option<Duration> {
+    let is_bad = !pace.proven && situation.counted.is_some_and(|counted| counted.is_bad());
+    let newest = situation.state.instances.iter().filter(|instance| pace.is_new(instance));
+    let since = newest.filter(|instance| instance.is_routable()).map(|instance| instance.since).max()?;
+    let passed = Duration::from_millis(situation.tick.saturating_sub(since));
+    (is_bad && !pace.monitor.is_zero()).then(|| (pace.monitor * DOUBT).saturating_sub(passed))
 }
 
 /// The stage that the rollout has got to, if it is another.

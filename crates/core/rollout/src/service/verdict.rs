@@ -2,6 +2,8 @@
 
 /// Fewer requests than this say nothing.
 const ENOUGH: u64 = 20;
+/// Of a version that has been doubted for long and is asked for seldom: balancers avoid who fails.
+const FEW: u64 = 3;
 /// In percent: a version that fails fewer of its requests is not to blame.
 const TOLERATED: u64 = 5;
 /// How many times as often as the old version it may fail, in the same time.
@@ -24,16 +26,23 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Why the new version fails as a whole, if it does.
-    pub fn verdict(&self, version: u32) -> Option<String> {
+    /// Why the new version fails as a whole, if it does. One that was `doubted` for long is judged by few requests.
+    pub fn verdict(&self, version: u32, doubted: bool) -> Option<String> {
+        let (new, old) = (self.new, self.old);
+        let enough = if doubted { FEW } else { ENOUGH };
+        (self.is_bad() && new.requests >= enough)
+            .then(|| format!("version {version} has failed {new} of its requests, the one before it {old}"))
+    }
+
+    /// Whether what was counted speaks against the new version, however little that is.
+    pub fn is_bad(&self) -> bool {
         let (new, old) = (self.new, self.old);
         let fails_much = new.failed * 100 > new.requests * TOLERATED;
         // failed / requests > 2 * failed / requests, without dividing.
         let product = |one: u64, other: u64| u128::from(one) * u128::from(other);
         let is_worse = old.requests == 0
             || product(new.failed, old.requests) > u128::from(WORSE) * product(old.failed, new.requests);
-        (new.requests >= ENOUGH && fails_much && is_worse)
-            .then(|| format!("version {version} has failed {new} of its requests, the one before it {old}"))
+        fails_much && is_worse
     }
 }
 
@@ -51,7 +60,7 @@ mod tests {
     fn check(new: (u64, u64), old: (u64, u64), fails: bool) {
         let tally = |(failed, requests)| Tally { requests, failed };
         let counted = Counted { new: tally(new), old: tally(old) };
-        assert_eq!(counted.verdict(2).is_some(), fails, "{counted:?}");
+        assert_eq!(counted.verdict(2, false).is_some(), fails, "{counted:?}");
     }
 
     #[test]
@@ -69,10 +78,21 @@ mod tests {
     }
 
     #[test]
+    fn few_requests_are_a_doubt_first_and_a_verdict_when_it_has_lasted() {
+        let counted = |failed, requests| Counted {
+            new: Tally { requests, failed },
+            old: Tally { requests: 1000, failed: 0 },
+        };
+        assert!(counted(1, 1).is_bad() && counted(1, 1).verdict(2, true).is_none());
+        assert!(counted(3, 3).verdict(2, false).is_none() && counted(3, 3).verdict(2, true).is_some());
+        assert!(!counted(0, 3).is_bad() && counted(0, 3).verdict(2, true).is_none());
+    }
+
+    #[test]
     fn the_verdict_says_what_was_counted() {
         let counted =
             Counted { new: Tally { requests: 40, failed: 12 }, old: Tally { requests: 200, failed: 0 } };
-        let verdict = counted.verdict(2).unwrap();
+        let verdict = counted.verdict(2, false).unwrap();
         assert_eq!(verdict, "version 2 has failed 12 of 40 of its requests, the one before it 0 of 200");
     }
 }

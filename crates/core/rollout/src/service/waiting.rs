@@ -33,6 +33,8 @@ pub enum Cause {
     Exit,
     /// It serves, and has to go on doing so for a while.
     Monitor { rest: Duration },
+    /// Too few requests have come to judge the version, and of these many failed.
+    Doubt { rest: Duration },
     /// A batch is in place, and the next one has to wait.
     Delay { rest: Duration },
     /// The rollout stands still until somebody resumes it or takes it back.
@@ -119,6 +121,13 @@ impl fmt::Display for Cause {
             Cause::Exit => write!(f, "its process to end"),
             Cause::Monitor { rest } => {
                 write!(f, "it to stay well for {:.1} s more", rest.as_secs_f64())
+            }
+            Cause::Doubt { rest } => {
+                let rest = rest.as_secs_f64();
+                write!(
+                    f,
+                    "more requests to judge the version by, as its first ones failed ({rest:.1} s at most)"
+                )
             }
             Cause::Delay { rest } => {
                 write!(f, "the delay between two batches ({:.1} s)", rest.as_secs_f64())
