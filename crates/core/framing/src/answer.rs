@@ -187,16 +187,19 @@ impl Said {
         if self.chunked && !line.is_http_11 {
             return Err(Offence::EncodingInHttp10);
         }
-        let is_clear = !(self.chunked && self.length.is_some());
-        let has_none = line.status.is_informational()
-            || matches!(line.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-            || method == Method::HEAD;
+        let never_has = line.status.is_informational() || line.status == StatusCode::NO_CONTENT;
+        let has_none = never_has || line.status == StatusCode::NOT_MODIFIED || method == Method::HEAD;
+        let has_length = self.length.is_some_and(|length| length > 0);
+        // A body that must not be there, and was announced all the same, may come behind the answer. The length of an
+        // answer to HEAD, and of one that has not changed, is that of another answer, and announces nothing.
+        let announces = has_none && self.chunked || never_has && has_length;
+        let is_twofold = self.chunked && self.length.is_some();
         let content = match self.length {
             _ if has_none => Content::length(0),
             _ if self.chunked => Content::chunked(),
             Some(length) => Content::length(length),
             None => Content::until_close(),
         };
-        Ok((content, is_clear))
+        Ok((content, !(announces || is_twofold)))
     }
 }

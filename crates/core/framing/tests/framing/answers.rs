@@ -28,6 +28,7 @@ pub(crate) struct Told {
 /// Gives the pieces to a reader one after the other, and then closes the connection if `closes`.
 pub(crate) fn tell<'a>(method: &Method, pieces: impl IntoIterator<Item = &'a [u8]>, closes: bool) -> Told {
     let (mut reader, mut told, mut bytes) = (AnswerReader::default(), Told::default(), BytesMut::new());
+    told.keeps = true;
     let mut content = None;
     let feed = || -> Result<(), Flaw> {
         for piece in pieces {
@@ -35,10 +36,10 @@ pub(crate) fn tell<'a>(method: &Method, pieces: impl IntoIterator<Item = &'a [u8
             while content.is_none() {
                 let Some(head) = reader.read(&mut bytes, method)? else { break };
                 told.statuses.push(head.status.as_u16());
+                told.keeps &= head.keeps;
                 if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                     told.headers = head.headers;
                     told.reason = head.reason.map(|reason| String::from_utf8_lossy(&reason).into_owned());
-                    told.keeps = head.keeps;
                     content = Some(head.content);
                 }
             }
@@ -142,6 +143,37 @@ fn no_body_follows_head_204_304_and_101() {
             assert_eq!((told.whole, told.flaw), (true, None), "{bytes:?}");
             assert_eq!((told.body, told.behind), (vec![], b"abc".to_vec()), "{bytes:?}");
         }
+    }
+}
+
+#[test]
+fn a_body_that_was_announced_and_must_not_be_costs_the_connection() {
+    for (method, status, field, keeps) in [
+        (Method::GET, 204, "Content-Length: 3", false),
+        (Method::GET, 204, "Content-Length: 0", true),
+        (Method::GET, 204, "Transfer-Encoding: chunked", false),
+        (Method::GET, 304, "Content-Length: 3", true),
+        (Method::GET, 304, "Transfer-Encoding: chunked", false),
+        (Method::HEAD, 200, "Content-Length: 3", true),
+        (Method::HEAD, 200, "Transfer-Encoding: chunked", false),
+        (Method::HEAD, 204, "Content-Length: 3", false),
+    ] {
+        let bytes = format!("HTTP/1.1 {status} \r\n{field}\r\n\r\n");
+        let told = told(&method, bytes.as_bytes(), false);
+        assert_eq!((told.whole, told.keeps), (true, keeps), "{method} {bytes:?}");
+    }
+}
+
+#[test]
+fn a_body_that_was_announced_before_the_answer_costs_the_connection() {
+    for (field, keeps) in [
+        ("Content-Length: 3", false),
+        ("Transfer-Encoding: chunked", false),
+        ("Content-Length: 0", true),
+        ("X: y", true),
+    ] {
+        let bytes = format!("HTTP/1.1 103 \r\n{field}\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(good(&bytes).keeps, keeps, "{bytes:?}");
     }
 }
 
