@@ -3,7 +3,9 @@
 //! Whoever reads it drives the connection that it comes over. When its last byte has been read, the connection rests
 //! for the next request; when it is dropped before, the connection is closed with it.
 
+use std::cell::RefCell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use crate::events::Events;
 use crate::farewell::Farewell;
 use crate::patience::Watch;
+use crate::payload::Tape;
 use crate::station::Lease;
 use crate::upstream::{Broken, Line, SharedSeat};
 use crate::visit::Visit;
@@ -50,6 +53,8 @@ pub(crate) struct Delivery {
     lease: Option<Lease>,
     silence: Watch,
     idle: Duration,
+    /// The request's body: as long as it moves, nobody is silent.
+    upload: Option<Rc<RefCell<Tape>>>,
 }
 
 /// Bytes of an answer that nobody wants, and how long they may take.
@@ -74,6 +79,15 @@ impl Carrier {
         match self {
             Carrier::Line(line) => line.poll_frame(cx).map_err(Cut::from),
             Carrier::Shared(stream) => Pin::new(&mut stream.body).poll_frame(cx).map_err(Cut::from),
+        }
+    }
+
+    /// Whether nothing is left to be sent. What a shared connection has of a request is its own affair: a body that was given
+    /// up fails there by itself.
+    pub(crate) fn has_asked(&self) -> bool {
+        match self {
+            Carrier::Line(line) => line.has_asked(),
+            Carrier::Shared(_) => true,
         }
     }
 
@@ -115,12 +129,21 @@ impl Source {
 }
 
 impl Delivery {
-    pub(crate) fn new(carrier: Carrier, lease: Lease, idle: Duration) -> Delivery {
-        Delivery { carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle }
+    pub(crate) fn new(
+        carrier: Carrier,
+        lease: Lease,
+        idle: Duration,
+        upload: Option<Rc<RefCell<Tape>>>,
+    ) -> Delivery {
+        Delivery { carrier: Some(carrier), lease: Some(lease), silence: Watch::default(), idle, upload }
     }
 
-    /// It is not wanted. A short one is read to its end, so that its connection can be used again.
+    /// It is not wanted. A short one is read to its end, so that its connection can be used again; but not where that would
+    /// take more of the request along, which goes elsewhere.
     pub(crate) fn discard(mut self) {
+        if !self.carrier.as_ref().is_none_or(Carrier::has_asked) {
+            return;
+        }
         if self.is_end_stream() {
             return self.end();
         }
@@ -159,7 +182,7 @@ impl Delivery {
         match carrier.poll_frame(cx) {
             Poll::Pending if self.idle.is_zero() => Poll::Pending,
             Poll::Pending => {
-                ready!(self.silence.poll_for(self.idle, cx));
+                ready!(self.poll_silence(cx));
                 Poll::Ready(Some(Err(Cut::Silent)))
             }
             Poll::Ready(next) => {
@@ -170,6 +193,13 @@ impl Delivery {
                 Poll::Ready(next)
             }
         }
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let since = self.silence.since(now);
+        let moved = self.upload.as_ref().map_or(since, |tape| tape.borrow().moved());
+        self.silence.poll_until(since.max(moved) + self.idle, now, cx)
     }
 
     /// The last byte has come: the connection is free, and so is the instance.

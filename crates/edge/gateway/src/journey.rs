@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 
 use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSent, Picked, Sent, Try};
 use adsum_forward::GatewayError;
-use adsum_framing::Asking;
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
+use http::{HeaderValue, Response, StatusCode, header, response};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use crate::answer::{Answer, Carrier, Delivery, Source, Stream};
+use crate::answer::{Answer, Carrier, Delivery, Source};
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::head;
-use crate::payload::{Payload, Permit, Tape};
+use crate::payload::Tape;
 use crate::refuse::Refusal;
 use crate::serve::Errand;
 use crate::station::{Lease, Station, Wish};
 use crate::tunnel;
-use crate::upstream::{ConnectError, Line, Opened, Shared, StreamError, Unanswered, Upstream};
 use crate::visit::Visit;
+
+mod send;
 
 pub(crate) struct Journey {
     pub(crate) client: Rc<Client>,
@@ -159,7 +159,11 @@ impl Journey {
             Body::Empty => event,
         };
         let lot = self.client.worker.lot();
-        self.station.after(&mut self.exchange, event, self.now, lot)
+        let next = self.station.after(&mut self.exchange, event, self.now, lot);
+        if let (Body::Taped(tape), true) = (&self.body, next != Next::Forward) {
+            tape.borrow_mut().give_up_try();
+        }
+        next
     }
 
     /// One try with one instance.
@@ -242,13 +246,15 @@ impl Journey {
         let retry_after = head::retry_after(&head.headers);
         let event = Event::Answered { status: head.status, class, retry_after };
         let next = match (head.status, &self.upgrade) {
-            // An upgrade that nobody asked for.
-            (StatusCode::SWITCHING_PROTOCOLS, None) => self.decide_now(Event::Invalid),
+            // An upgrade that nobody asked for, or not to the end yet.
+            (StatusCode::SWITCHING_PROTOCOLS, upgrade) if upgrade.is_none() || !carrier.has_asked() => {
+                self.decide_now(Event::Invalid)
+            }
             _ => self.decide_now(event),
         };
         let idle = self.station.pool().policy.idle_timeout;
         if next != Next::Forward {
-            Delivery::new(carrier, lease, idle).discard();
+            Delivery::new(carrier, lease, idle, None).discard();
             return Err(next);
         }
         if let Body::Taped(tape) = &self.body {
@@ -260,7 +266,11 @@ impl Journey {
         if let Carrier::Line(line) = &mut carrier {
             line.recycle(std::mem::take(&mut self.parts.headers));
         }
-        let delivery = Delivery::new(carrier, lease, idle);
+        let upload = match &self.body {
+            Body::Empty => None,
+            Body::Taped(tape) => Some(tape.clone()),
+        };
+        let delivery = Delivery::new(carrier, lease, idle, upload);
         let source = if head::is_event_stream(&head.headers) {
             let readable = !head.headers.contains_key(header::CONTENT_ENCODING);
             Source::events(delivery, &self.client.worker, readable)
@@ -279,144 +289,12 @@ impl Journey {
         Reply { head, source: Source::Own(None), picked }
     }
 
-    async fn send(&self, upstream: &Rc<Upstream>, fresh: bool, connect_by: Option<Instant>) -> Sending {
-        match &upstream.speech {
-            Speech::Http => {
-                let line = match self.resting(upstream, fresh).await {
-                    Some(line) => line,
-                    // What is seldom needed is kept out of the request's own state, which is moved about.
-                    None => Box::pin(self.open_line(upstream, connect_by)).await?,
-                };
-                self.send_line(line).await
-            }
-            Speech::H2c | Speech::Https(_) => {
-                let reuses = self.reuses(fresh);
-                if let Some(shared) = upstream.shared().filter(|_| reuses) {
-                    return Box::pin(self.send_shared(shared, &upstream.speech)).await;
-                }
-                if let Some(line) = self.resting(upstream, fresh).await {
-                    return self.send_line(line).await;
-                }
-                match Box::pin(upstream.connection(reuses, connect_by)).await {
-                    Ok(Opened::Shared(shared)) => Box::pin(self.send_shared(shared, &upstream.speech)).await,
-                    Ok(Opened::Line(line)) => self.send_line(line).await,
-                    Err(error) => Err(connect_event(upstream, &error)),
-                }
-            }
-        }
-    }
-
-    /// Whether the next try may go over a connection that has been used before.
-    fn reuses(&self, fresh: bool) -> bool {
-        !fresh && (self.exchange.is_repeatable() || self.client.worker.has_lease())
-    }
-
-    /// A connection that rests, if one may be used. One that a request which cannot be repeated is to use is looked at
-    /// again, after all that the kernel knows has been heard.
-    async fn resting(&self, upstream: &Rc<Upstream>, fresh: bool) -> Option<Box<Line>> {
-        if !self.reuses(fresh) {
-            return None;
-        }
-        let repeatable = self.exchange.is_repeatable();
-        let mut line = upstream.take_resting(repeatable, self.now)?;
-        if repeatable {
-            return Some(line);
-        }
-        tokio::task::yield_now().await;
-        line.is_alive().then_some(line)
-    }
-
-    async fn open_line(&self, upstream: &Rc<Upstream>, by: Option<Instant>) -> Result<Box<Line>, Event> {
-        match upstream.open(by).await {
-            Ok(Opened::Line(line)) => Ok(line),
-            Ok(Opened::Shared(_)) => Err(Event::Invalid),
-            Err(error) => Err(connect_event(upstream, &error)),
-        }
-    }
-
-    async fn send_line(&self, mut line: Box<Line>) -> Sending {
-        // The instance decides whether it wants the body; what it says meanwhile comes through.
-        let (permit, grant) = head::expects_continue(&self.parts.headers).then(Permit::ask).unzip();
-        let marked = self.marked();
-        let headers = marked.as_deref().unwrap_or(&self.parts.headers);
-        let asking = Asking { method: &self.parts.method, uri: &self.parts.uri, headers };
-        let heed = |status, headers: &HeaderMap| match (status, &grant) {
-            (StatusCode::CONTINUE, Some(grant)) => grant.give(),
-            (StatusCode::CONTINUE, None) => {}
-            (status, _) => self.client.gate.say_interim(status, headers),
-        };
-        match line.send(asking, self.payload(permit), heed).await {
-            Ok(head) => Ok((head, Carrier::Line(line))),
-            Err(unanswered) => Err(match unanswered {
-                Unanswered::NotSent if line.reused => Event::NotSent(NotSent::Closed),
-                Unanswered::NotSent => Event::Lost { sent: Sent::Nothing, reused: false },
-                Unanswered::Sent(error) => {
-                    tracing::debug!(%error, "an instance has not answered");
-                    Event::Lost { sent: Sent::Something, reused: line.reused }
-                }
-                Unanswered::Invalid(error) => {
-                    tracing::debug!(%error, "an instance's answer is no HTTP");
-                    Event::Invalid
-                }
-            }),
-        }
-    }
-
-    async fn send_shared(&self, mut shared: Shared, speech: &Speech) -> Sending {
-        let seat = shared.sit();
-        match shared.send(self.request(speech)).await {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                Ok((head, Carrier::Shared(Stream { body, seat })))
-            }
-            Err(error) => Err(match error {
-                StreamError::NotSent => Event::NotSent(NotSent::Closed),
-                StreamError::Refused => Event::NotSent(NotSent::RefusedStream),
-                StreamError::GoneAway => {
-                    shared.give_up();
-                    Event::NotSent(NotSent::GoneAway)
-                }
-                StreamError::Lost(error) => {
-                    tracing::debug!(%error, "an instance has not answered");
-                    Event::Lost { sent: Sent::Something, reused: true }
-                }
-            }),
-        }
-    }
-
     /// The cookie that keeps the client with its instance, when it has none that does.
     fn cookie(&self, picked: Picked, visit: &Visit) -> Option<HeaderValue> {
         let pool = self.station.pool();
         let name = pool.policy.sticky.as_ref().filter(|_| !picked.kept)?;
         let upstream = visit.upstream.as_ref()?;
         adsum_forward::sticky_cookie(name, upstream.instance.as_str(), self.client.door.tls)
-    }
-
-    /// What one try sends over HTTP/2.
-    fn request(&self, speech: &Speech) -> Request<Payload> {
-        let mut request = Request::new(self.payload(None));
-        *request.method_mut() = self.parts.method.clone();
-        *request.headers_mut() = self.marked().map_or_else(|| self.parts.headers.clone(), |marked| *marked);
-        *request.uri_mut() = self.parts.uri.clone();
-        head::suit_http2(&mut request, speech);
-        request
-    }
-
-    fn payload(&self, permit: Option<Permit>) -> Payload {
-        match &self.body {
-            Body::Empty => Payload::Empty,
-            Body::Taped(tape) => Payload::taped(tape, permit),
-        }
-    }
-
-    /// The headers of a further try, which say that it is one.
-    fn marked(&self) -> Option<Box<HeaderMap>> {
-        let tries = self.exchange.tries();
-        (tries > 1).then(|| {
-            let mut headers = Box::new(self.parts.headers.clone());
-            adsum_forward::mark_retry(&mut headers, tries);
-            headers
-        })
     }
 }
 
@@ -437,13 +315,4 @@ impl Reply {
 /// A connection that was found closed says nothing of the instance.
 fn is_stale(event: Event) -> bool {
     matches!(event, Event::NotSent(NotSent::Closed) | Event::Lost { sent: Sent::Nothing, reused: true })
-}
-
-fn connect_event(upstream: &Upstream, error: &ConnectError) -> Event {
-    tracing::debug!(instance = %upstream.instance, endpoint = %upstream.endpoint, %error, "no connection");
-    Event::ConnectFailed(match error {
-        ConnectError::Refused(_) | ConnectError::Http(_) => ConnectFailure::Refused,
-        ConnectError::TimedOut => ConnectFailure::TimedOut,
-        ConnectError::Tls(_) => ConnectFailure::Tls,
-    })
 }

@@ -19,7 +19,23 @@ use crate::metrics::RouteSeries;
 #[derive(Debug)]
 pub(crate) enum Payload {
     Empty,
-    Taped { tape: Rc<RefCell<Tape>>, at: usize, permit: Option<Permit> },
+    Taped {
+        tape: Rc<RefCell<Tape>>,
+        at: usize,
+        /// The try that it is of.
+        attempt: u32,
+        permit: Option<Permit>,
+    },
+}
+
+/// Why a body does not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Torn {
+    #[error("the client's body has failed: {0}")]
+    Client(#[from] hyper::Error),
+    /// Of another try than the one that is under way, or what it would begin with is not kept.
+    #[error("the request goes on elsewhere")]
+    GivenUp,
 }
 
 /// A body with what has been read of it, so that a further try can begin at its beginning.
@@ -38,6 +54,8 @@ pub(crate) struct Tape {
     torn: bool,
     /// Bytes that were read.
     read: u64,
+    /// The try that it is for, from 1. No other one may take anything of it.
+    attempt: u32,
     /// When its end was read.
     ended: Option<Instant>,
     failed: bool,
@@ -47,6 +65,8 @@ pub(crate) struct Tape {
     client_is_silent: bool,
     /// Whoever waits for its end.
     waits: Option<Waker>,
+    /// Whoever has asked for more and got nothing yet.
+    pulls: Option<Waker>,
     series: Arc<RouteSeries>,
 }
 
@@ -87,11 +107,13 @@ impl Tape {
             room,
             torn,
             read: 0,
+            attempt: 1,
             ended: None,
             failed: false,
             moved: Instant::now(),
             client_is_silent: false,
             waits: None,
+            pulls: None,
             series,
         }))
     }
@@ -107,6 +129,14 @@ impl Tape {
         self.ended.is_none()
     }
 
+    /// The try that is under way gets nothing more: whoever still sends for it learns that the body has failed.
+    pub(crate) fn give_up_try(&mut self) {
+        self.attempt += 1;
+        if let Some(waker) = self.pulls.take() {
+            waker.wake();
+        }
+    }
+
     /// Who has been silent, and since when. `waker` is woken when the end has come.
     pub(crate) fn silence(&mut self, waker: &Waker) -> Silence {
         if let Some(ended) = self.ended {
@@ -116,6 +146,11 @@ impl Tape {
             self.waits = Some(waker.clone());
         }
         if self.client_is_silent { Silence::OfClient(self.moved) } else { Silence::OfInstance(self.moved) }
+    }
+
+    /// When something of it was read last.
+    pub(crate) fn moved(&self) -> Instant {
+        self.moved
     }
 
     /// When all of it had come.
@@ -139,6 +174,9 @@ impl Tape {
         }
         let next = Pin::new(&mut self.source).poll_frame(cx);
         self.client_is_silent = next.is_pending();
+        if next.is_pending() {
+            self.pulls = Some(cx.waker().clone());
+        }
         let next = std::task::ready!(next);
         self.moved = Instant::now();
         match &next {
@@ -177,8 +215,10 @@ impl Tape {
 }
 
 impl Payload {
+    /// For the try that begins. One that could not send all of it from its beginning gets nothing.
     pub(crate) fn taped(tape: &Rc<RefCell<Tape>>, permit: Option<Permit>) -> Payload {
-        Payload::Taped { tape: tape.clone(), at: 0, permit }
+        let attempt = if tape.borrow().is_whole() { tape.borrow().attempt } else { 0 };
+        Payload::Taped { tape: tape.clone(), at: 0, attempt, permit }
     }
 }
 
@@ -218,15 +258,18 @@ impl Permit {
 
 impl Body for Payload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Torn;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Torn>>> {
         match &mut *self {
             Payload::Empty => Poll::Ready(None),
-            Payload::Taped { tape, at, permit } => {
+            Payload::Taped { tape, at, attempt, permit } => {
+                if tape.borrow().attempt != *attempt {
+                    return Poll::Ready(Some(Err(Torn::GivenUp)));
+                }
                 if let Some(permit) = permit {
                     std::task::ready!(permit.poll(cx));
                 }
@@ -241,7 +284,7 @@ impl Body for Payload {
                 let next = std::task::ready!(tape.poll_next(cx));
                 // Its place is behind what has just been kept.
                 *at = tape.kept.len();
-                Poll::Ready(next)
+                Poll::Ready(next.map(|frame| frame.map_err(Torn::from)))
             }
         }
     }
@@ -249,7 +292,7 @@ impl Body for Payload {
     fn is_end_stream(&self) -> bool {
         match self {
             Payload::Empty => true,
-            Payload::Taped { tape, at, permit: _ } => {
+            Payload::Taped { tape, at, attempt: _, permit: _ } => {
                 let tape = tape.borrow();
                 tape.kept.get(*at).is_none() && (tape.ended.is_some() || tape.source.is_end_stream())
             }
@@ -260,7 +303,7 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Payload::Empty => SizeHint::with_exact(0),
-            Payload::Taped { tape, at, permit: _ } => {
+            Payload::Taped { tape, at, attempt: _, permit: _ } => {
                 let tape = tape.borrow();
                 let ahead: u64 =
                     tape.kept[(*at).min(tape.kept.len())..].iter().map(|data| data.len() as u64).sum();

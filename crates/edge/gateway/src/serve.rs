@@ -45,7 +45,9 @@ pub(crate) async fn request(
         Ok(ride) => ride,
         Err(refused) => return Ok(*refused),
     };
-    Ok(match ride.journey.run(&mut ride.visit).await {
+    let outcome = ride.journey.run(&mut ride.visit).await;
+    client.gate.answer();
+    Ok(match outcome {
         Ok(reply) => reply.into_response(&ride.journey, ride.visit),
         Err(refusal) => refuse(&refusal, ride.visit, &ride.journey.parts.headers),
     })

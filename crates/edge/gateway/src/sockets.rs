@@ -34,32 +34,38 @@ impl Sockets {
     }
 }
 
-/// A double of every socket that is served, so that it can be handed on.
+/// A double of every socket that is served, so that it can be handed on. None when all were closed: nothing is served
+/// from then on.
 #[derive(Debug, Default)]
-pub(crate) struct Held(Mutex<Sockets>);
+pub(crate) struct Held(Mutex<Option<Sockets>>);
 
 impl Held {
     pub(crate) fn new(plain: &[TcpListener], tls: &[TcpListener]) -> io::Result<Held> {
         let sockets = Sockets { plain: double(plain)?, tls: double(tls)?, ..Sockets::default() };
-        Ok(Held(Mutex::new(sockets)))
+        Ok(Held(Mutex::new(Some(sockets))))
     }
 
     pub(crate) fn sockets(&self) -> io::Result<Sockets> {
-        self.0.lock().try_clone()
+        self.0.lock().as_ref().map_or_else(|| Ok(Sockets::default()), Sockets::try_clone)
     }
 
+    /// Refuses after [`Held::close_all`]: nobody would accept from its double, nor close it.
     pub(crate) fn publish(&self, port: u16, listeners: &[TcpListener]) -> io::Result<()> {
         let listeners = double(listeners)?;
-        self.0.lock().published.insert(port, listeners);
+        let mut sockets = self.0.lock();
+        let sockets = sockets.as_mut().ok_or_else(|| io::Error::other("the gateway stops"))?;
+        sockets.published.insert(port, listeners);
         Ok(())
     }
 
     pub(crate) fn close(&self, port: u16) {
-        self.0.lock().published.remove(&port);
+        if let Some(sockets) = &mut *self.0.lock() {
+            sockets.published.remove(&port);
+        }
     }
 
     pub(crate) fn close_all(&self) {
-        drop(std::mem::take(&mut *self.0.lock()));
+        drop(self.0.lock().take());
     }
 }
 
@@ -108,5 +114,18 @@ mod tests {
         assert_eq!(peer, waiting.local_addr().unwrap());
         drop(handed);
         assert!(std::net::TcpStream::connect(addr).is_err(), "nobody has it any more");
+    }
+
+    #[test]
+    fn nothing_is_published_any_more_once_all_was_closed() {
+        let listeners = bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let addr = listeners[0].local_addr().unwrap();
+        let held = Held::new(&[], &[]).unwrap();
+        held.publish(1, &listeners).unwrap();
+        held.close_all();
+        assert!(held.publish(1, &listeners).is_err());
+        assert!(held.sockets().unwrap().published.is_empty());
+        drop(listeners);
+        assert!(std::net::TcpStream::connect(addr).is_err(), "no double was kept");
     }
 }

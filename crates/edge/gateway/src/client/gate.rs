@@ -126,6 +126,12 @@ impl Gate {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// The answer itself follows: nothing that was said before it may be written from now on, since that would be in its
+    /// midst.
+    pub(crate) fn answer(&self) {
+        self.lock().interim.clear();
+    }
+
     /// Why the body of the request that is under way has failed, if the client is to blame.
     pub(crate) fn refused(&self) -> Option<Refused> {
         self.lock().refused

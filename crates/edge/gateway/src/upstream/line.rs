@@ -22,7 +22,7 @@ use hyper::ext::ReasonPhrase;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 
 use super::socket::Socket;
-use crate::payload::Payload;
+use crate::payload::{Payload, Torn};
 
 /// Bytes that there is room for when something is read: at first, and at most, for answers that fill it.
 const ROOM: usize = 8 << 10;
@@ -39,6 +39,8 @@ pub(crate) struct Line {
     /// Read and not understood yet.
     incoming: BytesMut,
     room: usize,
+    /// What `incoming` has had at most since it rested: it shows a part of that only, and keeps all of it.
+    most: usize,
     answer: AnswerReader,
     content: Content,
     /// It may be used again after the answer that is under way, by what that has said.
@@ -70,8 +72,8 @@ pub(crate) enum Broken {
     Flaw(#[from] Flaw),
     #[error("the connection has failed: {0}")]
     Io(#[from] io::Error),
-    #[error("the client's body has failed: {0}")]
-    Body(#[from] hyper::Error),
+    #[error(transparent)]
+    Body(#[from] Torn),
     #[error("the client's body is not as long as was said")]
     WrongLength,
     #[error("something came before the request")]
@@ -93,6 +95,7 @@ impl Line {
             unflushed: false,
             incoming: BytesMut::new(),
             room: ROOM,
+            most: 0,
             answer: AnswerReader::default(),
             content: Content::default(),
             keeps: true,
@@ -122,16 +125,30 @@ impl Line {
         outcome.map(|head| self.answered(head)).map_err(|broken| {
             self.over = true;
             match broken {
+                Broken::Flaw(flaw) if self.is_of_answer(flaw) => Unanswered::Invalid(flaw),
                 _ if self.socket.written() == before => Unanswered::NotSent,
-                Broken::Flaw(flaw) if flaw != Flaw::Early => Unanswered::Invalid(flaw),
                 broken => Unanswered::Sent(broken),
             }
         })
     }
 
+    /// Whether it tells what the instance speaks. What begins like no answer on a connection that was used before may be
+    /// the end of an earlier one, and nobody's answer.
+    fn is_of_answer(&self, flaw: Flaw) -> bool {
+        match flaw {
+            Flaw::StatusLine => !self.reused,
+            Flaw::Framing(_) => true,
+            Flaw::Early => false,
+        }
+    }
+
     /// Looks first whether the instance has closed it, or has said something that nobody asked for.
     fn begin(&mut self, asking: &Asking<'_>, payload: Payload, cx: &mut Context<'_>) -> Result<(), Broken> {
         if !self.is_ready() || self.poll_fill(cx).is_ready() {
+            if !self.reused {
+                // No answer to anything, but it may tell of another protocol.
+                self.read_head(asking.method)?;
+            }
             return Err(Broken::Unasked);
         }
         self.outgoing.begin(asking, extent(&payload));
@@ -146,26 +163,22 @@ impl Line {
         cx: &mut Context<'_>,
     ) -> Poll<Result<AnswerHead, Broken>> {
         loop {
-            let pushed = self.poll_push(cx);
-            if let Poll::Ready(Err(broken @ (Broken::Body(_) | Broken::WrongLength))) = pushed {
+            if let Poll::Ready(Err(broken)) = self.poll_push(cx) {
                 return Poll::Ready(Err(broken));
             }
             match self.read_head(method)? {
                 Some(head) if !is_interim(head.status) => return Poll::Ready(Ok(head)),
-                // The body may have waited for it.
                 Some(head) => {
+                    self.keeps &= head.keeps;
                     heed(head.status, &head.headers);
-                    continue;
+                    // The body may have waited for it; and the client gets it before anything of the answer.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 None => {}
             }
-            match (self.poll_fill(cx), pushed) {
-                (Poll::Ready(Ok(0)), _) => return Poll::Ready(Err(Flaw::Early.into())),
-                (Poll::Ready(Ok(_)), _) => {}
-                (Poll::Ready(Err(error)), _) => return Poll::Ready(Err(error.into())),
-                // An instance that takes no more may have answered before. This one has not.
-                (Poll::Pending, Poll::Ready(Err(broken))) => return Poll::Ready(Err(broken)),
-                (Poll::Pending, _) => return Poll::Pending,
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Err(Flaw::Early.into()));
             }
         }
     }
@@ -176,7 +189,7 @@ impl Line {
 
     fn answered(&mut self, head: AnswerHead) -> response::Parts {
         self.content = head.content;
-        self.keeps = head.keeps && head.status != StatusCode::SWITCHING_PROTOCOLS;
+        self.keeps &= head.keeps && head.status != StatusCode::SWITCHING_PROTOCOLS;
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = head.status;
         parts.headers = head.headers;
@@ -226,26 +239,34 @@ impl Line {
         self.content.left()
     }
 
-    /// While an answer is being read: an instance that does not want the rest of the request may still say all of that.
+    /// While an answer is being read.
     fn push_on(&mut self, cx: &mut Context<'_>) -> Result<(), Broken> {
-        if self.outgoing.is_over() && !self.unflushed {
+        if self.has_asked() {
             return Ok(());
         }
         match self.poll_push(cx) {
-            Poll::Ready(Err(Broken::Io(error))) => {
-                tracing::debug!(%error, "an instance takes no more of a request that it has answered");
-                self.keeps = false;
-                self.outgoing = Outgoing::default();
-                self.unflushed = false;
-                Ok(())
-            }
             Poll::Ready(pushed) => pushed,
             Poll::Pending => Ok(()),
         }
     }
 
-    /// Ready when all of the request has been written.
+    /// Ready when all of the request has been written, or no more of it can be: an instance that takes no more of it may
+    /// have answered before, and what is to be read tells.
     fn poll_push(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        match ready!(self.poll_write(cx)) {
+            Err(Broken::Io(error)) => {
+                tracing::debug!(%error, "an instance takes no more of a request");
+                self.keeps = false;
+                self.outgoing = Outgoing::default();
+                self.unflushed = false;
+                self.payload = Payload::Empty;
+                Poll::Ready(Ok(()))
+            }
+            written => Poll::Ready(written),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         loop {
             // The head goes out together with what there is of the body.
             let waits = self.outgoing.wants_piece() && self.poll_pull(cx)?.is_pending();
@@ -293,6 +314,7 @@ impl Line {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.incoming.capacity() - self.incoming.len() < LEAST_ROOM {
             self.incoming.reserve(self.room);
+            self.most = self.most.max(self.incoming.capacity());
         }
         let room = self.incoming.capacity() - self.incoming.len();
         let read = ready!(pin!(self.socket.read_buf(&mut self.incoming)).poll(cx))?;
@@ -308,11 +330,15 @@ impl Line {
         Some((self.socket, self.incoming.freeze()))
     }
 
+    /// Whether nothing is left to be written of its request.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.outgoing.is_over() && !self.unflushed
+    }
+
     /// Whether it can take a further request, as far as is known.
     pub(crate) fn is_ready(&self) -> bool {
-        let said_all = self.outgoing.is_over() && !self.unflushed;
         let heard_all = self.content.is_over() && self.incoming.is_empty();
-        said_all && heard_all && self.keeps && !self.over
+        self.has_asked() && heard_all && self.keeps && !self.over
     }
 
     /// Looks whether the instance has closed it, or said something that nobody asked for.
@@ -323,10 +349,10 @@ impl Line {
     /// It has nothing to do for now: what was needed for a long answer is given back.
     pub(crate) fn rest(&mut self, now: Instant) {
         self.rested = now;
-        self.room = ROOM;
-        if self.incoming.capacity() > ROOM {
+        if self.room > ROOM || self.most > 2 * ROOM {
             self.incoming = BytesMut::new();
         }
+        (self.room, self.most) = (ROOM, 0);
     }
 }
 

@@ -42,9 +42,12 @@ impl Socket {
     }
 
     fn count(&mut self, taken: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = &taken {
-            self.written += *bytes as u64;
-        }
+        self.written += match (&taken, &self.stream) {
+            (Poll::Ready(Ok(bytes)), _) => *bytes as u64,
+            // The session has taken something, and a part of that may have left before this.
+            (Poll::Ready(Err(_)), Stream::Tls(_)) => 1,
+            (Poll::Ready(Err(_)), Stream::Plain(_)) | (Poll::Pending, _) => 0,
+        };
         taken
     }
 }

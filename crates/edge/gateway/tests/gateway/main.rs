@@ -3,6 +3,7 @@
 
 mod body;
 mod drain;
+mod early;
 mod gone;
 mod kit;
 mod patience;
