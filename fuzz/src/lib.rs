@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use adsum_catalog::{Catalog, records};
-use adsum_framing::{AnswerReader, Guard, Limits, Next, Piece};
+use adsum_framing::{AnswerReader, Content, Flaw, Guard, Limits, Next, Piece};
 use adsum_journal::fuzzing;
 use adsum_keyspace::{Database, Keyspace, Now, decode_commit, decode_rows, encode_commit, encode_row};
 use adsum_model::{Route, Rule, Service, Spec};
@@ -112,45 +112,97 @@ fn released(bytes: &[u8], at_once: usize) -> (usize, u64, Option<Next>) {
     (begin, guard.requests(), next)
 }
 
-/// What an instance answers: in one piece, or in many, the same heads and the same bodies, and the same end of them.
+/// What an instance answers, to GET and to HEAD: in one piece, or in many, the same heads and the same bodies, and the same
+/// end of them.
 pub fn answers(bytes: &[u8]) {
-    let whole = heard(bytes, bytes.len().max(1));
-    assert_eq!(whole, heard(bytes, 7));
-    assert_eq!(whole, heard(bytes, 1));
-    assert!(whole.1.len() <= bytes.len(), "a body of nothing");
+    for method in [http::Method::GET, http::Method::HEAD] {
+        let whole = heard(bytes, &method, bytes.len().max(1));
+        assert_eq!(whole, heard(bytes, &method, 7));
+        assert_eq!(whole, heard(bytes, &method, 1));
+        assert!(whole.bodies.len() <= bytes.len(), "a body of nothing");
+        assert!(method == http::Method::GET || whole.bodies.is_empty(), "a body in an answer to HEAD");
+    }
 }
 
-/// The heads, the bodies in one piece, how many answers are whole, and whether what follows is none.
-type Heard = (Vec<http::HeaderMap>, Vec<u8>, usize, bool);
+/// What came over a connection that is used again for as long as its answers allow it.
+#[derive(Debug, Default, PartialEq)]
+struct Heard {
+    /// Of 1xx as well, and trailers.
+    heads: Vec<http::HeaderMap>,
+    /// In one piece.
+    bodies: Vec<u8>,
+    /// Answers that are whole, without 1xx.
+    whole: usize,
+    /// The connection can be used again after the last of them.
+    keeps: bool,
+    end: Option<End>,
+}
 
-/// Answers as a connection that is used again and again would have them, so many bytes at once.
-fn heard(bytes: &[u8], at_once: usize) -> Heard {
+#[derive(Debug, PartialEq)]
+enum End {
+    /// What follows is no answer.
+    Flaw(Flaw),
+    /// What follows is another protocol's.
+    Switched,
+    /// What follows is nobody's.
+    NotKept,
+}
+
+/// So many bytes at once.
+fn heard(bytes: &[u8], method: &http::Method, at_once: usize) -> Heard {
     let (mut reader, mut incoming) = (AnswerReader::default(), bytes::BytesMut::new());
-    let (mut heads, mut bodies, mut whole, mut content) = (Vec::new(), Vec::new(), 0, None);
+    let (mut heard, mut content) = (Heard { keeps: true, ..Heard::default() }, None);
     for piece in bytes.chunks(at_once) {
         incoming.extend_from_slice(piece);
-        loop {
-            let Some(body) = &mut content else {
-                match reader.read(&mut incoming, &http::Method::GET) {
-                    Ok(Some(head)) => {
-                        heads.push(head.headers);
-                        content = Some(head.content);
-                        continue;
-                    }
-                    Ok(None) => break,
-                    Err(_) => return (heads, bodies, whole, true),
-                }
-            };
-            match body.next(&mut incoming) {
-                Ok(Piece::Data(data)) => bodies.extend_from_slice(&data),
-                Ok(Piece::Trailers(trailers)) => heads.push(trailers),
-                Ok(Piece::Nothing) => break,
-                Ok(Piece::End) => (whole, content) = (whole + 1, None),
-                Err(_) => return (heads, bodies, whole, true),
+        match heard.hear(&mut reader, &mut content, &mut incoming, method) {
+            Ok(None) => {}
+            Ok(end) => {
+                heard.end = end;
+                return heard;
+            }
+            Err(flaw) => {
+                heard.end = Some(End::Flaw(flaw));
+                return heard;
             }
         }
     }
-    (heads, bodies, whole, false)
+    heard
+}
+
+impl Heard {
+    /// Goes as far as there is something.
+    fn hear(
+        &mut self,
+        reader: &mut AnswerReader,
+        content: &mut Option<Content>,
+        incoming: &mut bytes::BytesMut,
+        method: &http::Method,
+    ) -> Result<Option<End>, Flaw> {
+        loop {
+            let Some(body) = content else {
+                let Some(head) = reader.read(incoming, method)? else { return Ok(None) };
+                self.heads.push(head.headers);
+                self.keeps &= head.keeps;
+                match head.status.as_u16() {
+                    101 => return Ok(Some(End::Switched)),
+                    100..200 => assert!(head.content.is_over(), "a body before the answer"),
+                    _ => *content = Some(head.content),
+                }
+                continue;
+            };
+            match body.next(incoming)? {
+                Piece::Data(data) => self.bodies.extend_from_slice(&data),
+                Piece::Trailers(trailers) => self.heads.push(trailers),
+                Piece::Nothing => return Ok(None),
+                Piece::End => {
+                    (self.whole, *content) = (self.whole + 1, None);
+                    if !self.keeps {
+                        return Ok(Some(End::NotKept));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A request's path. What is normal stays so, does not grow, and has no dot segments.
