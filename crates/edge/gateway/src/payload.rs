@@ -174,7 +174,7 @@ impl Tape {
         }
         let next = Pin::new(&mut self.source).poll_frame(cx);
         self.client_is_silent = next.is_pending();
-        if next.is_pending() {
+        if next.is_pending() && !self.pulls.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             self.pulls = Some(cx.waker().clone());
         }
         let next = std::task::ready!(next);
