@@ -6,26 +6,37 @@ use super::view::Service;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
+    /// With the rollout of the wish; None when that is not known.
     Converged {
-        /// The one that the wish has begun, or that was there. None when that is not known.
         rollout: Option<u32>,
-        /// Whether the wish began it: then it is told what became of it.
-        began: bool,
+    },
+    /// By a wish that began no rollout: whatever rollout is there, so many instances are to pass in the end.
+    Scaled {
+        replicas: u32,
     },
     Gone,
 }
 
 /// What there is to say of a service as it is; `wished` is the rollout of the wish when another one has taken its place.
 pub(super) fn judge(goal: Goal, service: &Service, wished: Option<&Rollout>) -> Option<Outcome> {
-    let Goal::Converged { rollout: number, .. } = goal else { return None };
-    let Some(now) = &service.rollout else { return at_rest(service) };
-    match number {
-        Some(number) if now.number > number => overtaken(service, now, wished),
-        _ if now.is_paused_by_failure() => Some(Outcome::Paused),
-        _ if !now.ended => {
-            service.waiting_on.iter().any(|reason| is_given_up(reason)).then_some(Outcome::GivenUp)
+    match (goal, &service.rollout) {
+        (Goal::Gone, _) => None,
+        (Goal::Converged { rollout: Some(number) }, Some(now)) if now.number > number => {
+            overtaken(service, now, wished)
         }
-        _ => at_rest(service),
+        (Goal::Scaled { .. }, _) if service.removed => Some(Outcome::Removed),
+        (Goal::Scaled { replicas }, _) if service.spec.replicas != replicas => Some(Outcome::Superseded),
+        (Goal::Converged { .. } | Goal::Scaled { .. }, now) => as_it_stands(service, now.as_ref()),
+    }
+}
+
+/// No other wish is in the way.
+fn as_it_stands(service: &Service, rollout: Option<&Rollout>) -> Option<Outcome> {
+    match rollout {
+        Some(rollout) if rollout.is_paused_by_failure() => Some(Outcome::Paused),
+        Some(rollout) if !rollout.ended => is_given_up(service).then_some(Outcome::GivenUp),
+        Some(_) | None if service.converged => Some(Outcome::Converged),
+        Some(_) | None => is_given_up(service).then_some(Outcome::GivenUp),
     }
 }
 
@@ -44,16 +55,9 @@ fn overtaken(service: &Service, now: &Rollout, wished: Option<&Rollout>) -> Opti
     }
 }
 
-fn at_rest(service: &Service) -> Option<Outcome> {
-    if service.converged {
-        return Some(Outcome::Converged);
-    }
-    service.waiting_on.iter().any(is_given_up).then_some(Outcome::GivenUp)
-}
-
-/// The service's own words for an instance that is not started again.
-fn is_given_up(reason: &str) -> bool {
-    reason.contains("was given up")
+/// An instance of it is not started again.
+fn is_given_up(service: &Service) -> bool {
+    service.waiting_on.iter().any(|reason| reason.contains("was given up"))
 }
 
 #[cfg(test)]
@@ -70,7 +74,7 @@ mod tests {
     #[track_caller]
     fn check(converged: bool, now: Rollout, wished: Option<Rollout>, expect: Option<Outcome>) {
         let service = Service { converged, rollout: Some(now), ..service(vec![]) };
-        let goal = Goal::Converged { rollout: Some(2), began: true };
+        let goal = Goal::Converged { rollout: Some(2) };
         assert_eq!(judge(goal, &service, wished.as_ref()), expect);
     }
 
@@ -112,10 +116,26 @@ mod tests {
     }
 
     #[test]
+    fn a_scale_is_through_when_its_instances_pass_whatever_rollout_somebody_else_began() {
+        let check = |replicas, converged, rollout, expect| {
+            let mut service = Service { converged, rollout: Some(rollout), ..service(vec![]) };
+            service.spec.replicas = replicas;
+            assert_eq!(judge(Goal::Scaled { replicas: 3 }, &service, None), expect);
+        };
+        check(3, false, rollout(3, "rolling", ""), None);
+        check(3, false, rollout(3, "complete", ""), None);
+        check(3, true, rollout(3, "complete", ""), Some(Outcome::Converged));
+        check(3, false, rollout(3, "paused", "web.2 exited with status 1"), Some(Outcome::Paused));
+        check(5, true, rollout(3, "complete", ""), Some(Outcome::Superseded));
+        let removed = Service { removed: true, ..service(vec![]) };
+        assert_eq!(judge(Goal::Scaled { replicas: 3 }, &removed, None), Some(Outcome::Removed));
+    }
+
+    #[test]
     fn an_instance_that_was_given_up_ends_the_waiting() {
         let waiting_on = vec!["slot 1 (id): a new version: it was given up: exited with 1".to_string()];
         let mut given_up = Service { waiting_on, ..service(vec![]) };
-        let goal = Goal::Converged { rollout: None, began: false };
+        let goal = Goal::Converged { rollout: None };
         assert_eq!(judge(goal, &given_up, None), Some(Outcome::GivenUp));
         given_up.rollout = Some(rollout(1, "rolling", ""));
         assert_eq!(judge(goal, &given_up, None), Some(Outcome::GivenUp));

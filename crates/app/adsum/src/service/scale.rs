@@ -51,14 +51,13 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let wanted = wanted(&args.services)?;
     let call = Call::new(Method::POST, Path::of(&["api", "scale"])).json(&json!({"services": wanted}));
     let as_json = args.wait.is_json();
-    let answer = client.send(call).await.map_err(|error| outcome::refused(error, None, as_json))?.json()?;
+    client.send(call).await.map_err(|error| outcome::refused(error, None, as_json))?;
     for Scale { service, replicas } in args.services.iter().filter(|_| !as_json) {
         print_line(&format!("{service} scaled to {replicas}"))?;
     }
     let mut reports = Vec::new();
-    for Scale { service, .. } in &args.services {
-        let taken = wait::Taken::of(&answer["services"][service.as_str()]);
-        reports.push(wait::scaled(client, service, taken.rollout, &args.wait).await?);
+    for Scale { service, replicas } in &args.services {
+        reports.push(wait::scaled(client, service, *replicas, &args.wait).await?);
     }
     outcome::conclude(&reports, &args.wait)
 }

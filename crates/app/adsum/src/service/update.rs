@@ -78,5 +78,5 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
         eprintln!("{} is as wanted already", args.service);
     }
     wait::name(&args.service, &args.wait)?;
-    wait::converged(client, &args.service, taken.rollout, &args.wait).await
+    wait::updated(client, &args.service, &taken, &args.wait).await
 }

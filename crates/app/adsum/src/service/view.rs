@@ -34,6 +34,8 @@ pub(crate) struct Service {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) spec: Spec,
     #[serde(default)]
+    pub(super) removed: bool,
+    #[serde(default)]
     pub(super) instances: Vec<Instance>,
     #[serde(default)]
     pub(super) converged: bool,

@@ -34,6 +34,8 @@ pub(super) struct Taken {
     pub(super) rollout: Option<u32>,
     /// Whether it is another wish than the one before.
     pub(super) changed: bool,
+    /// How many instances are wanted, where the wish began no rollout and none has to be followed.
+    scaled: Option<u32>,
 }
 
 /// Sends a wish; a refusal ends with its own exit code.
@@ -51,7 +53,13 @@ pub(super) async fn send(
 impl Taken {
     pub(super) fn of(written: &Value) -> Taken {
         let rollout = written["service"]["rollout"].as_u64().and_then(|number| u32::try_from(number).ok());
-        Taken { rollout: rollout.filter(|number| *number > 0), changed: written["what"] != "nothing" }
+        let replicas =
+            written["service"]["spec"]["replicas"].as_u64().filter(|_| written["what"] == "changed");
+        Taken {
+            rollout: rollout.filter(|number| *number > 0),
+            changed: written["what"] != "nothing",
+            scaled: replicas.and_then(|replicas| u32::try_from(replicas).ok()),
+        }
     }
 }
 
@@ -67,7 +75,24 @@ pub(super) async fn converged(
     rollout: Option<u32>,
     flags: &WaitFlags,
 ) -> client::Outcome {
-    let report = wait(client, service, flags, Goal::Converged { rollout, began: true }).await?;
+    conclude(wait(client, service, flags, Goal::Converged { rollout }).await?, flags)
+}
+
+/// The same after an update, which may have begun no rollout: more instances, or another route.
+pub(super) async fn updated(
+    client: &Client,
+    service: &Name,
+    taken: &Taken,
+    flags: &WaitFlags,
+) -> client::Outcome {
+    let goal = match taken.scaled {
+        Some(replicas) => Goal::Scaled { replicas },
+        None => Goal::Converged { rollout: taken.rollout },
+    };
+    conclude(wait(client, service, flags, goal).await?, flags)
+}
+
+fn conclude(report: Report, flags: &WaitFlags) -> client::Outcome {
     if flags.is_json() {
         print_json(&report.json())?;
     }
@@ -78,10 +103,10 @@ pub(super) async fn converged(
 pub(super) async fn scaled(
     client: &Client,
     service: &Name,
-    rollout: Option<u32>,
+    replicas: u32,
     flags: &WaitFlags,
 ) -> anyhow::Result<Report> {
-    wait(client, service, flags, Goal::Converged { rollout, began: false }).await
+    wait(client, service, flags, Goal::Scaled { replicas }).await
 }
 
 /// Waits until nothing is left of a removed service, unless told not to wait.
@@ -179,7 +204,7 @@ impl Watcher<'_> {
 
     /// Finds out what became of the wish's rollout when another one is there.
     async fn look_back(&mut self, service: &Service) -> Result<(), anyhow::Error> {
-        let Goal::Converged { rollout: Some(wished), .. } = self.goal else { return Ok(()) };
+        let Goal::Converged { rollout: Some(wished) } = self.goal else { return Ok(()) };
         let overtaken = service.rollout.as_ref().is_some_and(|rollout| rollout.number > wished);
         if overtaken && self.wished.is_none() {
             let json = self.rollout(wished).await?;
@@ -200,7 +225,7 @@ impl Watcher<'_> {
 
     fn show(&mut self, service: &Service) {
         let overall = match self.goal {
-            Goal::Converged { .. } => toward_replicas(service),
+            Goal::Converged { .. } | Goal::Scaled { .. } => toward_replicas(service),
             Goal::Gone => toward_nothing(service),
         };
         self.progress.show(&overall, service);
@@ -209,10 +234,10 @@ impl Watcher<'_> {
     async fn finish(self, outcome: Outcome, flags: &WaitFlags) -> anyhow::Result<Report> {
         let rollout = match self.goal {
             // What it came to is worth telling; that it cannot be read does not change the outcome.
-            Goal::Converged { rollout: Some(number), began: true } if !flags.detach || flags.is_json() => {
+            Goal::Converged { rollout: Some(number) } if !flags.detach || flags.is_json() => {
                 self.rollout(number).await.unwrap_or_default()
             }
-            Goal::Converged { .. } | Goal::Gone => None,
+            Goal::Converged { .. } | Goal::Scaled { .. } | Goal::Gone => None,
         };
         let text = self.text(&outcome, flags);
         let service = self.service.to_string();
@@ -245,8 +270,13 @@ impl Watcher<'_> {
                 because(now)
             ),
             Outcome::Superseded => {
-                let by = now.map_or(0, |rollout| rollout.number);
-                format!("error: {service} was wished for otherwise meanwhile, by rollout {by}")
+                let by = match self.goal {
+                    Goal::Scaled { replicas: wished } => format!("{replicas} instances, not {wished}"),
+                    Goal::Converged { .. } | Goal::Gone => {
+                        format!("by rollout {}", now.map_or(0, |rollout| rollout.number))
+                    }
+                };
+                format!("error: {service} was wished for otherwise meanwhile, {by}")
             }
             Outcome::TimedOut => {
                 let goal = if self.goal == Goal::Gone { "is not gone" } else { "has not converged" };
