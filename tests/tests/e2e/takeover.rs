@@ -3,7 +3,9 @@
 mod interrupted;
 mod redis;
 mod refused;
+mod replaced;
 mod supervised;
+mod told;
 mod under_load;
 
 use std::process::Child;

@@ -17,6 +17,9 @@ use tokio::sync::watch;
 
 use crate::faults;
 
+/// What a worker that has ended has applied: no revision is above it.
+const ENDED: Revision = Revision(u64::MAX);
+
 /// Clones are the same.
 #[derive(Clone)]
 pub struct Acknowledgements {
@@ -67,6 +70,11 @@ impl Acknowledgements {
         self.barrier(now).join(self.member(Face::Gateway, worker), now);
     }
 
+    /// The gateway accepts from now on. That nobody has reported while it was prepared is no standstill.
+    pub fn begin(&self) {
+        let _ = self.inner.barrier.lock().awake(Instant::now());
+    }
+
     /// The gateway of a process that was taken over from goes on with what it has: each of its workers is waited for as
     /// those of this process are.
     pub fn adopt(&self, process: u32, workers: usize) {
@@ -83,6 +91,11 @@ impl Acknowledgements {
         self.inner.changed.send_modify(|count| *count += 1);
     }
 
+    /// A worker of the gateway has ended: whatever comes, it is not in the way.
+    pub fn end(&self, worker: usize) {
+        self.report(worker, ENDED, []);
+    }
+
     /// What a worker of the gateway says of itself.
     pub fn report(
         &self,
@@ -93,8 +106,23 @@ impl Acknowledgements {
         self.report_of(Face::Gateway, worker, applied, in_flight);
     }
 
-    /// What a worker of this process's gateway, or of a predecessor's, says of itself.
-    pub fn report_of(
+    /// What a worker of a predecessor's gateway says of itself.
+    pub fn report_of_predecessor(
+        &self,
+        process: u32,
+        worker: usize,
+        applied: Revision,
+        in_flight: impl IntoIterator<Item = (InstanceId, InFlight)>,
+    ) {
+        let face = Face::Predecessor(process);
+        if applied < ENDED {
+            return self.report_of(face, worker, applied, in_flight);
+        }
+        self.inner.barrier.lock().leave(&self.member(face, worker));
+        self.inner.changed.send_modify(|count| *count += 1);
+    }
+
+    fn report_of(
         &self,
         face: Face,
         worker: usize,
@@ -194,8 +222,10 @@ impl Acknowledgements {
     /// Every look at the barrier tells it that this process goes on: while that stands still no worker can report.
     fn barrier(&self, now: Instant) -> MutexGuard<'_, Barrier> {
         let mut barrier = self.inner.barrier.lock();
+        let looked = barrier.looked();
         if barrier.awake(now) {
-            tracing::warn!("the agent has stood still for a while: whoever routes is waited for anew");
+            let still = looked.map(|looked| now.saturating_duration_since(looked)).unwrap_or_default();
+            tracing::warn!(?still, "the agent has stood still: whoever routes is waited for anew");
         }
         barrier
     }

@@ -117,6 +117,7 @@ impl Routing {
 
     /// Accepts from now on.
     pub fn open(&self) {
+        self.inner.acknowledgements.begin();
         if let Some(gateway) = &*self.inner.gateway.lock() {
             gateway.open();
         }

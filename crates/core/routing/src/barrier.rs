@@ -126,6 +126,11 @@ impl Barrier {
         stood_still
     }
 
+    /// When the observer looked around last.
+    pub fn looked(&self) -> Option<Instant> {
+        self.looked
+    }
+
     /// Somebody begins to route, or begins anew: what it said before no longer counts. It is waited for at once.
     pub fn join(&mut self, id: MemberId, now: Instant) {
         self.forget_the_gone(now);

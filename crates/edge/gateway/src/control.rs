@@ -10,6 +10,9 @@ pub trait Control: Send + Sync + 'static {
     /// member that drains has ended, and each second.
     fn report(&self, worker: usize, report: Report);
 
+    /// A worker has nothing in flight any more and ends: it is not to be waited for. Nothing is reported of it afterwards.
+    fn ended(&self, _worker: usize) {}
+
     /// Whether what decides where requests go still counts on this worker. Without it an instance may be taken away
     /// unasked, so that requests that cannot be repeated go out on fresh connections only.
     fn has_lease(&self, worker: usize) -> bool;

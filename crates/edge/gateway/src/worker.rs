@@ -156,11 +156,12 @@ impl Worker {
                 () = ending.as_mut() => break,
                 // Whoever is still served is served by the last table, and its drains are still reported.
                 Some(Order::Apply(table)) = orders.recv() => self.apply(table),
-                () = self.bell.notified() => {}
+                () = self.bell.notified() => self.report(),
                 _ = tick.tick() => self.look_after(),
             }
         }
         self.report();
+        self.control.ended(self.number);
     }
 
     fn heed(self: &Rc<Worker>, order: Order, doors: &mut accept::Doors) {

@@ -61,7 +61,8 @@ pub(crate) fn open_on(
         log,
         reserve,
         interval: options.durability.interval(),
-        next_sync: Instant::now() + options.durability.interval(),
+        // Nothing was synced lately: the first commit is not to wait.
+        next_sync: Instant::now(),
         next_look: Instant::now(),
         on_durable: options.on_durable,
         on_failure: options.on_failure,

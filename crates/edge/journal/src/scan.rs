@@ -172,7 +172,7 @@ impl Scan {
         let mut take = HEAD as u64;
         while at < self.end {
             take = take.min(self.end - at);
-            if self.bytes_at(at, take as usize)?.iter().any(|byte| *byte != 0) {
+            if !is_zero(self.bytes_at(at, take as usize)?) {
                 return Ok(false);
             }
             at += take;
@@ -201,6 +201,12 @@ impl Scan {
         let start = (at - self.window_at) as usize;
         Ok(&self.window[start..start + count])
     }
+}
+
+/// By blocks: in a segment that was just begun there are very many bytes of it.
+fn is_zero(bytes: &[u8]) -> bool {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    bytes.chunks(ZEROS.len()).all(|block| block == &ZEROS[..block.len()])
 }
 
 /// Returns a file's length, and as much of a header as there is.

@@ -4,6 +4,7 @@
 //! runs, and asks again what was not answered: every verb may be asked twice. The task is an implementation of the
 //! handle; it ends with the last clone of it.
 
+mod access;
 mod launch;
 mod link;
 mod session;
@@ -21,7 +22,8 @@ use tokio::time::timeout;
 
 use crate::wire::{Answer, Hello, Verb};
 use crate::{Observed, Signal, Start, StartError, TreeKind, sys};
-use session::{Ask, Session};
+pub use access::Access;
+use session::Ask;
 
 /// Where the keeper is, and how one is started.
 #[derive(Clone, Debug)]
@@ -30,8 +32,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// The id of the cluster, 1 to 64 of `0-9a-f`.
     pub cluster: String,
-    /// Started as `PROGRAM keeper --dir DIR --cluster HEX`, usually `std::env::current_exe()`. It has to call
-    /// [`crate::keeper::run`] before it makes threads.
+    /// Started as `PROGRAM keeper --dir DIR --cluster HEX`, usually `/proc/self/exe`: that is this program even when
+    /// another is in the place of its file by then. It has to call [`crate::keeper::run`] before it makes threads.
     pub program: PathBuf,
     /// Adds `--tree cgroup2|cgroup1|process-group`; nothing when none.
     pub tree: Option<TreeKind>,
@@ -84,13 +86,8 @@ impl Keeper {
     /// Connects to the keeper of `config.dir`, or starts one, detached from this process, when there is none. A keeper
     /// of another protocol version is replaced, its instances are adopted.
     pub async fn connect_or_start(config: Config) -> Result<Keeper, Error> {
-        let timeout = config.timeout;
         let link = link::open(&config).await?;
-        let (asks, asked) = mpsc::channel(64);
-        let (change, generation) = watch::channel(0);
-        let (greet, hello) = watch::channel(link.hello.clone());
-        tokio::spawn(Session::new(config, asked, change, greet).run(link));
-        Ok(Keeper { asks, generation, hello, timeout })
+        Ok(Access::by(config, link).begin())
     }
 
     /// The keeper's process id now.

@@ -95,6 +95,8 @@ fn prepare(options: &Options) -> Result<(EventLoop, File), RunError> {
     check_cluster(&options.cluster)?;
     check_single_thread()?;
     umask(Mode::from_bits_truncate(0o077));
+    // Started by way of /proc/self/exe it would be called `exe`. What it is called is for people only.
+    let _ = fs::write("/proc/self/comm", "adsum");
     let in_dir = |source| RunError::Dir { dir: options.dir.clone(), source };
     let home = Home::open(&options.dir, &options.cluster).map_err(in_dir)?;
     let lock = lock(&home.dir.join("keeper.lock"))?;

@@ -27,7 +27,7 @@ mod start;
 mod sys;
 mod wire;
 
-pub use client::{Config, Error, Keeper};
+pub use client::{Access, Config, Error, Keeper};
 pub use listener::{Listener, listens, port_is_free};
 pub use observed::{ExitStatus, Observed, State, TreeKind};
 pub use proc::Boot;

@@ -2,11 +2,11 @@
 //! opened on it before anything is served.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adsum_control::Routing;
 use adsum_listen::resp;
-use adsum_runtime::Keeper;
+use adsum_runtime::Access;
 use adsum_store::{Locked, OpenError, Store};
 use anyhow::{Context, anyhow};
 
@@ -15,6 +15,8 @@ use super::{Durability, Settings, identity};
 
 /// How long requests in flight have at the end, and then the instances of an agent that takes them along.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
+/// What runs, also when another program is in the place of its file by now.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Between two looks whether the directory's lock is free.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -23,10 +25,19 @@ pub(super) struct Ground {
     pub(super) routing: Routing,
 }
 
+/// Whether there is anything without a keeper.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Keepers {
+    Needed,
+    /// Whoever has served before goes on without one, and looks for it meanwhile.
+    Sought,
+}
+
 /// The journal is read and everything is bound, and nobody is served.
 pub(super) struct Opened {
     pub(super) store: Store,
-    pub(super) keeper: Keeper,
+    /// One of another release is left in its place until this one serves.
+    pub(super) keeper: Access,
     pub(super) sockets: Sockets,
 }
 
@@ -35,12 +46,14 @@ pub(super) fn lock(dir: &Path) -> anyhow::Result<Locked> {
     Store::lock(&dir.join("journal")).with_context(|| unusable(dir))
 }
 
-/// The same, as soon as whoever has it lets go.
-pub(super) async fn lock_when_free(dir: &Path) -> anyhow::Result<Locked> {
-    let journal = dir.join("journal");
+/// The same, as soon as whoever has it lets go; fails when that is not so within the patience.
+pub(super) async fn lock_within(dir: &Path, patience: Duration) -> anyhow::Result<Locked> {
+    let (journal, deadline) = (dir.join("journal"), Instant::now() + patience);
     loop {
         match Store::lock(&journal) {
-            Err(error) if OpenError::is_in_use(&error) => tokio::time::sleep(LOOK).await,
+            Err(error) if OpenError::is_in_use(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(LOOK).await;
+            }
             locked => return locked.with_context(|| unusable(dir)),
         }
     }
@@ -62,11 +75,20 @@ impl Ground {
         Ok(Ground { settings, routing })
     }
 
-    pub(super) async fn open(&self, locked: Locked, given: Given) -> anyhow::Result<Opened> {
+    pub(super) async fn open(
+        &self,
+        locked: Locked,
+        given: Given,
+        keepers: Keepers,
+    ) -> anyhow::Result<Opened> {
         let dir = self.settings.data_dir.path();
-        let store = open_store(&self.settings, &dir, locked)?;
+        let begun = Instant::now();
+        let store = open_store(&self.settings, &dir, locked).await?;
+        tracing::info!(took = ?begun.elapsed(), "the journal is read");
         let sockets = Sockets::open(&self.settings, given)?;
-        let keeper = start_keeper(&store, &dir).await?;
+        let begun = Instant::now();
+        let keeper = find_keeper(&store, &dir, keepers).await?;
+        tracing::debug!(took = ?begun.elapsed(), "the keeper is found");
         Ok(Opened { store, keeper, sockets })
     }
 
@@ -78,7 +100,8 @@ impl Ground {
     }
 }
 
-fn open_store(settings: &Settings, dir: &Path, locked: Locked) -> anyhow::Result<Store> {
+/// Beside everything else that this thread does, since there may be much to read.
+async fn open_store(settings: &Settings, dir: &Path, locked: Locked) -> anyhow::Result<Store> {
     let about = adsum_resp::About {
         version: env!("CARGO_PKG_VERSION").to_string(),
         node: settings.node.to_string(),
@@ -94,7 +117,8 @@ fn open_store(settings: &Settings, dir: &Path, locked: Locked) -> anyhow::Result
         Durability::Everysec => (adsum_store::Durability::EverySecond, "everysec"),
     };
     let options = adsum_store::Options { dir: dir.join("journal"), durability, about };
-    let store = Store::open_locked(locked, options).with_context(|| unusable(dir))?;
+    let opening = tokio::task::spawn_blocking(move || Store::open_locked(locked, options));
+    let store = opening.await.context("reading the journal")?.with_context(|| unusable(dir))?;
     store.enter(|server, _| server.set_durability(name));
     Ok(store)
 }
@@ -109,10 +133,18 @@ fn run_id() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-async fn start_keeper(store: &Store, dir: &Path) -> anyhow::Result<Keeper> {
-    let program = std::env::current_exe().context("cannot find this program to start the keeper with")?;
-    let config = adsum_runtime::Config::new(dir.join("keeper"), store.cluster(), program);
-    Keeper::connect_or_start(config).await.context("cannot start the keeper of the instances")
+async fn find_keeper(store: &Store, dir: &Path, keepers: Keepers) -> anyhow::Result<Access> {
+    let config = adsum_runtime::Config::new(dir.join("keeper"), store.cluster(), THIS_PROGRAM.into());
+    match (Access::seek(config.clone()).await, keepers) {
+        (Ok(access), Keepers::Needed | Keepers::Sought) => Ok(access),
+        (Err(error), Keepers::Needed) => {
+            Err(anyhow!(error).context("cannot start the keeper of the instances"))
+        }
+        (Err(error), Keepers::Sought) => {
+            tracing::error!(%error, "there is no keeper of the instances now: it is looked for");
+            Ok(Access::later(config))
+        }
+    }
 }
 
 fn no_gateway(settings: &adsum_gateway::Settings, error: adsum_gateway::StartError) -> anyhow::Error {

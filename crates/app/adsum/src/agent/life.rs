@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use adsum_listen::handover::{Door, Link, Peer};
 use adsum_listen::systemd::Notifier;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::AbortHandle;
 
 use super::takeover::{self, Predecessors, Successor};
 use super::{Given, Node, Settings, ToldToEnd};
@@ -22,6 +23,7 @@ pub(super) struct Life {
     /// SIGUSR2: the program is to be started anew and take over.
     renew: Signal,
     notifier: Notifier,
+    watchdog: AbortHandle,
     predecessors: Predecessors,
     door: Option<Door>,
     successor: Successor,
@@ -58,8 +60,8 @@ pub(super) async fn live(
     let ready = ["READY=1", "STATUS=Serves", process.as_str()];
     // Without a takeover the supervisor knows whom it has started.
     notifier.say(&ready[..if follows { 3 } else { 2 }]);
-    keep_watchdog(Notifier::of_environment(follows));
-    Life { told, renew, notifier, predecessors, door, successor }.run(node).await
+    let watchdog = tokio::spawn(keep_watchdog(Notifier::of_environment(follows))).abort_handle();
+    Life { told, renew, notifier, watchdog, predecessors, door, successor }.run(node).await
 }
 
 impl Life {
@@ -88,7 +90,7 @@ impl Life {
         let Life { told, renew, door, .. } = self;
         let visitor = async {
             match door {
-                Some(door) => door.accept().await,
+                Some(door) => door.visitor().await,
                 None => std::future::pending().await,
             }
         };
@@ -96,7 +98,7 @@ impl Life {
             () = told.wait() => Event::End,
             error = node.failed() => Event::Failed(error),
             Some(()) = renew.recv() => Event::Renew,
-            Ok((link, peer)) = visitor => Event::Visit(link, peer),
+            (link, peer) = visitor => Event::Visit(link, peer),
         }
     }
 
@@ -105,16 +107,22 @@ impl Life {
         let Some(door) = &self.door else { return Ok(Some(node)) };
         let cluster = node.store.cluster();
         self.notifier.say(&["RELOADING=1", "STATUS=Another process takes over"]);
-        match takeover::visit(node, (link, peer), door, &mut self.predecessors).await? {
+        let process = peer.process;
+        let (predecessors, told) = (&mut self.predecessors, &mut self.told);
+        match takeover::visit(node, (link, peer), door, predecessors, told).await? {
             takeover::Given::Nothing(node) => {
                 self.notifier.say(&["READY=1", "STATUS=Serves"]);
                 Ok(Some(node))
             }
             takeover::Given::Everything(frozen, link) => {
+                // The supervisor believes whom it knows, so this is the one to say so.
+                let process = format!("MAINPID={process}");
+                self.notifier.say(&["READY=1", "STATUS=Serves", process.as_str()]);
+                self.watchdog.abort();
                 // It was opened anew by the next one.
                 self.door = None;
                 self.predecessors = Predecessors::default();
-                takeover::retire(frozen, &cluster, link).await;
+                takeover::retire(frozen, &cluster, link, &mut self.told).await;
                 Ok(None)
             }
         }
@@ -122,13 +130,11 @@ impl Life {
 }
 
 /// Says that the thread of the controllers goes on, as often as the supervisor wants to know.
-fn keep_watchdog(notifier: Notifier) {
+async fn keep_watchdog(notifier: Notifier) {
     let Some(period) = notifier.watchdog() else { return };
-    tokio::spawn(async move {
-        let mut tick = tokio::time::interval(period);
-        loop {
-            tick.tick().await;
-            notifier.say(&["WATCHDOG=1"]);
-        }
-    });
+    let mut tick = tokio::time::interval(period);
+    loop {
+        tick.tick().await;
+        notifier.say(&["WATCHDOG=1"]);
+    }
 }

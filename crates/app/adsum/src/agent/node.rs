@@ -11,13 +11,13 @@ use adsum_control::Routing;
 use adsum_listen::{dns, resp};
 use adsum_model::Instance;
 use adsum_runtime::Keeper;
-use adsum_store::{Failed, Store};
+use adsum_store::{Failed, Locked, Store};
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::ground::{self, GRACE, Ground, Opened};
+use super::ground::{GRACE, Ground, Keepers, Opened};
 use super::settings::DataDir;
 use super::sockets::{self, Given, Sockets};
 use super::{Settings, vitals};
@@ -48,10 +48,9 @@ pub(super) struct Frozen {
 }
 
 impl Frozen {
-    /// Takes the journal back as soon as it is free, and goes on.
-    pub(super) async fn resume(self) -> anyhow::Result<Node> {
-        let locked = ground::lock_when_free(&self.ground.settings.data_dir.path()).await?;
-        match self.ground.open(locked, self.sockets.into_given()).await {
+    /// Goes on with the journal, which is this one's again.
+    pub(super) async fn resume(self, locked: Locked) -> anyhow::Result<Node> {
+        match self.ground.open(locked, self.sockets.into_given(), Keepers::Sought).await {
             Ok(opened) => Node::begin(self.ground, opened),
             Err(error) => {
                 self.ground.close().await;
@@ -80,11 +79,11 @@ impl Node {
 
     /// The same with sockets that were opened elsewhere.
     pub(super) async fn start_on(settings: Settings, mut given: Given) -> anyhow::Result<Node> {
-        let locked = ground::lock(&settings.data_dir.path())?;
+        let locked = super::ground::lock(&settings.data_dir.path())?;
         let ground = Ground::lay(settings, &locked, std::mem::take(&mut given.gateway))?;
         // Before the journal is read, which may take a while: requests go where they went last.
         ground.routing.open();
-        match ground.open(locked, given).await {
+        match ground.open(locked, given, Keepers::Needed).await {
             Ok(opened) => Node::begin(ground, opened),
             Err(error) => {
                 // It has taken requests already.
@@ -98,6 +97,7 @@ impl Node {
     pub(super) fn begin(ground: Ground, opened: Opened) -> anyhow::Result<Node> {
         let Ground { settings, routing } = &ground;
         let Opened { store, keeper, sockets } = opened;
+        let keeper = keeper.begin();
         let serving = sockets.try_clone()?;
         let limits = resp::Limits::default();
         let resp = resp::serve_all(serving.resp, sockets::cores(), store.clone(), limits)?;

@@ -101,6 +101,10 @@ impl Control for Desk {
         self.acknowledgements.report(worker, report.applied, in_flight);
     }
 
+    fn ended(&self, worker: usize) {
+        self.acknowledgements.end(worker);
+    }
+
     fn has_lease(&self, worker: usize) -> bool {
         let last = self.workers.get(worker).map_or(0, |seen| seen.at.load(Ordering::Relaxed));
         let lease = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, accept_with, bind, listen, socket_with};
 use tokio::io::Interest;
@@ -15,6 +16,8 @@ use super::{NAME, address, register};
 
 /// Agents that wait to be let in.
 const BACKLOG: i32 = 4;
+/// After one that could not be let in: the reason may be one that stays for a while.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// For the one who holds the directory's lock: whatever socket is there is somebody's who has gone. It stays when this is
 /// dropped, since it may be the next one's by then.
@@ -39,8 +42,18 @@ impl Door {
         Ok(Door(register(socket)?))
     }
 
-    /// The next one who knocks.
-    pub async fn accept(&self) -> io::Result<(Link, Peer)> {
+    /// The next one who knocks and is still there. One that cannot be let in is on the log, and keeps nobody out.
+    pub async fn visitor(&self) -> (Link, Peer) {
+        loop {
+            match self.accept().await {
+                Ok(visitor) => return visitor,
+                Err(error) => tracing::warn!(%error, "somebody who has knocked cannot be let in"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Link, Peer)> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let accept = |door: &OwnedFd| Ok(accept_with(door, flags)?);
         let link = Link::new(self.0.async_io(Interest::READABLE, accept).await?)?;

@@ -85,6 +85,12 @@ impl Link {
 }
 
 impl Peer {
+    /// SIGTERM, as from whoever has told this process to end.
+    pub fn terminate(&self) {
+        // An error says that it has gone.
+        let _ = pidfd_send_signal(&self.handle, Signal::TERM);
+    }
+
     /// SIGKILL. One that has gone already is as good.
     pub fn kill(&self) {
         // An error says that it has gone.
@@ -136,7 +142,7 @@ mod tests {
     async fn pair(dir: &Path) -> (Link, Link, Peer) {
         let door = Door::open(dir).unwrap();
         let near = Link::connect(dir).unwrap();
-        let (far, peer) = door.accept().await.unwrap();
+        let (far, peer) = door.visitor().await;
         (near, far, peer)
     }
 

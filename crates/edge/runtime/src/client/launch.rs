@@ -76,7 +76,13 @@ fn spawn(config: &Config, log: File) -> io::Result<PipeReader> {
     let (ready, say) = io::pipe()?;
     let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
     let mut command = Command::new(&config.program);
-    command.arg("keeper").arg("--dir").arg(config.dir.canonicalize()?).args(["--cluster", &config.cluster]);
+    // The program's path may say nothing to whoever looks at the processes of the machine.
+    command
+        .arg0("adsum")
+        .arg("keeper")
+        .arg("--dir")
+        .arg(config.dir.canonicalize()?)
+        .args(["--cluster", &config.cluster]);
     if let Some(tree) = config.tree {
         command.args(["--tree", tree.as_str()]);
     }

@@ -44,12 +44,23 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often we connect, when each time the keeper has gone that was just there.
 const MOST_TURNS: u32 = 20;
 
-/// Connects to the keeper that is there, or to one started for it.
+/// Connects to the keeper that is there, or to one started for it. One of another version is replaced.
 pub(super) async fn open(config: &Config) -> Result<Link, Error> {
+    for _ in 0..MOST_TURNS {
+        let link = find(config).await?;
+        if link.is_understood() {
+            return Ok(link);
+        }
+        send_home(config, link).await?;
+    }
+    Err(Error::Launch("one of another version comes back, again and again".to_string()))
+}
+
+/// The same, but that one of another version is left in its place.
+pub(super) async fn find(config: &Config) -> Result<Link, Error> {
     for turn in 0..MOST_TURNS {
         match connect(config).await? {
-            Some(link) if link.hello.protocol == PROTOCOL => return Ok(link),
-            Some(link) => send_home(config, link).await?,
+            Some(link) => return Ok(link),
             None => launch(config).await?,
         }
         if turn > 0 {
@@ -114,6 +125,10 @@ async fn send_home(config: &Config, mut link: Link) -> Result<(), Error> {
 }
 
 impl Link {
+    pub(super) fn is_understood(&self) -> bool {
+        self.hello.protocol == PROTOCOL
+    }
+
     pub(super) async fn say(&mut self, request: &Request) -> io::Result<()> {
         let mut frame = Vec::new();
         wire::put(&mut frame, request);

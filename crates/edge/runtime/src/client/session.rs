@@ -51,8 +51,12 @@ impl Session {
         Session { config, asked, generation, hello, open: BTreeMap::new(), last: 0 }
     }
 
-    pub(super) async fn run(mut self, link: Link) {
-        let mut link = Some(link);
+    /// Without a link it begins by looking for one.
+    pub(super) async fn run(mut self, link: Option<Link>) {
+        let mut link = match link {
+            Some(link) => Some(link),
+            None => self.reconnect().await,
+        };
         while let Some(connected) = link {
             link = match self.talk(connected).await {
                 End::Over => None,

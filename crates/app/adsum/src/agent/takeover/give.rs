@@ -8,6 +8,7 @@ use adsum_takeover::{FromNew, FromOld, Giver, Giving, Hello, Offer, SocketName, 
 
 use super::super::node::{Frozen, Node};
 use super::super::sockets::named;
+use super::super::{ToldToEnd, ground};
 use super::predecessors::Predecessors;
 use super::words::{hear, say};
 
@@ -15,6 +16,10 @@ use super::words::{hear, say};
 const GREETING: Duration = Duration::from_secs(5);
 /// For the new one to read the journal and open everything.
 const OPENING: Duration = Duration::from_secs(120);
+/// For one that has parted to end by itself, and to say why, before it is killed.
+const PARTING: Duration = Duration::from_secs(5);
+/// For the kernel to end it then.
+const KILLING: Duration = Duration::from_secs(60);
 
 /// What has come of a visit.
 pub(in super::super) enum Given {
@@ -36,21 +41,29 @@ struct Visit<'a> {
     peer: Peer,
     door: &'a Door,
     predecessors: &'a mut Predecessors,
-    deadline: Instant,
+    told: &'a mut ToldToEnd,
+    /// None while nothing but its end is waited for.
+    deadline: Option<Instant>,
 }
 
-/// Deals with an agent that has knocked. Fails when this one cannot go on, neither as it was nor at all.
+/// Deals with an agent that has knocked. Fails when this one cannot go on, neither as it was nor at all. Told to end
+/// meanwhile, it gives nothing away any more; what is given away already ends with the new one, which is told in turn.
 pub(in super::super) async fn visit(
     node: Node,
     (link, peer): (Link, Peer),
     door: &Door,
     predecessors: &mut Predecessors,
+    told_to_end: &mut ToldToEnd,
 ) -> anyhow::Result<Given> {
-    let Some(hello) = greeting(&link).await else { return Ok(Given::Nothing(node)) };
+    let hello = tokio::select! {
+        hello = greeting(&link) => hello,
+        () = told_to_end.wait() => None,
+    };
+    let Some(hello) = hello else { return Ok(Given::Nothing(node)) };
     let giver = Giver::new(nix::unistd::getuid().as_raw(), super::hello(node.settings())?);
-    let deadline = Instant::now() + GREETING;
+    let deadline = Some(Instant::now() + GREETING);
     let told = Told::Hello { hello, process: peer.process, user: peer.user };
-    let visit = Visit { giver, link, peer, door, predecessors, deadline };
+    let visit = Visit { giver, link, peer, door, predecessors, told: told_to_end, deadline };
     visit.run(node, told).await
 }
 
@@ -70,6 +83,7 @@ impl Visit<'_> {
                 Some(next) => next,
                 None => self.next().await,
             };
+            let is_late = next == Told::Expired;
             match (self.giver.handle(next), place) {
                 (None, same) => place = same,
                 (Some(Giving::Refuse(refusal)), Place::Agent(node)) => {
@@ -77,7 +91,10 @@ impl Visit<'_> {
                     let _ = say(&self.link, &FromOld::Refused(refusal.to_string()), &[]).await;
                     return Ok(Given::Nothing(node));
                 }
-                (Some(Giving::Part), Place::Agent(node)) => return Ok(Given::Nothing(node)),
+                (Some(Giving::Part), Place::Agent(node)) => {
+                    self.part(is_late).await;
+                    return Ok(Given::Nothing(node));
+                }
                 (Some(Giving::Offer), Place::Agent(node)) => {
                     let offer = FromOld::Offer(offer(&node));
                     let _ = say(&self.link, &offer, &[]).await;
@@ -88,7 +105,7 @@ impl Visit<'_> {
                     told.push_back(Told::Closed);
                 }
                 (Some(Giving::Give), Place::Frozen(frozen)) => {
-                    self.deadline = Instant::now() + OPENING;
+                    self.deadline = Some(Instant::now() + OPENING);
                     if let Err(error) = self.give(&frozen).await {
                         tracing::warn!(%error, "the sockets cannot be handed over");
                         // Whether it understands what it has got or not: it must not write.
@@ -103,11 +120,15 @@ impl Visit<'_> {
                     );
                     self.peer.kill();
                     // Until its end shows.
-                    self.deadline = Instant::now() + OPENING;
+                    self.deadline = None;
                     place = same;
                 }
                 (Some(Giving::Resume), Place::Frozen(frozen)) => return self.resume(frozen).await,
                 (Some(Giving::Retire), Place::Frozen(frozen)) => {
+                    if self.told.is_told() {
+                        tracing::info!(process = self.peer.process, "it is told to end, as this process was");
+                        self.peer.terminate();
+                    }
                     return Ok(Given::Everything(frozen, self.link));
                 }
                 (Some(giving), _) => unreachable!("{giving:?} does not come here"),
@@ -128,14 +149,40 @@ impl Visit<'_> {
             process = self.peer.process,
             "it has gone before it had taken over: this process goes on"
         );
-        let node = frozen.resume().await?;
+        let dir = frozen.ground.settings.data_dir.path();
+        let locked = match ground::lock_within(&dir, PARTING).await {
+            Ok(locked) => locked,
+            Err(error) => {
+                tracing::error!(process = self.peer.process, %error, "it has parted, and is killed");
+                self.peer.kill();
+                ground::lock_within(&dir, KILLING).await?
+            }
+        };
+        let node = frozen.resume(locked).await?;
         self.predecessors.go_on(node.routing());
         Ok(Given::Nothing(node))
+    }
+
+    /// Before anything was done.
+    async fn part(&self, is_late: bool) {
+        let why = match (self.told.is_told(), is_late) {
+            (true, _) => "this agent was told to end: start the new one without --takeover".to_string(),
+            (false, true) => format!("you took longer than {GREETING:?}; this agent goes on: try again"),
+            (false, false) => return,
+        };
+        tracing::info!(process = self.peer.process, why, "a takeover is refused");
+        let _ = say(&self.link, &FromOld::Refused(why), &[]).await;
     }
 
     /// What happens next to the takeover.
     async fn next(&mut self) -> Told {
         loop {
+            let deadline = self.deadline;
+            let is_told = self.told.is_told();
+            if is_told && self.giver.is_agent() {
+                // Nothing was given away yet.
+                return Told::Lost;
+            }
             tokio::select! {
                 word = hear::<FromNew>(&self.link) => match word {
                     Some((FromNew::Take, _)) => return Told::Take,
@@ -143,8 +190,9 @@ impl Visit<'_> {
                     Some((FromNew::Hello(_) | FromNew::Table, _)) => {}
                     None => return Told::Lost,
                 },
-                () = tokio::time::sleep_until(self.deadline.into()) => return Told::Expired,
-                Ok((link, peer)) = self.door.accept() => self.refuse(&link, &peer).await,
+                () = expiry(deadline) => return Told::Expired,
+                () = self.told.wait(), if !is_told => {}
+                (link, peer) = self.door.visitor() => self.refuse(&link, &peer).await,
             }
         }
     }
@@ -170,6 +218,13 @@ impl Visit<'_> {
             sockets = rest;
         }
         say(&self.link, &FromOld::Yours, &[]).await
+    }
+}
+
+async fn expiry(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }
 

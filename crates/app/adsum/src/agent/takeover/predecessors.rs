@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use adsum_control::Routing;
 use adsum_listen::handover::{Link, write_letter};
-use adsum_routing::{Face, InFlight};
+use adsum_routing::InFlight;
 use adsum_takeover::{FromNew, FromOld, SocketName, WorkerReport};
 use tokio::task::JoinHandle;
 
@@ -115,6 +115,6 @@ fn take_in(process: u32, report: WorkerReport, routing: &Routing) {
     let in_flight = in_flight
         .into_iter()
         .map(|(instance, requests, upgrades)| (instance, InFlight { requests, upgrades }));
-    let face = Face::Predecessor(process);
-    routing.acknowledgements().report_of(face, worker as usize, applied, in_flight);
+    let acknowledgements = routing.acknowledgements();
+    acknowledgements.report_of_predecessor(process, worker as usize, applied, in_flight);
 }

@@ -6,6 +6,7 @@ use adsum_control::{Acknowledged, Routing};
 use adsum_listen::handover::{Link, read_letter};
 use adsum_takeover::{FromNew, FromOld, WorkerReport};
 
+use super::super::ToldToEnd;
 use super::super::node::Frozen;
 use super::words::{hear, say};
 
@@ -14,8 +15,10 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Between two reports at most.
 const REPORT: Duration = Duration::from_secs(1);
 
-/// Returns when nothing is in flight any more, or the grace is over.
-pub(in super::super) async fn retire(frozen: Frozen, cluster: &str, link: Link) {
+/// Returns when nothing is in flight any more, the grace is over, or it is told to end now.
+pub(in super::super) async fn retire(frozen: Frozen, cluster: &str, link: Link, told: &mut ToldToEnd) {
+    // What it was told before was meant for the agent, which has been told in turn.
+    let was_told = told.is_told();
     let Frozen { ground, sockets } = frozen;
     drop(sockets);
     let routing = ground.routing;
@@ -28,6 +31,10 @@ pub(in super::super) async fn retire(frozen: Frozen, cluster: &str, link: Link) 
     loop {
         tokio::select! {
             _ = &mut ended => break,
+            () = told.wait(), if !was_told => {
+                tracing::info!("told to end: what is in flight is cut");
+                break;
+            }
             word = hear::<FromNew>(&link), if is_followed => match word {
                 Some((FromNew::Table, letters)) => obey(&routing, cluster, letters),
                 Some(_) => {}

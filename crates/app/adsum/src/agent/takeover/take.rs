@@ -10,7 +10,7 @@ use adsum_takeover::{FromNew, FromOld, Heard, Offer, SocketName, Taker, Taking};
 use anyhow::{anyhow, bail};
 
 use super::super::Settings;
-use super::super::ground::{self, Ground, Opened};
+use super::super::ground::{self, Ground, Keepers, Opened};
 use super::super::node::Node;
 use super::super::sockets::Given;
 use super::points;
@@ -31,6 +31,7 @@ struct Handed {
 pub(in super::super) async fn take(settings: Settings) -> anyhow::Result<(Node, Predecessors)> {
     let dir = settings.data_dir.path();
     let link = Link::connect(&dir).map_err(|error| nobody(&dir, error))?;
+    points::reach("knocked");
     let mut taker = Taker::default();
     let offer = greet(&link, &settings).await;
     let offer = tell(&mut taker, offer, (Heard::Offer, Heard::Refused), Taking::Take)?;
@@ -48,6 +49,8 @@ pub(in super::super) async fn take(settings: Settings) -> anyhow::Result<(Node, 
     for (process, workers, link) in earlier {
         predecessors.adopt(process, workers, Link::new(link)?, &ground.routing);
     }
+    // Before a controller could ask whether the old one still has something on an instance.
+    ground.routing.acknowledgements().adopt(offer.process, workers as usize);
     // Whether the old one still hears it: it is this one's turn.
     let (serving, link) = serve(ground, opened, link).await?;
     predecessors.adopt(offer.process, workers, link, serving.routing());
@@ -80,8 +83,12 @@ async fn greet(link: &Link, settings: &Settings) -> anyhow::Result<Offer> {
 }
 
 async fn be_given(link: &Link) -> anyhow::Result<Handed> {
-    let gone =
-        || anyhow!("the running agent has gone in the middle of the takeover: start without --takeover");
+    let gone = || {
+        anyhow!(
+            "the running agent has parted in the middle of the takeover: if it goes on, try again; if it has gone, start \
+             without --takeover"
+        )
+    };
     say(link, &FromNew::Take, &[]).await.map_err(|_| gone())?;
     points::reach("taking");
     let mut handed = Handed::default();
@@ -93,6 +100,7 @@ async fn be_given(link: &Link) -> anyhow::Result<Handed> {
                 }
             }
             Some((FromOld::Yours, _)) => return Ok(handed),
+            Some((FromOld::Refused(why), _)) => bail!("the running agent refuses the takeover: {why}"),
             Some(_) => {}
             None => return Err(gone()),
         }
@@ -120,7 +128,7 @@ async fn open(mut settings: Settings, mut given: Given, offer: &Offer) -> anyhow
     }
     let sockets = std::mem::take(&mut given.gateway);
     let ground = Ground::lay(settings, &locked, sockets)?;
-    match ground.open(locked, given).await {
+    match ground.open(locked, given, Keepers::Needed).await {
         Ok(opened) => Ok((ground, opened)),
         Err(error) => {
             ground.close().await;

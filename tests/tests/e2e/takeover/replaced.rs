@@ -1,0 +1,69 @@
+//! Another program lies where the agent's was, as before any upgrade.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+
+use adsum_tests::{Agent, Scratch, until};
+use nix::sys::signal::Signal;
+
+use super::told::stopped_at;
+use super::{SOON, ended, take_over, until_serves};
+
+/// An agent of a program that is not there any more, but for one that was put in its place.
+fn replaced(place: &Scratch) -> Agent {
+    let program: PathBuf = place.path().join("adsum");
+    std::fs::copy(adsum_tests::program::adsum(), &program).unwrap();
+    let agent = Agent::builder().program(&program).start();
+    let next = place.path().join("next");
+    std::fs::copy(&program, &next).unwrap();
+    std::fs::rename(&next, &program).unwrap();
+    let runs = std::fs::read_link(format!("/proc/{}/exe", agent.pid())).unwrap();
+    assert!(runs.to_string_lossy().ends_with(" (deleted)"), "{runs:?}");
+    agent
+}
+
+#[track_caller]
+fn until_another_keeper(agent: &Agent, before: i32) {
+    until("there is a keeper again", SOON, || agent.keeper().filter(|keeper| keeper.pid != before));
+}
+
+#[test]
+fn a_keeper_that_is_lost_is_started_anew() {
+    let place = Scratch::new();
+    let agent = replaced(&place);
+    let before = agent.keeper().unwrap();
+    assert_eq!(before.args[..2], ["adsum", "keeper"], "it has a name that says something");
+    agent.kill9_keeper();
+    until_another_keeper(&agent, before.pid);
+}
+
+#[test]
+fn a_takeover_that_fails_leaves_the_old_agent_with_a_keeper() {
+    let place = Scratch::new();
+    let mut agent = replaced(&place);
+    let old = u32::try_from(agent.pid()).unwrap();
+    let before = agent.keeper().unwrap();
+    let mut next = stopped_at(&agent, "given");
+    // Nobody holds on to it now.
+    agent.kill9_keeper();
+    next.kill().unwrap();
+    next.wait().unwrap();
+    until_serves(&agent, old);
+    until_another_keeper(&agent, before.pid);
+    let retired = take_over(&mut agent);
+    assert!(ended(retired).success());
+}
+
+#[test]
+fn one_who_knocks_and_dies_keeps_nobody_out() {
+    let mut agent = Agent::start();
+    agent.signal(Signal::SIGSTOP);
+    let mut command = agent.agent_command(&["--takeover"]);
+    let mut knocker = command.env("ADSUM_TAKEOVER_FAILPOINT", "knocked").spawn().unwrap();
+    let status = until("it has gone", SOON, || knocker.try_wait().unwrap());
+    assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "it has not knocked");
+    agent.signal(Signal::SIGCONT);
+    until("it is noticed", SOON, || agent.log().contains("cannot be let in").then_some(()));
+    let before = take_over(&mut agent);
+    assert!(ended(before).success());
+}
