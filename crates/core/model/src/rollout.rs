@@ -27,8 +27,14 @@ pub struct Rollout {
     pub stage: Stage,
     /// Why it stands where it stands, in words for people.
     pub reason: Option<String>,
+    /// Whether a person has it stand still, and not a failure.
+    #[serde(default)]
+    pub by_hand: bool,
     /// Instances of `to` that have failed since it began, each once, the first ones.
     pub failures: Vec<Failure>,
+    /// How many of them have been decided on, or were known to whoever had it go on.
+    #[serde(default)]
+    pub answered: u32,
     /// What was done, in order; the first ones of very many.
     pub log: Vec<Done>,
     /// Unix milliseconds.

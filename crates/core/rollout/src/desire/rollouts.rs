@@ -84,7 +84,10 @@ pub(super) fn begin_from(
     from: Option<u32>,
 ) -> Rollout {
     match &cause {
-        Cause::RolledBack { .. } => end(tx, service, Stage::RolledBack, "taken back"),
+        Cause::RolledBack { automatic: true, .. } => end(tx, service, Stage::RolledBack, "taken back"),
+        Cause::RolledBack { automatic: false, .. } => {
+            end(tx, service, Stage::RolledBack, "taken back by hand");
+        }
         Cause::Created | Cause::Updated | Cause::Restarted => {
             end(tx, service, Stage::Superseded, "a newer wish came before its end");
         }
@@ -99,7 +102,9 @@ pub(super) fn begin_from(
         to: service.version,
         stage: Stage::Rolling,
         reason: None,
+        by_hand: false,
         failures: Vec::new(),
+        answered: 0,
         log: Vec::new(),
         began: now.wall,
         tick: now.tick,
@@ -117,7 +122,10 @@ pub(super) fn begin_from(
 pub(super) fn end(tx: &mut Transaction<'_>, service: &Service, stage: Stage, why: &str) {
     let Some(mut rollout) = latest(tx, service).filter(|rollout| !rollout.stage.is_final()) else { return };
     rollout.stage = stage;
-    // Why it failed says more than that it was taken back.
+    // Why it failed says more than that it was taken back; that somebody had it stand still does not.
+    if std::mem::take(&mut rollout.by_hand) {
+        rollout.reason = None;
+    }
     rollout.reason.get_or_insert_with(|| why.to_string());
     rollout.ended = Some(tx.now().wall);
     rollout.since = tx.now().tick;
@@ -152,6 +160,7 @@ fn turn(
     reason: Option<&str>,
 ) -> Result<Taken, Refusal> {
     rollout.stage = stage;
+    rollout.by_hand = stage == Stage::Paused;
     rollout.reason = reason.map(str::to_string);
     rollout.since = tx.now().tick;
     records::put_rollout(tx, &rollout);

@@ -2,6 +2,7 @@
 
 use adsum_keyspace::{Keyspace, Now};
 use adsum_model::Upstream;
+use adsum_model::rollout::Rollout;
 
 use super::*;
 
@@ -62,4 +63,33 @@ fn a_service_on_its_way_out_takes_no_wishes() {
     assert_eq!(run(&mut keyspace, |tx| remove(tx, &name)).unwrap().what, Novelty::Nothing);
     assert_eq!(run(&mut keyspace, |tx| scale(tx, &name, 2)), Err(Refusal::BeingRemoved(name.clone())));
     assert_eq!(run(&mut keyspace, |tx| create(tx, web())), Err(Refusal::BeingRemoved(name)));
+}
+
+/// Its first version is complete, and the second one is on its way.
+fn on_its_way(keyspace: &mut Keyspace) -> Name {
+    let name = web().name;
+    run(keyspace, |tx| create(tx, web())).unwrap();
+    run(keyspace, |tx| {
+        let first = records::rollout(tx, &name, 1).unwrap();
+        records::put_rollout(tx, &Rollout { stage: Stage::Complete, ..first });
+    });
+    run(keyspace, |tx| restart(tx, &name, "x")).unwrap();
+    name
+}
+
+#[test]
+fn who_has_a_rollout_stand_still_is_on_record_until_it_goes_on_or_ends() {
+    let mut keyspace = Keyspace::default();
+    let name = on_its_way(&mut keyspace);
+    let stands = |keyspace: &mut Keyspace| {
+        let rollout = run(keyspace, |tx| records::rollout(tx, &web().name, 2)).unwrap();
+        (rollout.stage, rollout.by_hand, rollout.reason)
+    };
+    run(&mut keyspace, |tx| pause(tx, &name)).unwrap();
+    assert_eq!(stands(&mut keyspace), (Stage::Paused, true, Some("paused by hand".into())));
+    run(&mut keyspace, |tx| resume(tx, &name)).unwrap();
+    assert_eq!(stands(&mut keyspace), (Stage::Rolling, false, None));
+    run(&mut keyspace, |tx| pause(tx, &name)).unwrap();
+    run(&mut keyspace, |tx| abort(tx, &name)).unwrap();
+    assert_eq!(stands(&mut keyspace), (Stage::RolledBack, false, Some("taken back by hand".into())));
 }

@@ -59,6 +59,7 @@ impl Advance {
             Advance::Proven => rollout.proven = Some(now.tick),
             Advance::Stage { stage, reason } => {
                 rollout.stage = *stage;
+                rollout.by_hand = false;
                 rollout.reason.clone_from(reason);
                 rollout.since = now.tick;
                 rollout.ended = stage.is_final().then_some(now.wall);
