@@ -15,6 +15,7 @@ mod rollout;
 mod service;
 mod sse;
 mod token;
+mod waiting;
 mod write;
 
 pub(crate) mod events;

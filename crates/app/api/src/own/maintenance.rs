@@ -27,7 +27,7 @@ pub(crate) async fn put_service(
     Path(text): Path<String>,
     write: Write,
 ) -> Result<Response, Refusal> {
-    let reason = reason(&write.json()?)?;
+    let reason = reason(&write.fields(&["reason"])?)?;
     service(&state, &text, write, Some(reason)).await
 }
 
@@ -36,6 +36,7 @@ pub(crate) async fn delete_service(
     Path(text): Path<String>,
     write: Write,
 ) -> Result<Response, Refusal> {
+    write.fields(&[])?;
     service(&state, &text, write, None).await
 }
 
@@ -44,7 +45,7 @@ pub(crate) async fn put_instance(
     Path(text): Path<String>,
     write: Write,
 ) -> Result<Response, Refusal> {
-    let reason = reason(&write.json()?)?;
+    let reason = reason(&write.fields(&["reason"])?)?;
     instance(&state, &text, write, Some(reason)).await
 }
 
@@ -53,6 +54,7 @@ pub(crate) async fn delete_instance(
     Path(text): Path<String>,
     write: Write,
 ) -> Result<Response, Refusal> {
+    write.fields(&[])?;
     instance(&state, &text, write, None).await
 }
 
@@ -95,7 +97,7 @@ fn reason(body: &Value) -> Result<String, Refusal> {
         Err(Refusal::of_problems(&[Problem::new("reason", value, message)]))
     };
     match body.get("reason") {
-        None | Some(Value::Null) if body.is_object() => Ok(String::new()),
+        None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(reason)) if reason.len() > limits::REASON => {
             wrong(&format!("is longer than {} bytes: shorten it", limits::REASON))
         }

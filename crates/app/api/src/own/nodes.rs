@@ -45,7 +45,7 @@ pub(crate) async fn drain(
     write: Write,
 ) -> Result<Response, Refusal> {
     let name = name(&text)?;
-    let force = match write.json()?.get("force") {
+    let force = match write.fields(&["force"])?.get("force") {
         None | Some(Value::Null) => false,
         Some(Value::Bool(force)) => *force,
         Some(other) => {
@@ -67,6 +67,7 @@ pub(crate) async fn activate(
     write: Write,
 ) -> Result<Response, Refusal> {
     let name = name(&text)?;
+    write.fields(&[])?;
     write
         .carry_out(&state.store, |tx| {
             let node = desire::activate_node(tx, &name)?;

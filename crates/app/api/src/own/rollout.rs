@@ -24,6 +24,8 @@ pub(crate) struct Brief<'a> {
     ended: bool,
     /// Why it stands where it stands.
     reason: Option<&'a str>,
+    /// Whether a person has it stand still, and not a failure.
+    by_hand: bool,
     failures: usize,
     /// Unix milliseconds, both.
     began_at: u64,
@@ -97,6 +99,7 @@ impl<'a> Brief<'a> {
             stage: rollout.stage.as_str(),
             ended: rollout.stage.is_final(),
             reason: rollout.reason.as_deref(),
+            by_hand: rollout.by_hand,
             failures: rollout.failures.len(),
             began_at: rollout.began,
             ended_at: rollout.ended,

@@ -100,6 +100,7 @@ async fn carry_out(
     verb: impl FnOnce(&mut Transaction<'_>, &Name) -> Result<Taken, desire::Refusal>,
 ) -> Result<Response, Refusal> {
     let name: Name = text.parse().map_err(|_| Refusal::unknown_service(text))?;
+    write.fields(&[])?;
     let work = |tx: &mut Transaction<'_>| {
         let taken = verb(tx, &name)?;
         Ok(Answer::new(StatusCode::OK, &Written::of(taken, tx.revision())))

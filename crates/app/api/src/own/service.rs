@@ -9,10 +9,10 @@ use adsum_stack::Draft;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::draft;
 use super::hold::Holds;
 use super::instance::Full;
 use super::rollout::Brief;
+use super::{draft, waiting};
 use crate::ApiState;
 
 /// One of a list.
@@ -60,6 +60,8 @@ pub(crate) struct Whole<'a> {
     instances: Vec<Full<'a>>,
     converged: bool,
     waiting_on: Vec<String>,
+    /// The same, each with its kind.
+    waiting: Vec<waiting::Shape>,
     /// What the controllers are about to do.
     steps: Vec<String>,
     index: u64,
@@ -154,6 +156,7 @@ impl<'a> Whole<'a> {
             instances: state.instances.iter().map(|it| Full::of(it, holds.on(it))).collect(),
             converged: is_converged(plan),
             waiting_on: plan.waiting_on.iter().map(ToString::to_string).collect(),
+            waiting: plan.waiting_on.iter().map(waiting::Shape::of).collect(),
             steps: plan.steps.iter().map(step).collect(),
             index: catalog.index(name).0,
         }

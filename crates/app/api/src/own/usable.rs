@@ -1,7 +1,8 @@
 //! `GET /api/services/NAME/usable`: whether it makes sense to call a service now, for load balancers, scripts and
 //! services that depend on it.
 //!
-//! 200 when it does, 503 when not; the body says why.
+//! 200 when it does, 503 when not; the body says why. It goes by the records alone, and says so: what a gateway's
+//! balancer avoids for a while is not included.
 
 use adsum_catalog::ServiceState;
 use adsum_model::{Health, Name};
@@ -24,7 +25,12 @@ struct Usable {
     instances: Counts,
     /// Since when at least; Unix milliseconds. None when there never was an instance.
     since: Option<u64>,
+    judged_by: &'static str,
 }
+
+/// There is no circuit breaker whose state could be told.
+const JUDGED_BY: &str =
+    "the wish, the checks and maintenance; what a gateway's balancer avoids for a while is not included";
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Counts {
@@ -59,7 +65,14 @@ impl Usable {
             true => state.routable().map(|instance| instance.changed).min(),
             false => state.instances.iter().map(|instance| instance.changed).max(),
         };
-        Usable { name: name.clone(), usable, reasons: reasons(state, &instances, pool), instances, since }
+        Usable {
+            name: name.clone(),
+            usable,
+            reasons: reasons(state, &instances, pool),
+            instances,
+            since,
+            judged_by: JUDGED_BY,
+        }
     }
 }
 

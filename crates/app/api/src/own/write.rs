@@ -6,6 +6,7 @@
 
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
+use adsum_stack::Problem;
 use adsum_store::Store;
 use axum::body::Body;
 use axum::extract::FromRequest;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::answer::to_json;
 use super::{Refusal, token};
@@ -79,6 +80,21 @@ impl Write {
             .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}: send an object")))
     }
 
+    /// The object that a verb takes: no body is an empty one, and a field that is not known is a mistake.
+    pub(crate) fn fields(&self, known: &[&str]) -> Result<Value, Refusal> {
+        let body = if self.body.is_empty() { Value::Object(Map::new()) } else { self.json()? };
+        let Value::Object(fields) = &body else {
+            let problem = Problem::new("body", &body, "is no object: send {}");
+            return Err(Refusal::of_problems(&[problem]));
+        };
+        let problems: Vec<Problem> = fields
+            .iter()
+            .filter(|(name, _)| !known.contains(&name.as_str()))
+            .map(|(name, value)| Problem::new(name.as_str(), value, unknown(known)))
+            .collect();
+        if problems.is_empty() { Ok(body) } else { Err(Refusal::of_problems(&problems)) }
+    }
+
     /// Runs `work` in a transaction, unless it has been done. `work` must refuse before it changes anything.
     pub(crate) async fn carry_out(
         self,
@@ -126,6 +142,13 @@ impl Write {
         }
         let status = StatusCode::from_u16(recorded.status).expect("it was a status when it was recorded");
         Ok(Told { status, body: recorded.body.into_bytes(), replayed: true })
+    }
+}
+
+fn unknown(known: &[&str]) -> String {
+    match known {
+        [] => "means nothing here, which takes no field: leave it out".to_string(),
+        _ => format!("means nothing here, which takes {}: leave it out", known.join(", ")),
     }
 }
 

@@ -55,13 +55,36 @@ async fn an_instance_is_taken_out_of_routing_alone() {
 async fn a_reason_is_a_line_of_text() {
     let face = Face::new().await;
     face.deploy("web").await;
-    for bad in
-        [json!({"reason": 7}), json!({"reason": "a\nb"}), json!({"reason": "x".repeat(2000)}), json!([])]
-    {
+    for bad in [json!({"reason": 7}), json!({"reason": "a\nb"}), json!({"reason": "x".repeat(2000)})] {
         let answer = face.write("PUT /api/services/web/maintenance", &bad).await;
         assert_eq!(answer.status, 422, "{bad}");
         assert!(answer.errors()[0].starts_with("reason: "), "{}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_body_that_says_something_else_changes_nothing() {
+    let face = Face::new().await;
+    let one = face.deploy("web").await;
+    let of_instance = format!("/api/instances/{}/maintenance", one.id);
+    let verbs = ["rollback", "abort", "pause", "resume"].map(|verb| format!("POST /api/services/web/{verb}"));
+    let nodes = ["drain", "activate"].map(|verb| format!("POST /api/nodes/node1/{verb}"));
+    let maintenance = ["PUT", "DELETE"].map(|method| format!("{method} /api/services/web/maintenance"));
+    let instance = ["PUT", "DELETE"].map(|method| format!("{method} {of_instance}"));
+    for line in [&verbs[..], &nodes, &maintenance, &instance].concat() {
+        for (body, status, begin) in
+            [("{", 400, "the body is no JSON"), ("[]", 422, "body: "), (r#"{"on": false}"#, 422, "on: ")]
+        {
+            let answer = face.send(&line, &["Content-Type: application/json"], body).await;
+            assert_eq!(answer.status, status, "{line} {body}: {}", answer.text());
+            assert!(answer.errors()[0].starts_with(begin), "{line}: {}", answer.text());
+        }
+    }
+    let service = face.get("/api/services/web").await.json();
+    assert_eq!(
+        (&service["maintenance"], &service["instances"][0]["maintenance"]),
+        (&json!(null), &json!(null))
+    );
 }
 
 #[tokio::test]
