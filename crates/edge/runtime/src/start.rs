@@ -1,7 +1,7 @@
 //! What is to be started, and why it could not be.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adsum_model::{Controller, InstanceId, Limits, Ulimits};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub enum StartError {
     EmptyCommand,
     #[error("program '{program}' was not found in PATH ({path})")]
     NotInPath { program: String, path: String },
-    #[error("program '{program}' does not exist ({looked_at})", looked_at = looked_at.display())]
+    #[error("program '{program}' does not exist{}", if_elsewhere(program, looked_at))]
     NoProgram { program: String, looked_at: PathBuf },
     #[error("program '{program}' cannot be executed: {problem}")]
     NotExecutable { program: String, problem: String },
@@ -79,6 +79,11 @@ pub enum StartError {
     #[serde(skip)]
     #[error(transparent)]
     Keeper(#[from] crate::Error),
+}
+
+/// A path that was given whole is not said twice.
+fn if_elsewhere(program: &str, looked_at: &Path) -> String {
+    if looked_at == Path::new(program) { String::new() } else { format!(" ({})", looked_at.display()) }
 }
 
 impl Default for Rotation {
