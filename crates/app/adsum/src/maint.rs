@@ -27,7 +27,10 @@ maintenance that are created later are in maintenance, too.";
 
 const OFF_EXAMPLES: &str = "Examples:
   adsum maint off web
-  adsum maint off web.2";
+  adsum maint off web.2
+
+Exit codes: 0 found well (passing or warning), 1 not well: it gets no requests before it is, 2 wrong usage, 3 not known
+when the waiting ended, 4 refused by the agent.";
 
 /// Take services and instances out of routing, and put them back
 #[derive(Debug, clap::Args)]

@@ -32,7 +32,24 @@ struct Instance {
     slot: u32,
     phase: Phase,
     health: Health,
+    reason: Option<String>,
     held_by: Option<Vec<String>>,
+}
+
+/// How far one is.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Done,
+    WaitsFor(String),
+    /// Back, and not well: it gets no requests.
+    Unwell(String),
+}
+
+/// What there is to say of all that were named.
+#[derive(Default)]
+struct Found {
+    waiting: Vec<String>,
+    unwell: Vec<String>,
 }
 
 impl Target {
@@ -108,29 +125,46 @@ impl Instance {
             && self.health != Health::Draining
     }
 
-    /// What has yet to happen, if anything.
-    fn waits_for(&self, on: bool) -> Option<String> {
-        match (on, self.phase, self.health) {
-            (true, _, _) => {
-                let holding = self.held_by.as_ref().filter(|holding| !holding.is_empty())?;
-                Some(format!("{}: {}", self.name, holding.join("; ")))
-            }
-            (false, Phase::Running, Health::Maintenance | Health::Starting) => {
-                Some(format!("{}: its check to pass", self.name))
-            }
-            (false, _, _) => None,
+    fn state(&self, on: bool) -> State {
+        if on { self.going_out() } else { self.coming_back() }
+    }
+
+    fn going_out(&self) -> State {
+        match self.held_by.as_ref().filter(|holding| !holding.is_empty()) {
+            Some(holding) => State::WaitsFor(format!("{}: {}", self.name, holding.join("; "))),
+            None => State::Done,
         }
+    }
+
+    /// One that is leaving for another reason is nobody's concern here.
+    fn coming_back(&self) -> State {
+        match (self.phase, self.health) {
+            (Phase::Planned, _) => State::WaitsFor(format!("{}: its process to be started", self.name)),
+            (Phase::Running, Health::Maintenance | Health::Starting) => {
+                State::WaitsFor(format!("{}: its check to pass", self.name))
+            }
+            (Phase::Running, Health::Critical) => self.unwell("is critical"),
+            (Phase::Backoff, _) => self.unwell("ended and waits for its restart"),
+            (Phase::Failed, _) => self.unwell("was given up"),
+            (Phase::Running, Health::Passing | Health::Warning | Health::Draining)
+            | (Phase::Stopping | Phase::Stopped | Phase::Complete, _) => State::Done,
+        }
+    }
+
+    fn unwell(&self, how: &str) -> State {
+        let reason = self.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        State::Unwell(format!("{} gets no requests: it {how}{reason}", self.name))
     }
 }
 
-/// Waits until nothing is in flight on what is out, or until what is back has been looked at.
+/// Waits until nothing is in flight on what is out, or until what is back has been found well.
 pub(super) async fn wait(client: &Client, targets: &[Target], on: bool, patience: Duration) -> Outcome {
     let mut said = Vec::new();
     let all = async {
         loop {
-            let waiting = waiting(client, targets, on).await?;
+            let Found { waiting, unwell } = found(client, targets, on).await?;
             if waiting.is_empty() {
-                return anyhow::Ok(());
+                return anyhow::Ok(unwell);
             }
             let news = waiting.iter().filter(|line| !said.contains(*line));
             news.for_each(|line| eprintln!("waiting on: {line}"));
@@ -146,27 +180,39 @@ pub(super) async fn wait(client: &Client, targets: &[Target], on: bool, patience
             return Ok(ExitCode::from(3));
         }
     };
-    match over {
-        Ok(done) => done?,
-        Err(_elapsed) => {
-            let patience = adsum_model::print_duration(patience);
-            let left = if on { "it is not free" } else { "it has not been found well" };
-            eprintln!("error: {left} within {patience}");
-            return Ok(ExitCode::from(3));
-        }
+    let Ok(unwell) = over else {
+        let patience = adsum_model::print_duration(patience);
+        let left = if on { "it is not free" } else { "it has not been found well" };
+        eprintln!("error: {left} within {patience}");
+        return Ok(ExitCode::from(3));
+    };
+    let unwell = unwell?;
+    unwell.iter().for_each(|line| eprintln!("error: {line}"));
+    if !unwell.is_empty() {
+        return Ok(ExitCode::FAILURE);
     }
-    eprintln!("{}", if on { "nothing is in flight" } else { "it gets requests as its check says" });
+    eprintln!("{}", if on { "nothing is in flight" } else { "found well: requests come to it" });
     Ok(ExitCode::SUCCESS)
 }
 
-async fn waiting(client: &Client, targets: &[Target], on: bool) -> anyhow::Result<Vec<String>> {
-    let mut waiting = Vec::new();
+async fn found(client: &Client, targets: &[Target], on: bool) -> anyhow::Result<Found> {
+    let mut found = Found::default();
     for target in targets {
         let service = look(client, target.service()).await?;
         let instances = service.map(|service| service.instances).unwrap_or_default();
-        waiting.extend(instances.iter().filter(|it| target.is(it)).filter_map(|it| it.waits_for(on)));
+        let mut instances = instances.iter().filter(|it| target.is(it)).peekable();
+        if !on && matches!(target, Target::Instance { .. }) && instances.peek().is_none() {
+            found.unwell.push(format!("{target} has gone meanwhile"));
+        }
+        for instance in instances {
+            match instance.state(on) {
+                State::Done => {}
+                State::WaitsFor(what) => found.waiting.push(what),
+                State::Unwell(how) => found.unwell.push(how),
+            }
+        }
     }
-    Ok(waiting)
+    Ok(found)
 }
 
 /// None of a service that is not there.
@@ -193,10 +239,10 @@ mod tests {
     use serde_json::json;
 
     #[track_caller]
-    fn check(on: bool, phase: &str, health: &str, held_by: serde_json::Value, expect: Option<&str>) {
+    fn check(on: bool, phase: &str, health: &str, held_by: serde_json::Value, expect: State) {
         let json = json!({"id": "a", "name": "web.1", "slot": 1, "phase": phase, "health": health, "held_by": held_by});
         let instance = Instance::deserialize(&json).unwrap();
-        assert_eq!(instance.waits_for(on).as_deref(), expect);
+        assert_eq!(instance.state(on), expect);
     }
 
     #[test]
@@ -206,17 +252,23 @@ mod tests {
             "running",
             "maintenance",
             json!(["worker 0 has 1 request"]),
-            Some("web.1: worker 0 has 1 request"),
+            State::WaitsFor("web.1: worker 0 has 1 request".into()),
         );
-        check(true, "running", "maintenance", json!([]), None);
-        check(true, "backoff", "maintenance", json!(null), None);
+        check(true, "running", "maintenance", json!([]), State::Done);
+        check(true, "backoff", "maintenance", json!(null), State::Done);
     }
 
     #[test]
-    fn what_comes_back_is_waited_for_until_its_check_has_said_something() {
-        check(false, "running", "starting", json!(null), Some("web.1: its check to pass"));
-        check(false, "running", "passing", json!(null), None);
-        check(false, "running", "critical", json!(null), None);
-        check(false, "backoff", "starting", json!(null), None);
+    fn what_comes_back_is_waited_for_until_it_is_found_well_or_not() {
+        let back = |phase, health, expect| check(false, phase, health, json!(null), expect);
+        back("running", "starting", State::WaitsFor("web.1: its check to pass".into()));
+        back("running", "maintenance", State::WaitsFor("web.1: its check to pass".into()));
+        back("planned", "starting", State::WaitsFor("web.1: its process to be started".into()));
+        back("running", "passing", State::Done);
+        back("running", "warning", State::Done);
+        back("running", "critical", State::Unwell("web.1 gets no requests: it is critical".into()));
+        let unwell = "web.1 gets no requests: it ended and waits for its restart";
+        back("backoff", "starting", State::Unwell(unwell.into()));
+        back("stopping", "draining", State::Done);
     }
 }

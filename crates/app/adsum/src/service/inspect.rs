@@ -7,29 +7,32 @@ use serde_json::Value;
 
 use super::view::{Service, check};
 use crate::client::{Client, Outcome, view};
-use crate::listing::print_json;
+use crate::listing::{Format, print_json};
 use crate::screen::print;
 
 const EXAMPLES: &str = "Examples:
   adsum service inspect web
-  adsum service inspect --pretty web";
+  adsum service inspect --format table web";
 
 /// Show everything about a service
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     service: Name,
-    /// For people, instead of JSON
-    #[arg(long)]
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
+    /// The same as --format table
+    #[arg(long, conflicts_with = "format")]
     pretty: bool,
 }
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let json = client.get(super::path(&args.service)).await;
     let json = json.map_err(|error| super::missing(error, &args.service))?;
-    match args.pretty {
-        true => print(&pretty(&view(&json)?))?,
-        false => print_json(&json)?,
+    match args.format {
+        Format::Json if !args.pretty => print_json(&json)?,
+        Format::Json | Format::Table => print(&pretty(&view(&json)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }

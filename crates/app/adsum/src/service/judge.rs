@@ -57,11 +57,12 @@ fn overtaken(service: &Service, now: &Rollout, wished: Option<&Rollout>) -> Opti
 
 /// An instance of it is not started again.
 fn is_given_up(service: &Service) -> bool {
-    service.waiting_on.iter().any(|reason| reason.contains("was given up"))
+    service.waiting.iter().any(|waiting| waiting.kind == "given-up")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::view::Waiting;
     use super::super::view::tests::service;
     use super::*;
 
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_pause_by_hand_is_waited_out_and_one_after_a_failure_is_an_end() {
-        check(false, rollout(2, "paused", "paused by hand"), None, None);
+        let by_hand = Rollout { by_hand: true, ..rollout(2, "paused", "paused by hand") };
+        check(false, by_hand, None, None);
         check(false, rollout(2, "paused", "web.2 exited with status 1"), None, Some(Outcome::Paused));
     }
 
@@ -133,8 +135,7 @@ mod tests {
 
     #[test]
     fn an_instance_that_was_given_up_ends_the_waiting() {
-        let waiting_on = vec!["slot 1 (id): a new version: it was given up: exited with 1".to_string()];
-        let mut given_up = Service { waiting_on, ..service(vec![]) };
+        let mut given_up = Service { waiting: vec![Waiting { kind: "given-up".into() }], ..service(vec![]) };
         let goal = Goal::Converged { rollout: None };
         assert_eq!(judge(goal, &given_up, None), Some(Outcome::GivenUp));
         given_up.rollout = Some(rollout(1, "rolling", ""));

@@ -16,6 +16,9 @@ pub(super) struct Rollout {
     #[serde(default)]
     pub(super) ended: bool,
     pub(super) reason: Option<String>,
+    /// Whether a person has it stand still, and not a failure.
+    #[serde(default)]
+    pub(super) by_hand: bool,
     #[serde(default)]
     pub(super) failures: u32,
     #[serde(default)]
@@ -39,6 +42,8 @@ pub(super) struct Whole {
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(super) struct Receipt {
+    #[serde(default)]
+    counted_from: u64,
     requests: u64,
     failed: u64,
     retried: u64,
@@ -86,6 +91,8 @@ pub(super) struct Spent {
 
 /// Parts of a rollout that took less, in milliseconds, are not worth a word.
 const SHOWN: u64 = 50;
+/// An agent that runs when a rollout begins counts from a few milliseconds after its beginning on.
+const GAP: u64 = 1_000;
 
 impl Rollout {
     /// `version 1 to 2`.
@@ -98,7 +105,7 @@ impl Rollout {
 
     /// A person has said so; who waits goes on waiting.
     pub(super) fn is_paused_by_hand(&self) -> bool {
-        self.stage == "paused" && self.reason.as_deref().is_none_or(|reason| reason.contains("by hand"))
+        self.stage == "paused" && self.by_hand
     }
 
     pub(super) fn is_paused_by_failure(&self) -> bool {
@@ -112,7 +119,7 @@ impl Whole {
         let Rollout { number, receipt, .. } = &self.rollout;
         let mut text = format!("rollout {number}: {} in {}", self.rollout.versions(), self.spent.text());
         if let Some(receipt) = receipt {
-            text.push_str(&format!("\n{}", receipt.text()));
+            text.push_str(&format!("\n{}{}", receipt.text(), receipt.gap(self.rollout.began_at)));
         }
         text
     }
@@ -129,7 +136,7 @@ impl Receipt {
 
     /// `0 failed of 41,233 requests, 2 retried, 0 held; p99 3.1 ms before, 3.4 ms during`.
     pub(super) fn text(&self) -> String {
-        let Receipt { requests, failed, retried, held, told, cut, before, during } = self;
+        let Receipt { requests, failed, retried, held, told, cut, before, during, .. } = self;
         if *requests == 0 {
             return "no requests came through the gateway meanwhile".to_string();
         }
@@ -149,6 +156,18 @@ impl Receipt {
             text += &format!("; {connections} told to leave, {} cut at the deadline", number(cut));
         }
         text
+    }
+}
+
+impl Receipt {
+    /// What is missing from it: the counts of an agent end with it.
+    fn gap(&self, began_at: u64) -> String {
+        match self.counted_from.saturating_sub(began_at) {
+            gap if gap >= GAP => {
+                format!(" (counted from {} after its beginning, when the agent started)", seconds(gap))
+            }
+            _ => String::new(),
+        }
     }
 }
 
@@ -218,7 +237,13 @@ mod tests {
         assert!(whole.receipt().ends_with(
             "0 failed of 1 request, 0 retried, 0 held; 2 long connections told to leave, 1 cut at the deadline"
         ));
-        whole.rollout.receipt = Some(Receipt::default());
+        whole.rollout.began_at = 10_000;
+        whole.rollout.receipt =
+            Some(Receipt { counted_from: 12_500, requests: 2, failed: 1, ..Receipt::default() });
+        assert!(whole.receipt().ends_with(
+            "1 failed of 2 requests, 0 retried, 0 held (counted from 2.5 s after its beginning, when the agent started)"
+        ));
+        whole.rollout.receipt = Some(Receipt { counted_from: 10_040, ..Receipt::default() });
         assert!(whole.receipt().ends_with("\nno requests came through the gateway meanwhile"));
         (whole.rollout.receipt, whole.rollout.from, whole.spent) = (None, None, Spent::default());
         assert_eq!(whole.receipt(), "rollout 3: version 2 in 0.0 s");
@@ -234,13 +259,14 @@ mod tests {
 
     #[test]
     fn a_pause_is_by_hand_or_after_a_failure() {
-        let paused = |reason: &str| Rollout {
+        let paused = |by_hand| Rollout {
             stage: "paused".into(),
-            reason: Some(reason.into()),
+            by_hand,
+            reason: Some("web.2 was stopped by hand".into()),
             ..Rollout::default()
         };
-        assert!(paused("paused by hand").is_paused_by_hand());
-        assert!(paused("web.2 (id) exited with status 1").is_paused_by_failure());
+        assert!(paused(true).is_paused_by_hand() && !paused(true).is_paused_by_failure());
+        assert!(paused(false).is_paused_by_failure() && !paused(false).is_paused_by_hand());
         assert!(!Rollout::default().is_paused_by_hand() && !Rollout::default().is_paused_by_failure());
     }
 }

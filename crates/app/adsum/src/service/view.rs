@@ -41,12 +41,20 @@ pub(crate) struct Service {
     pub(super) converged: bool,
     #[serde(default)]
     pub(super) waiting_on: Vec<String>,
+    /// The same for programs.
+    #[serde(default)]
+    pub(super) waiting: Vec<Waiting>,
     /// The one that is under way, or the last one.
     pub(super) rollout: Option<Rollout>,
     /// Taken out of routing by a person, with the reason.
     pub(super) maintenance: Option<String>,
     #[serde(default)]
     pub(super) index: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) kind: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -92,6 +100,16 @@ impl Service {
         current.filter(|instance| instance.is_routable()).count()
     }
 
+    /// `2 of 3 instances pass, 1 in maintenance`.
+    pub(super) fn counts(&self) -> String {
+        let passing = format!("{} of {} instances pass", self.proven(), self.spec.replicas);
+        let out = self.instances.iter().filter(|instance| instance.is_in_maintenance());
+        match out.count() {
+            0 => passing,
+            out => format!("{passing}, {out} in maintenance"),
+        }
+    }
+
     /// The instance of a slot that matters most: of the wanted version before others, of those the newest.
     pub(super) fn of_slot(&self, slot: u32) -> Option<&Instance> {
         let instances = self.instances.iter().filter(|instance| instance.slot == slot);
@@ -102,6 +120,10 @@ impl Service {
 impl Instance {
     pub(super) fn is_routable(&self) -> bool {
         self.phase == Phase::Running && self.health == Health::Passing
+    }
+
+    fn is_in_maintenance(&self) -> bool {
+        !self.phase.is_final() && self.health == Health::Maintenance
     }
 
     pub(super) fn endpoint(&self) -> String {
@@ -174,6 +196,15 @@ pub(super) mod tests {
         assert_eq!(service.of_slot(1).unwrap().version, 2);
         assert_eq!(service.of_slot(2).unwrap().version, 1);
         assert!(service.of_slot(4).is_none());
+    }
+
+    #[test]
+    fn who_is_in_maintenance_is_told_and_not_counted_as_passing() {
+        let mut service =
+            service(vec![instance(1, 2, "running", "passing"), instance(2, 2, "running", "maintenance")]);
+        assert_eq!(service.counts(), "1 of 3 instances pass, 1 in maintenance");
+        service.instances.pop();
+        assert_eq!(service.counts(), "1 of 3 instances pass");
     }
 
     #[test]

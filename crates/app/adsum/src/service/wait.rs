@@ -255,7 +255,7 @@ impl Watcher<'_> {
         };
         match outcome {
             Outcome::Accepted => String::new(),
-            Outcome::Converged => format!("{service} converged: {replicas} of {replicas} instances pass"),
+            Outcome::Converged => format!("{service} converged: {}", self.last.counts()),
             Outcome::Gone => format!("{service} is gone"),
             Outcome::Removed => format!("error: {service} was removed meanwhile"),
             Outcome::GivenUp => format!("error: {service} was given up{}", self.reasons()),

@@ -19,8 +19,9 @@ fn refusing(status: u16, body: &'static str) -> Server {
 
 /// `web` with one instance, which is in `phase`.
 fn state(phase: &str, converged: bool, waiting_on: &str, index: usize) -> String {
+    let waiting = if phase == "failed" { r#"{"kind":"given-up"}"# } else { "" };
     format!(
-        r#"{{"name":"web","version":1,"spec":{{"command":["x"],"replicas":1}},"converged":{converged},"waiting_on":[{waiting_on}],
+        r#"{{"name":"web","version":1,"spec":{{"command":["x"],"replicas":1}},"converged":{converged},"waiting_on":[{waiting_on}],"waiting":[{waiting}],
             "index":{index},"instances":[{{"id":"aaaaaaaaaaaa","name":"web.1","slot":1,"version":1,"node":"one","address":"127.0.0.1",
             "port":20000,"phase":"{phase}","health":"passing","pid":7,"restarts":3,"reason":null,"created":1,"changed":1}}]}}"#
     )
@@ -266,6 +267,9 @@ fn whether_a_service_is_usable_is_an_exit_code_and_a_line() {
         (ended.code, ended.stdout.as_str()),
         (Some(1), "web is not usable: it is in maintenance: new disk\n")
     );
+    let ended = adsum(&refusing(503, no).address, "service usable web --format json");
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.code, &document["usable"]), (Some(1), &serde_json::json!(false)));
     let ended = adsum(&refusing(503, no).address, "service usable web --quiet");
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
 }
