@@ -32,7 +32,7 @@ pub struct Rollout {
     pub by_hand: bool,
     /// Instances of `to` that have failed since it began, each once, the first ones.
     pub failures: Vec<Failure>,
-    /// How many of them have been decided on, or were known to whoever had it go on.
+    /// How many of them have been decided on: those that come while a person has it stand still are when it goes on.
     #[serde(default)]
     pub answered: u32,
     /// What was done, in order; the first ones of very many.

@@ -34,6 +34,11 @@ pub enum Refusal {
          completely is kept"
     )]
     NoEarlier { service: Name, version: u32 },
+    #[error(
+        "service '{service}' is already going back to version {version}: 'service resume' has it go on where it stands \
+         still, 'service update' leads to another version"
+    )]
+    BackAlready { service: Name, version: u32 },
     #[error("service '{service}' has no rollout to {verb}: {stands}")]
     NotUnderWay { service: Name, verb: &'static str, stands: Stands },
     #[error("there is no instance '{0}': 'service ps' lists them")]

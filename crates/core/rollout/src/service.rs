@@ -155,6 +155,8 @@ impl Plan {
             Some(new) if pace.exclusive => new.id != old.id,
             // Out of use by a person: what serves does so until it is back.
             Some(new) if is_maintained(new) => pace.proven && !old.is_routable(),
+            // One that has failed before has to show that it stays.
+            Some(new) if pace.has_failed(new) => pace.proven && pace.is_settled(new, situation.tick),
             Some(new) => pace.proven && new.is_routable(),
             None => pace.proven && slot.is_done(),
         };

@@ -57,6 +57,7 @@ impl From<desire::Refusal> for Refusal {
             | desire::Refusal::UnknownNode(_) => StatusCode::NOT_FOUND,
             desire::Refusal::BeingRemoved(_)
             | desire::Refusal::NoEarlier { .. }
+            | desire::Refusal::BackAlready { .. }
             | desire::Refusal::NotUnderWay { .. }
             | desire::Refusal::Leaving(_)
             | desire::Refusal::LastNode { .. } => StatusCode::CONFLICT,

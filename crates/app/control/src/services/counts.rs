@@ -31,8 +31,10 @@ struct Followed {
     from: u64,
     /// Everything that had been counted when it began.
     before: Totals,
-    /// The same when it last began to be judged: one that was resumed is not judged by what it was paused for.
+    /// The same when it last began to be judged: one that was resumed is not judged by what it failed for.
     trial: Option<Totals>,
+    /// What is counted meanwhile is decided on when it goes on.
+    stands_still: bool,
 }
 
 impl Counts {
@@ -61,7 +63,7 @@ impl Counts {
         if let Some(rollout) = view.rollout(name, number).filter(|rollout| !rollout.stage.is_final()) {
             let from = store.now().wall;
             let followed = self.followed.entry(name.clone());
-            followed.or_insert_with(|| Followed::new(rollout, from, &totals)).judge(rollout.stage, totals);
+            followed.or_insert_with(|| Followed::new(rollout, from, &totals)).judge(rollout, totals);
         }
         revision
     }
@@ -80,7 +82,7 @@ impl Counts {
 
     /// Whether a rollout of the service is being judged.
     pub(super) fn is_followed(&self, name: &Name) -> bool {
-        self.followed.get(name).is_some_and(|followed| followed.trial.is_some())
+        self.followed.get(name).is_some_and(|followed| followed.trial.is_some() && !followed.stands_still)
     }
 
     /// As they are, when anybody needs them.
@@ -94,11 +96,20 @@ impl Counts {
 impl Followed {
     fn new(rollout: &Rollout, from: u64, totals: &Totals) -> Followed {
         let (number, to, before) = (rollout.number, rollout.to, totals.clone());
-        Followed { number, is_judged: rollout.from.is_some(), to, from, before, trial: None }
+        Followed {
+            number,
+            is_judged: rollout.from.is_some(),
+            to,
+            from,
+            before,
+            trial: None,
+            stands_still: false,
+        }
     }
 
-    fn judge(&mut self, stage: Stage, totals: Totals) {
-        if stage == Stage::Paused {
+    fn judge(&mut self, rollout: &Rollout, totals: Totals) {
+        self.stands_still = rollout.stage == Stage::Paused;
+        if self.stands_still && !rollout.by_hand {
             self.trial = None;
         } else if self.is_judged {
             self.trial.get_or_insert(totals);

@@ -23,7 +23,7 @@ pub fn rollback(tx: &mut Transaction<'_>, name: &Name) -> Result<Taken, Refusal>
     let service = present(tx, name)?;
     let last = latest(tx, &service);
     let to = match &last {
-        Some(rollout) if !rollout.stage.is_final() => rollout.from,
+        Some(rollout) if !rollout.stage.is_final() => where_from(tx, rollout)?,
         Some(_) | None => complete_before(tx, &service),
     };
     back(tx, service, to, "by hand")
@@ -33,7 +33,8 @@ pub fn rollback(tx: &mut Transaction<'_>, name: &Name) -> Result<Taken, Refusal>
 pub fn abort(tx: &mut Transaction<'_>, name: &Name) -> Result<Taken, Refusal> {
     let service = present(tx, name)?;
     let rollout = under_way(tx, &service, "abort")?;
-    back(tx, service, rollout.from, "by hand")
+    let to = where_from(tx, &rollout)?;
+    back(tx, service, to, "by hand")
 }
 
 /// Nothing further is replaced until it is resumed. What a slot has begun is finished.
@@ -143,6 +144,19 @@ fn under_way(tx: &mut Transaction<'_>, service: &Service, verb: &'static str) ->
         None => Stands::Never,
     };
     Err(Refusal::NotUnderWay { service: service.spec.name.clone(), verb, stands })
+}
+
+/// Where a rollout that is under way is taken back to. One that goes back already is not turned round, as it would end at
+/// what was left for its failures, unless a person has it leave a version that was complete.
+fn where_from(tx: &mut Transaction<'_>, rollout: &Rollout) -> Result<Option<u32>, Refusal> {
+    if let Cause::RolledBack { of, automatic } = rollout.cause {
+        let left = records::rollout(tx, &rollout.service, of);
+        let was_complete = left.is_some_and(|left| left.stage == Stage::Complete);
+        if automatic || !was_complete {
+            return Err(Refusal::BackAlready { service: rollout.service.clone(), version: rollout.to });
+        }
+    }
+    Ok(rollout.from)
 }
 
 /// The newest version that was rolled out completely and is not the current one.

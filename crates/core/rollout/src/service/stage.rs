@@ -55,11 +55,18 @@ impl Advance {
                 note(rollout, *slot, instance, DoneStep::Failed, now);
                 let (slot, instance, reason) = (*slot, instance.clone(), reason.clone());
                 rollout.failures.push(Failure { instance, slot, reason, time: now.wall });
+                // What comes while a person has it stand still is decided on when it goes on.
+                if !rollout.by_hand {
+                    rollout.answered = rollout.failures.len() as u32;
+                }
             }
             Advance::Proven => rollout.proven = Some(now.tick),
             Advance::Stage { stage, reason } => {
                 rollout.stage = *stage;
                 rollout.by_hand = false;
+                if *stage == Stage::Paused {
+                    rollout.answered = rollout.failures.len() as u32;
+                }
                 rollout.reason.clone_from(reason);
                 rollout.since = now.tick;
                 rollout.ended = stage.is_final().then_some(now.wall);
@@ -192,10 +199,8 @@ fn decide(
 ) -> Option<Advance> {
     let allowed = u64::from(situation.wanted()) * u64::from(pace.max_failure_ratio) / 10_000;
     let count = (rollout.failures.len() + failures.len()) as u64;
-    let last = match failures.last() {
-        Some(Advance::Failed { reason, .. }) if count > allowed => Some(reason.clone()),
-        _ => None,
-    };
+    let is_open = count > allowed && count > u64::from(rollout.answered);
+    let last = last_failure(rollout, failures).filter(|_| is_open).map(str::to_string);
     let by_count = || {
         let counted = situation.counted.filter(|_| rollout.from.is_some())?;
         counted.verdict(rollout.to, doubt(situation, pace) == Some(Duration::ZERO))
@@ -213,6 +218,14 @@ fn decide(
             Some(paused(format!("{what}; there is no version to go back to, so the rollout stands still")))
         }
         (FailureAction::Pause, _) => Some(paused(format!("{what}; so the rollout stands still"))),
+    }
+}
+
+/// What the newest failure was, in words.
+fn last_failure<'a>(rollout: &'a Rollout, fresh: &'a [Advance]) -> Option<&'a str> {
+    match fresh.last() {
+        Some(Advance::Failed { reason, .. }) => Some(reason),
+        _ => rollout.failures.last().map(|failure| failure.reason.as_str()),
     }
 }
 
