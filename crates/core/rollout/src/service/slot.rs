@@ -109,6 +109,12 @@ impl<'a> Slot<'a> {
         self.is_done() || self.current.iter().any(|instance| pace.is_settled(instance, tick))
     }
 
+    /// The same, and by itself: one that is out of use by a person has shown nothing.
+    pub(super) fn has_stayed_well(&self, pace: &Pace<'_>, tick: u64) -> bool {
+        let stays = |instance: &&Instance| !is_maintained(instance) && pace.is_settled(instance, tick);
+        self.is_done() || self.current.iter().copied().any(|instance| stays(&instance))
+    }
+
     /// Of versions that were given up before they were proven, where the one before them still serves, or they do not.
     pub(super) fn superseded(&self, pace: &Pace<'_>) -> impl Iterator<Item = &'a Instance> {
         let rank = |instance: &Instance| (!pace.is_from(instance), !instance.is_routable());

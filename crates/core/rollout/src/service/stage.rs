@@ -245,7 +245,7 @@ fn is_proof(situation: &Situation<'_>, service: &Service, rollout: &Rollout) -> 
     let is_borne = |slot: &Slot<'_>| slot.current.iter().all(|instance| pace.has_failed(instance));
     doubt(situation, &pace).is_none_or(|rest| rest.is_zero())
         && slots.iter().all(|slot| slot.is_in_place(&pace) && (is_settled(slot) || is_borne(slot)))
-        && slots.iter().any(is_settled)
+        && slots.iter().any(|slot| slot.has_stayed_well(&pace, situation.tick))
 }
 
 /// For how long the version is still doubted, if it is: the first of its requests have failed, and too few have come to
