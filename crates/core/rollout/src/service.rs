@@ -151,14 +151,15 @@ impl Plan {
         let (serving, doubles) =
             slot.current.split_first().map_or((None, &[][..]), |(one, rest)| (Some(*one), rest));
         doubles.iter().for_each(|instance| self.leave(situation, instance));
+        let goes_on = pace.proven && !pace.stands_still;
         let makes_way = |old: &Instance| match serving {
             Some(new) if pace.exclusive => new.id != old.id,
             // Out of use by a person: what serves does so until it is back.
-            Some(new) if is_maintained(new) => pace.proven && !old.is_routable(),
+            Some(new) if is_maintained(new) => goes_on && !old.is_routable(),
             // One that has failed before has to show that it stays.
-            Some(new) if pace.has_failed(new) => pace.proven && pace.is_settled(new, situation.tick),
-            Some(new) => pace.proven && new.is_routable(),
-            None => pace.proven && slot.is_done(),
+            Some(new) if pace.has_failed(new) => goes_on && pace.is_settled(new, situation.tick),
+            Some(new) => goes_on && new.is_routable(),
+            None => goes_on && slot.is_done(),
         };
         if slot.old.iter().all(|old| makes_way(old)) {
             slot.old.iter().for_each(|instance| self.leave(situation, instance));

@@ -27,6 +27,8 @@ struct Followed {
     /// Whether there is a version that the new one is compared with, and gone back from to.
     is_judged: bool,
     to: u32,
+    /// What it takes the place of.
+    compared: Option<u32>,
     /// Unix milliseconds.
     from: u64,
     /// Everything that had been counted when it began.
@@ -77,6 +79,9 @@ impl Counts {
             let tally = if version == followed.to { &mut counted.new } else { &mut counted.old };
             *tally = Tally { requests: tally.requests + tries.tries, failed: tally.failed + tries.failed };
         }
+        let before = followed.compared.and_then(|version| followed.before.versions.get(&version));
+        let before = before.copied().unwrap_or_default();
+        counted.before = Tally { requests: before.tries, failed: before.failed };
         Some(counted)
     }
 
@@ -100,6 +105,7 @@ impl Followed {
             number,
             is_judged: rollout.from.is_some(),
             to,
+            compared: rollout.from,
             from,
             before,
             trial: None,

@@ -68,8 +68,13 @@ pub(super) fn base(tx: &mut Transaction<'_>, service: &Service) -> Option<u32> {
     // Of before there were rollouts: what runs is what is known.
     let Some(last) = latest(tx, service) else { return Some(service.version) };
     let is_way_back = matches!(last.cause, Cause::RolledBack { .. });
-    let has_arrived = last.stage == Stage::Complete || (is_way_back && last.proven.is_some());
+    let has_arrived = is_complete(&last) || (is_way_back && last.proven.is_some());
     if has_arrived { Some(last.to) } else { last.from }
+}
+
+/// Rolled out, and proven by instances: without any instance a rollout is complete and has shown nothing.
+fn is_complete(rollout: &Rollout) -> bool {
+    rollout.stage == Stage::Complete && (rollout.proven.is_some() || rollout.from.is_none())
 }
 
 /// Begins the first rollout of a service.
@@ -162,7 +167,7 @@ fn where_from(tx: &mut Transaction<'_>, rollout: &Rollout) -> Result<Option<u32>
 /// The newest version that was rolled out completely and is not the current one.
 fn complete_before(tx: &mut Transaction<'_>, service: &Service) -> Option<u32> {
     let rollouts = records::rollouts(tx, &service.spec.name);
-    let complete = rollouts.into_iter().rev().filter(|rollout| rollout.stage == Stage::Complete);
+    let complete = rollouts.into_iter().rev().filter(is_complete);
     complete.map(|rollout| rollout.to).find(|version| *version != service.version)
 }
 

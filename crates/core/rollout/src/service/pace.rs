@@ -24,6 +24,8 @@ pub(crate) struct Pace<'a> {
     pub(crate) proven: bool,
     /// Nothing further is begun.
     pub(crate) holds: bool,
+    /// After a failure: what serves stays until a person has decided.
+    pub(crate) stands_still: bool,
 }
 
 impl<'a> Pace<'a> {
@@ -36,6 +38,7 @@ impl<'a> Pace<'a> {
         };
         pace.proven = rollout.is_none_or(is_proven);
         pace.holds = rollout.is_some_and(|rollout| rollout.stage == Stage::Paused);
+        pace.stands_still = pace.holds && rollout.is_some_and(|rollout| !rollout.by_hand);
         if rollout.is_some_and(|rollout| rollout.cause == Cause::Created) {
             // Nothing is there that it could take the place of.
             pace.monitor = Duration::ZERO;
@@ -57,6 +60,7 @@ impl<'a> Pace<'a> {
             exclusive: service.spec.exclusive,
             proven: true,
             holds: false,
+            stands_still: false,
         }
     }
 

@@ -201,8 +201,10 @@ fn decide(
     let count = (rollout.failures.len() + failures.len()) as u64;
     let is_open = count > allowed && count > u64::from(rollout.answered);
     let last = last_failure(rollout, failures).filter(|_| is_open).map(str::to_string);
+    // What is gone back to has proven itself, and is no better for being judged: there is nothing else to go to.
+    let is_known = rollout.from.is_none() || rollout.proven.is_some_and(|proven| proven <= rollout.tick);
     let by_count = || {
-        let counted = situation.counted.filter(|_| rollout.from.is_some())?;
+        let counted = situation.counted.filter(|_| !is_known)?;
         counted.verdict(rollout.to, doubt(situation, pace) == Some(Duration::ZERO))
     };
     let what = last.or_else(by_count)?;
@@ -236,7 +238,7 @@ fn paused(reason: String) -> Advance {
 /// Whether the whole first batch has passed and stayed well, but for failures that are borne.
 fn is_proof(situation: &Situation<'_>, service: &Service, rollout: &Rollout) -> bool {
     let pace = Pace::of(service, Some(rollout));
-    if pace.proven {
+    if pace.proven || pace.stands_still {
         return false;
     }
     let slots = situation.slots(service, Some(rollout));
@@ -272,9 +274,14 @@ fn reached(situation: &Situation<'_>, service: &Service, rollout: &Rollout) -> O
     if !kept.iter().all(is_replaced) || !superfluous.iter().all(is_gone) {
         return None;
     }
+    // Without any instance there is nothing to prove, and so it stays unproven.
+    let is_proven = pace.proven || kept.is_empty();
     let is_settled = kept.iter().all(|slot| slot.is_settled(&pace, situation.tick));
+    let is_held = pace.stands_still && rollout.from.is_some();
     match rollout.stage {
-        Stage::Rolling | Stage::Paused | Stage::Verifying if is_settled => Some(Stage::Complete),
+        Stage::Rolling | Stage::Paused | Stage::Verifying if is_settled && is_proven && !is_held => {
+            Some(Stage::Complete)
+        }
         Stage::Rolling if rollout.cause != Cause::Created => Some(Stage::Verifying),
         _ => None,
     }

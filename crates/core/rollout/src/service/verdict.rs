@@ -23,20 +23,27 @@ pub struct Counted {
     pub new: Tally,
     /// Of all others.
     pub old: Tally,
+    /// Of the version before, up to when the rollout began: where nothing of it serves beside the new one.
+    pub before: Tally,
 }
 
 impl Counted {
     /// Why the new version fails as a whole, if it does. One that was `doubted` for long is judged by few requests.
     pub fn verdict(&self, version: u32, doubted: bool) -> Option<String> {
-        let (new, old) = (self.new, self.old);
+        let (new, old) = (self.new, self.reference());
         let enough = if doubted { FEW } else { ENOUGH };
         (self.is_bad() && new.requests >= enough)
             .then(|| format!("version {version} has failed {new} of its requests, the one before it {old}"))
     }
 
+    /// What the new version is compared with: the old one in the same time or, where that has had too little, before.
+    fn reference(&self) -> Tally {
+        if self.old.requests < ENOUGH && self.before.requests >= ENOUGH { self.before } else { self.old }
+    }
+
     /// Whether what was counted speaks against the new version, however little that is.
     pub fn is_bad(&self) -> bool {
-        let (new, old) = (self.new, self.old);
+        let (new, old) = (self.new, self.reference());
         let fails_much = new.failed * 100 > new.requests * TOLERATED;
         // failed / requests > 2 * failed / requests, without dividing.
         let product = |one: u64, other: u64| u128::from(one) * u128::from(other);
@@ -59,7 +66,7 @@ mod tests {
     #[track_caller]
     fn check(new: (u64, u64), old: (u64, u64), fails: bool) {
         let tally = |(failed, requests)| Tally { requests, failed };
-        let counted = Counted { new: tally(new), old: tally(old) };
+        let counted = Counted { new: tally(new), old: tally(old), ..Counted::default() };
         assert_eq!(counted.verdict(2, false).is_some(), fails, "{counted:?}");
     }
 
@@ -82,6 +89,7 @@ mod tests {
         let counted = |failed, requests| Counted {
             new: Tally { requests, failed },
             old: Tally { requests: 1000, failed: 0 },
+            ..Counted::default()
         };
         assert!(counted(1, 1).is_bad() && counted(1, 1).verdict(2, true).is_none());
         assert!(counted(3, 3).verdict(2, false).is_none() && counted(3, 3).verdict(2, true).is_some());
@@ -89,9 +97,23 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_of_the_old_version_serves_its_time_before_is_compared_with() {
+        let counted = |failed| Counted {
+            new: Tally { requests: 50, failed },
+            old: Tally::default(),
+            before: Tally { requests: 100, failed: 20 },
+        };
+        assert!(!counted(20).is_bad());
+        assert!(counted(21).is_bad());
+    }
+
+    #[test]
     fn the_verdict_says_what_was_counted() {
-        let counted =
-            Counted { new: Tally { requests: 40, failed: 12 }, old: Tally { requests: 200, failed: 0 } };
+        let counted = Counted {
+            new: Tally { requests: 40, failed: 12 },
+            old: Tally { requests: 200, failed: 0 },
+            ..Counted::default()
+        };
         let verdict = counted.verdict(2, false).unwrap();
         assert_eq!(verdict, "version 2 has failed 12 of 40 of its requests, the one before it 0 of 200");
     }

@@ -116,7 +116,7 @@ fn do_move(world: &mut World, made: &Move, count: &mut u32) {
         Move::Tick(millis) => world.pass_time(Duration::from_millis(*millis)),
         Move::Bad(is_bad) => {
             let new = Tally { requests: 100, failed: 50 };
-            world.count(is_bad.then_some(Counted { new, old: Tally::default() }));
+            world.count(is_bad.then_some(Counted { new, ..Counted::default() }));
         }
         Move::Round => {
             let plan = world.plan();

@@ -137,8 +137,9 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
             world.pass_time(parse_duration(time).expect("a duration"));
             Ok(())
         }
-        ("count", [new, old]) => {
-            world.count(Some(Counted { new: tally(new), old: tally(old) }));
+        ("count", [new, old, before @ ..]) => {
+            let before = before.first().map(|before| tally(before)).unwrap_or_default();
+            world.count(Some(Counted { new: tally(new), old: tally(old), before }));
             Ok(())
         }
         ("show", _) => Ok(()),
