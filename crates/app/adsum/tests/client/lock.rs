@@ -70,10 +70,13 @@ fn a_place_in_a_semaphore_is_held_under_its_own_name() {
 #[test]
 fn a_lease_is_renewed_while_the_command_runs() {
     let server = granting(Some(OK), OK);
+    let begun = Instant::now();
     let ended = lock(&server, &["--ttl", "1500ms", "--", "sleep", "2.2"]);
+    // On a busy machine the command takes longer than it sleeps, and is renewed for as long.
+    let most = begun.elapsed().as_millis() as usize / 500;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let renewals = server.commands("RENEW /l 42 PX 1500").len();
-    assert!((2..=4).contains(&renewals), "{renewals} renewals in 2.2 s");
+    assert!((2..=most).contains(&renewals), "{renewals} renewals, at most {most} expected");
 }
 
 #[test]
