@@ -13,7 +13,9 @@ fn tests(folder: &Path) -> BTreeSet<String> {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let functions = text.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
+        let lines = text.lines().map(str::trim_start);
+        let functions =
+            lines.filter_map(|line| line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn "));
         names.extend(functions.filter_map(|line| line.split('(').next()).map(str::to_owned));
     }
     names
@@ -23,6 +25,7 @@ fn tests(folder: &Path) -> BTreeSet<String> {
 fn every_listed_case_has_its_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let mut known = tests(&root.join("crates/core/framing/tests"));
+    known.append(&mut tests(&root.join("crates/edge/gateway/tests")));
     known.append(&mut tests(&root.join("tests/tests/hostile")));
     let page = std::fs::read_to_string(root.join("docs/framing.md")).unwrap();
     let rows =
