@@ -6,6 +6,7 @@
 //!
 //! lock     the lock, with NAME as its owner
 //! number   "COUNT FENCE NAME": what was written last. `fenced` writes it only while the lock is held under its fence
+//! working  NAME, from when it has read the number until it has written it
 //! stop     when there is such a key, the process ends
 //! ```
 //!
@@ -63,12 +64,19 @@ impl Holder {
             Reply::Text(text) => text.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0),
             _ => 0,
         };
+        self.connection.ask(&["SET", "working", &self.name])?;
         std::thread::sleep(WORK);
         let value = format!("{} {fence} {}", count + 1, self.name);
+        let written = self.write(&value, fence)?;
+        self.connection.ask(&["DEL", "working"])?;
+        Ok(written)
+    }
+
+    fn write(&mut self, value: &str, fence: u64) -> std::io::Result<bool> {
         if self.fenced {
-            return Ok(self.connection.set_under("number", &value, "lock", fence)? == Fenced::Done);
+            return Ok(self.connection.set_under("number", value, "lock", fence)? == Fenced::Done);
         }
-        self.connection.ask(&["SET", "number", &value])?;
+        self.connection.ask(&["SET", "number", value])?;
         Ok(true)
     }
 }

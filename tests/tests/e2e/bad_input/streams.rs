@@ -15,7 +15,7 @@ fn what_xread_cannot_read_is_refused_with_the_reason() {
     let mut connection = Connection::open(agent.resp()).unwrap();
     connection.ask(&["SET", "/config/a", "1"]).unwrap();
     let id = "Invalid stream ID";
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["STREAMS", STREAM, "18446744073709551616-0"], id),
         (&["STREAMS", STREAM, "0-18446744073709551616"], id),
         (&["STREAMS", STREAM, "-1"], id),
@@ -27,7 +27,8 @@ fn what_xread_cannot_read_is_refused_with_the_reason() {
         (&["BLOCK", "-1", "STREAMS", STREAM, "0"], "timeout is negative"),
         (&["BLOCK", "1.5", "STREAMS", STREAM, "0"], "timeout is not an integer"),
         (&["STREAMS", STREAM, STREAM, "0"], "Unbalanced"),
-        (&["STREAMS", "/config/", "0"], "adsum:watch:PREFIX"),
+        (&["STREAMS", STREAM, "/config/", "0", "0"], "either watches, as adsum:watch:PREFIX, or streams"),
+        (&["STREAMS", "/config/a", "0"], "WRONGTYPE"),
     ];
     for (words, reason) in cases {
         let answer = connection.ask(&[&["XREAD"], words].concat()).unwrap();

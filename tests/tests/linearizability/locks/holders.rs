@@ -71,7 +71,8 @@ fn start(agent: &Agent, number: usize, kind: &str, ttl: Duration) -> Running {
     Running::start(command.env("TEST_SCRATCH", agent.scratch().path()))
 }
 
-/// Stops whoever holds the lock, until another has it and has written, and lets it go on.
+/// Stops whoever holds the lock between its reading and its writing, until another has it and has written, and lets it
+/// go on.
 fn stop_the_holder(connection: &mut Connection, holders: &[Running]) {
     let (holder, fence) = until("a process is stopped while it holds the lock", SOON, || {
         let Reply::Text(owner) = connection.ask(&["GET", "lock"]).unwrap() else { return None };
@@ -80,10 +81,12 @@ fn stop_the_holder(connection: &mut Connection, holders: &[Running]) {
         holder.signal(Signal::SIGSTOP);
         until("it is stopped", SOON, || is_stopped(i32::try_from(holder.pid()).unwrap()).then_some(()));
         let same = connection.fence("lock").unwrap() == Some(fence);
-        if !same {
+        let works = connection.ask(&["GET", "working"]).unwrap() == Reply::Text(owner);
+        let in_between = same && works && number(connection).1 < fence;
+        if !in_between {
             holder.signal(Signal::SIGCONT);
         }
-        same.then_some((holder, fence))
+        in_between.then_some((holder, fence))
     });
     until("another has the lock and has written", SOON, || (number(connection).1 > fence).then_some(()));
     holder.signal(Signal::SIGCONT);
