@@ -5,6 +5,7 @@
 
 mod answer;
 mod entry;
+mod filter;
 mod question;
 
 pub(crate) mod agent;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::answer::{Refusal, at, json};
 use super::entry::{self, Address, Node, Nothing, Proxy, WEIGHTS, Weights};
+use super::filter;
 use super::question::Question;
 use crate::ApiState;
 use crate::changes::Keys;
@@ -56,6 +57,14 @@ struct Service<'a> {
     modify_index: u64,
 }
 
+/// A service, for those who choose among them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Named<'a> {
+    service_name: &'a Name,
+    service_tags: &'a [String],
+}
+
 pub(crate) async fn datacenters(State(state): State<ApiState>, query: Query) -> Response {
     json(query.asks("pretty"), &[&state.about.datacenter])
 }
@@ -66,6 +75,7 @@ pub(crate) async fn nodes(
     question: Question,
     mut closing: Closing,
 ) -> Result<Response, Refusal> {
+    let choice = question.choice(&filter::NODE)?;
     let mut index = state.store.catalog().await?.revision();
     if let Some(asked) = question.blocking.index {
         let asked = asked.min(index);
@@ -76,7 +86,7 @@ pub(crate) async fn nodes(
     let catalog = state.store.catalog().await?;
     let mut nodes: Vec<Node> =
         catalog.nodes().map(|node| entry::node(&state, &node.name, node.address)).collect();
-    nodes.retain(|_| question.takes_nodes());
+    nodes.retain(|node| question.takes_nodes() && choice.takes(node));
     Ok(at(index, Some(question.consistency()), json(question.pretty, &nodes)))
 }
 
@@ -86,30 +96,37 @@ pub(crate) async fn services(
     question: Question,
     mut closing: Closing,
 ) -> Result<Response, Refusal> {
+    let choice = question.choice(&filter::NAME)?;
     let blocking =
         question.blocking.catalog(&state.store, question.stale, &mut closing, Catalog::services_index);
     let catalog = blocking.await?;
     let registered = catalog.services().filter(|(_, service)| service.service.is_some());
     let tags: BTreeMap<&Name, BTreeSet<&String>> = registered
         .filter(|_| question.takes_nodes())
+        .filter(|(name, service)| {
+            choice.takes(&Named { service_name: name, service_tags: entry::tags(service) })
+        })
         .map(|(name, service)| (name, entry::tags(service).iter().collect()))
         .collect();
     Ok(at(catalog.services_index(), Some(question.consistency()), json(question.pretty, &tags)))
 }
 
-/// The instances of a service that are not over, whatever their health; `?tag=`.
+/// The instances of a service that are not over, whatever their health; `?tag=`, `?filter=`.
 pub(crate) async fn service(
     State(state): State<ApiState>,
     Path(name): Path<String>,
     question: Question,
     mut closing: Closing,
 ) -> Result<Response, Refusal> {
+    let choice = question.choice(&filter::REGISTERED)?;
     let subject = Subject::new(&name);
     let catalog = subject.catalog(&state, &question, &mut closing).await?;
     let service = subject.service(&catalog, &question);
     let instances = service.into_iter().flat_map(ServiceState::live);
-    let registered: Vec<Registered<'_>> =
-        instances.filter_map(|instance| Some(registered(&state, &catalog, service?, instance))).collect();
+    let registered: Vec<Registered<'_>> = instances
+        .filter_map(|instance| Some(registered(&state, &catalog, service?, instance)))
+        .filter(|registered| choice.takes(registered))
+        .collect();
     subject.note_answered(&state, registered.len());
     Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &registered)))
 }

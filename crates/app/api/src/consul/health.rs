@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::answer::{Refusal, at, json};
 use super::catalog::Subject;
 use super::entry::{self, Check, Node, Service};
+use super::filter;
 use super::question::Question;
 use crate::ApiState;
 use crate::closing::Closing;
@@ -20,7 +21,7 @@ struct Entry<'a> {
     checks: [Check<'a>; 2],
 }
 
-/// Those that are not over; with `?passing` those that get traffic; with `?tag=` those with all these tags.
+/// Those that are not over; with `?passing` those that get traffic; with `?tag=` those with all these tags; `?filter=`.
 pub(crate) async fn service(
     State(state): State<ApiState>,
     Path(name): Path<String>,
@@ -28,6 +29,7 @@ pub(crate) async fn service(
     mut closing: Closing,
 ) -> Result<Response, Refusal> {
     let passing = question.query.asks("passing");
+    let choice = question.choice(&filter::ENTRY)?;
     let subject = Subject::new(&name);
     let catalog = subject.catalog(&state, &question, &mut closing).await?;
     let service = subject.service(&catalog, &question);
@@ -42,6 +44,7 @@ pub(crate) async fn service(
                 checks: [Check::of_node(instance), Check::of_instance(service, instance)],
             })
         })
+        .filter(|entry| choice.takes(entry))
         .collect();
     subject.note_answered(&state, entries.len());
     Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &entries)))

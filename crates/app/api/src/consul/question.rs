@@ -1,9 +1,11 @@
-//! What all reads take: blocking, consistency, data centre, looks.
+//! What all reads take: blocking, consistency, data centre, a filter, looks.
 
+use adsum_filter::Shape;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::answer::Refusal;
+use super::filter::Choice;
 use crate::ApiState;
 use crate::blocking::Blocking;
 use crate::query::Query;
@@ -29,11 +31,6 @@ impl FromRequestParts<ApiState> for Question {
             return Err(Refusal::bad("Cannot specify ?stale with ?consistent, conflicting semantics."));
         }
         check_datacenter(&query, &state.about.datacenter)?;
-        if let Some(filter) = query.text("filter") {
-            let text =
-                format!("filter '{filter}' is not understood: leave it out and choose from the answer");
-            return Err(Refusal::bad(text));
-        }
         Ok(Question { blocking, stale, consistent, pretty: query.asks("pretty"), query })
     }
 }
@@ -52,6 +49,11 @@ impl Question {
             (false, true) => "consistent",
             (false, false) => "leader",
         }
+    }
+
+    /// Which entries are wanted by `?filter=`.
+    pub(super) fn choice(&self, shape: &'static Shape) -> Result<Choice, Refusal> {
+        Choice::of(&self.query, shape)
     }
 
     /// Whether a node is meant. Ours carry no metadata of their own.
