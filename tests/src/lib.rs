@@ -27,6 +27,7 @@ pub mod rounds;
 pub mod running;
 pub mod scratch;
 pub mod stage;
+pub mod succession;
 pub mod traffic;
 pub mod wait;
 pub mod wire;

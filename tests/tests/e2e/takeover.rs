@@ -8,16 +8,14 @@ mod supervised;
 mod told;
 mod under_load;
 
-use std::process::Child;
 use std::time::Duration;
 
 use adsum_tests::load::{Load, Plan, post};
-use adsum_tests::{Agent, Stage, Traffic, http, until, until_ok};
+use adsum_tests::succession::{RETIRED, ended, take_over, until_serves};
+use adsum_tests::{Stage, Traffic, http, until_ok};
 
 /// A level that agents reach by themselves.
 const SOON: Duration = Duration::from_secs(30);
-/// What is in flight, and what stays open, may take its time (docs/guide/upgrades.md).
-const RETIRED: Duration = Duration::from_secs(50);
 
 /// Two instances behind `web.local` and a published port.
 #[track_caller]
@@ -62,30 +60,4 @@ impl Callers {
     fn failures(self) -> usize {
         self.traffic.stop().failures().len() + self.port.stop().failures().len()
     }
-}
-
-/// Starts a process that takes over, waits until it has, and gives the one before, which is on its way out.
-#[track_caller]
-fn take_over(agent: &mut Agent) -> Child {
-    let next = agent.agent_command(&["--takeover"]).spawn().unwrap();
-    let process = next.id();
-    let before = agent.replace(next).expect("an agent runs");
-    until_serves(agent, process);
-    before
-}
-
-/// Waits until this process answers on the RESP face.
-#[track_caller]
-fn until_serves(agent: &Agent, process: u32) {
-    let expect = format!("process_id:{process}\r");
-    until("the process serves", SOON, || {
-        let info = adsum_tests::clients::redis_cli(agent.resp(), &["INFO", "server"], b"");
-        info.stdout.contains(&expect).then_some(())
-    });
-}
-
-/// Waits until a process that has nothing more to do ends by itself, and says how.
-#[track_caller]
-fn ended(mut child: Child) -> std::process::ExitStatus {
-    until("the process before ends", RETIRED, || child.try_wait().unwrap())
 }

@@ -10,6 +10,7 @@
 mod bad;
 mod changes;
 mod control;
+mod everything;
 mod killed;
 mod past;
 mod row;

@@ -1,24 +1,18 @@
 //! An agent under systemd, as far as that is a matter of descriptors, environment and datagrams.
 
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
+use adsum_tests::succession::Sockets;
 use adsum_tests::{Agent, http, until};
 use nix::sys::signal::Signal;
 
 use super::{SOON, until_serves};
 
-/// Descriptors 3 and 4 from standard input and output, and the process that they are for.
-const ACTIVATE: &str = "export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=http:gateway; \
-                        exec \"$@\" 3<&0 4<&1 </dev/null >&2";
-
 struct Supervisor {
     agent: Agent,
-    http: TcpListener,
-    gateway: TcpListener,
+    sockets: Sockets,
     notices: UnixDatagram,
 }
 
@@ -26,26 +20,15 @@ impl Supervisor {
     fn new() -> Supervisor {
         let mut agent = Agent::start();
         agent.terminate();
-        let http = until("its port is free", SOON, || TcpListener::bind(agent.http()).ok());
-        let gateway = until("its port is free", SOON, || TcpListener::bind(agent.gateway()).ok());
+        let sockets = Sockets::of(&agent);
         let notices = UnixDatagram::bind(agent.scratch().path().join("notify")).unwrap();
         notices.set_read_timeout(Some(SOON)).unwrap();
-        Supervisor { agent, http, gateway, notices }
+        Supervisor { agent, sockets, notices }
     }
 
     /// Starts the agent with the sockets that are open already.
     fn start(&self) -> Child {
-        let like = self.agent.agent_command(&[]);
-        let mut command = Command::new("sh");
-        command.args(["-c", ACTIVATE, "sh"]).arg(like.get_program()).args(like.get_args());
-        for (key, value) in like.get_envs() {
-            match value {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
-        }
-        let double = |listener: &TcpListener| Stdio::from(OwnedFd::from(listener.try_clone().unwrap()));
-        command.stdin(double(&self.http)).stdout(double(&self.gateway));
+        let mut command = self.sockets.command(&self.agent);
         command.env("NOTIFY_SOCKET", self.agent.scratch().path().join("notify"));
         command.env("WATCHDOG_USEC", "400000");
         command.spawn().unwrap()
