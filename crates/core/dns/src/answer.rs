@@ -8,7 +8,7 @@ use hickory_proto::rr::{DNSClass, RecordType};
 use crate::reply::{Authority, Reply, Wish};
 use crate::request::{Edns, Request, Unreadable};
 use crate::subject::Subject;
-use crate::{Config, message};
+use crate::{Config, message, reverse};
 
 /// How a query came; its answer goes back the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +66,13 @@ fn decide(request: &Request, limit: u16, catalog: &Catalog, config: &Config) -> 
     }
     let name = question.name.to_lowercase();
     let labels: Vec<&[u8]> = name.iter().collect();
-    let Some(zone) = config.zone_of(&labels) else { return Reply::failure(ResponseCode::Refused) };
-    let subject = Subject::find(&labels[..labels.len() - zone.depth()], catalog, config);
     let most = usize::from(limit) / message::SMALLEST_RECORD;
+    let Some(zone) = config.zone_of(&labels) else {
+        let address = reverse::address(&labels).filter(|_| question.query_type == RecordType::PTR);
+        let names = address.map(|address| reverse::names(address, most, catalog, config));
+        return Reply::pointers(names.unwrap_or_default(), config.ttl);
+    };
+    let subject = Subject::find(&labels[..labels.len() - zone.depth()], catalog, config);
     let wish = Wish { record_type: question.query_type, turn: request.metadata.id, most };
     Authority { zone, catalog, config }.reply(subject, wish)
 }

@@ -23,6 +23,7 @@ mod config;
 mod message;
 mod reply;
 mod request;
+mod reverse;
 mod subject;
 mod zone;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use adsum_catalog::Catalog;
 use adsum_model::{Instance, Name};
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::rdata::{A, AAAA, HINFO, NS, SOA, SRV};
+use hickory_proto::rr::rdata::{A, AAAA, HINFO, NS, PTR, SOA, SRV};
 use hickory_proto::rr::{Name as DomainName, RData, RecordType};
 
 use crate::subject::{Found, Subject};
@@ -63,6 +63,16 @@ impl Reply {
             reason: None,
             given: None,
         }
+    }
+
+    /// The names of an address in a zone that is not ours: of those that we do not know, nothing is said.
+    pub(crate) fn pointers(names: Vec<DomainName>, ttl: u32) -> Reply {
+        if names.is_empty() {
+            return Reply::failure(ResponseCode::Refused);
+        }
+        let record = |name| Record { owner: Owner::Question, ttl, data: RData::PTR(PTR(name)) };
+        let answers = names.into_iter().map(record).collect();
+        Reply { authoritative: true, answers, ..Reply::failure(ResponseCode::NoError) }
     }
 }
 

@@ -84,6 +84,15 @@ impl Zone {
         made([node.as_str().as_bytes(), b"node", datacenter.as_str().as_bytes()], &self.origin)
     }
 
+    pub(crate) fn targets(&self) -> Targets {
+        self.targets
+    }
+
+    /// `NAME.service.ZONE.`
+    pub(crate) fn service(&self, service: &Name) -> DomainName {
+        made([service.as_str().as_bytes(), b"service"], &self.origin)
+    }
+
     /// Where the SRV record of an instance points to.
     pub(crate) fn target(&self, instance: &Instance, datacenter: &Name) -> DomainName {
         match self.targets {

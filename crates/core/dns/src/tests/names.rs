@@ -238,3 +238,32 @@ fn the_start_of_a_list_turns_with_the_id_and_its_order_stays() {
     assert_eq!(order(5), ["10.1.0.3", "10.1.0.1", "10.1.0.2"]);
     assert_eq!(order(6), order(0));
 }
+
+#[test]
+fn an_address_leads_back_to_its_node_and_else_to_the_services_there() {
+    check("1.0.0.10.in-addr.arpa. PTR", &["aa NOERROR", "1.0.0.10.in-addr.arpa. 0 PTR n1.node.dc1.consul."]);
+    let nibbles = |digits: &str| digits.chars().rev().map(|digit| format!("{digit}.")).collect::<String>();
+    let second = nibbles("fd000000000000000000000000000002");
+    check(
+        &format!("{second}ip6.arpa. PTR"),
+        &["aa NOERROR", &format!("{second}ip6.arpa. 0 PTR n2.node.dc1.consul.")],
+    );
+    check("2.0.0.10.in-addr.arpa. PTR", &["aa NOERROR", "2.0.0.10.in-addr.arpa. 0 PTR web.service.consul."]);
+}
+
+#[test]
+fn what_is_no_address_of_ours_is_not_answered_for() {
+    for name in [
+        "9.9.9.9.in-addr.arpa.",
+        "0.0.10.in-addr.arpa.",
+        "1.1.0.0.10.in-addr.arpa.",
+        "x.0.0.10.in-addr.arpa.",
+        "+1.0.0.10.in-addr.arpa.",
+        "256.0.0.10.in-addr.arpa.",
+        "1.ip6.arpa.",
+        "arpa.",
+    ] {
+        check(&format!("{name} PTR"), &["REFUSED"]);
+    }
+    check("1.0.0.10.in-addr.arpa. A", &["REFUSED"]);
+}
