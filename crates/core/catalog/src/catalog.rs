@@ -272,7 +272,7 @@ impl Catalog {
         let owner = instance.service.clone();
         self.change(&owner, revision, |state| {
             state.instances.retain(|other| other.id != instance.id);
-            let order = |i: &Instance| (i.slot, i.created, i.id.clone());
+            let order = |i: &Instance| (i.slot, i.born, i.id.clone());
             let at = state.instances.partition_point(|other| order(other) < order(&instance));
             state.instances.insert(at, Arc::new(instance));
         });

@@ -97,11 +97,15 @@ pub struct Instance {
     pub streak: u32,
     /// What went wrong last, in words for people.
     pub reason: Option<String>,
-    /// Unix milliseconds.
+    /// Unix milliseconds, for people.
     pub created: u64,
+    /// The same moment as a tick of the keyspace's clock, for decisions: wall clocks jump. 0 in records of before it was
+    /// written down.
+    #[serde(default)]
+    pub born: u64,
     /// Of the last change of phase or health. Unix milliseconds, for people.
     pub changed: u64,
-    /// The same moment as a tick of the keyspace's clock, for decisions: wall clocks jump.
+    /// The same moment as a tick.
     pub since: u64,
 }
 

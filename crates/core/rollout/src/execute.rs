@@ -147,6 +147,7 @@ fn create(
         streak: 0,
         reason: None,
         created: tx.now().wall,
+        born: tx.now().tick,
         changed: 0,
         since: 0,
     };

@@ -109,6 +109,7 @@ mod tests {
             process: Some(process),
             restarts: 0,
             streak: 0,
+            born: 0,
             reason: None,
             created: seed,
             changed: 0,

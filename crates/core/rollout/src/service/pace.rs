@@ -132,7 +132,7 @@ impl<'a> Pace<'a> {
 
     /// How long an instance that serves is still watched. One that was there before the rollout has been already.
     pub(crate) fn rest(&self, instance: &Instance, tick: u64) -> Duration {
-        if self.rollout.is_some_and(|rollout| instance.created < rollout.began) {
+        if self.rollout.is_some_and(|rollout| instance.born < rollout.tick) {
             return Duration::ZERO;
         }
         self.monitor.saturating_sub(Duration::from_millis(tick.saturating_sub(instance.since)))

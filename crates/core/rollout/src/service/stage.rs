@@ -153,7 +153,7 @@ fn failures(situation: &Situation<'_>, pace: &Pace<'_>, rollout: &Rollout) -> Ve
     let fresh = situation.state.instances.iter().filter(|instance| {
         instance.version == rollout.to
             && instance.slot <= situation.wanted()
-            && instance.created >= rollout.began
+            && instance.born >= rollout.tick
             && !pace.has_failed(instance)
     });
     let failed = fresh.filter_map(|instance| {
@@ -171,7 +171,7 @@ fn trouble(situation: &Situation<'_>, pace: &Pace<'_>, instance: &Instance) -> O
         return None;
     }
     let reason = instance.reason.as_deref().filter(|reason| !reason.is_empty());
-    let age = Duration::from_millis(instance.changed.saturating_sub(instance.created));
+    let age = Duration::from_millis(instance.since.saturating_sub(instance.born));
     let after = format!("after {:.1} s", age.as_secs_f64());
     let ended = || match reason {
         Some(reason) if reason.starts_with("cannot be started") => reason.to_string(),

@@ -216,4 +216,21 @@ proptest! {
             prop_assert!(state.live().count() <= service.spec.replicas as usize);
         }
     }
+
+    #[test]
+    fn a_wall_clock_that_jumps_back_changes_no_plan(
+        spec in specs(),
+        moves in prop::collection::vec((moves(), 0u64..3_600), 1..120),
+    ) {
+        let (mut steady, mut jumpy) = (World::new(), World::new());
+        steady.run(|tx| desire::create(tx, spec.clone())).unwrap();
+        jumpy.run(|tx| desire::create(tx, spec)).unwrap();
+        let mut counts = (0, 0);
+        for (made, jump) in &moves {
+            do_move(&mut steady, made, &mut counts.0);
+            do_move(&mut jumpy, made, &mut counts.1);
+            jumpy.set_clock_back(Duration::from_secs(*jump));
+            prop_assert_eq!(steady.plan(), jumpy.plan());
+        }
+    }
 }

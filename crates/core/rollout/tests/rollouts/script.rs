@@ -137,6 +137,10 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
             world.pass_time(parse_duration(time).expect("a duration"));
             Ok(())
         }
+        ("clock", ["back", time]) => {
+            world.set_clock_back(parse_duration(time).expect("a duration"));
+            Ok(())
+        }
         ("count", [new, old, before @ ..]) => {
             let before = before.first().map(|before| tally(before)).unwrap_or_default();
             world.count(Some(Counted { new: tally(new), old: tally(old), before }));

@@ -63,6 +63,11 @@ impl World {
         self.now.wall += time.as_millis() as u64;
     }
 
+    /// The wall clock alone, which decides nothing.
+    pub(crate) fn set_clock_back(&mut self, time: Duration) {
+        self.now.wall -= time.as_millis() as u64;
+    }
+
     /// What the gateways have counted since the rollout that is under way began.
     pub(crate) fn count(&mut self, counted: Option<Counted>) {
         let number = self.service().map_or(0, |service| service.rollout);

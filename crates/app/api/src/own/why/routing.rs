@@ -192,6 +192,7 @@ mod tests {
             process: None,
             restarts: 0,
             streak: 0,
+            born: 0,
             reason: None,
             created: 0,
             changed: 0,
