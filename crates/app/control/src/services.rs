@@ -161,15 +161,20 @@ impl Controller {
                 self.remove_log(name, id);
             }
         }
+        let cost = self.counts.cost(&self.routing, name);
         let (settings, ports) = (&self.settings, &mut self.ports);
         let (outcome, revision) = self.store.transact(|tx| {
-            carry_out(tx, name, plan, |tx| {
+            let outcome = carry_out(tx, name, plan, |tx| {
                 let id = InstanceId::from_seed(random());
                 let is_free = |port| ports::is_free(settings.address, port);
                 let port = ports.take(tx, &settings.node, &id, is_free)?;
                 let endpoint = SocketAddr::new(settings.address, port);
                 Some(Berth { id, node: settings.node.clone(), endpoint })
-            })
+            });
+            if let Some(cost) = &cost {
+                cost.write_down(tx, name);
+            }
+            outcome
         });
         match outcome {
             // The wish that it is not for is a commit, which wakes.

@@ -44,6 +44,29 @@ fn an_update_that_converges_ends_with_0_and_a_receipt() {
     assert!(one.contains("rollout 2: version 1 to 2 in") && one.contains("passed"), "{one}");
 }
 
+/// In which commit something of this kind was last told of `web`.
+#[track_caller]
+fn told_in(agent: &Agent, kind: &str, says: &str) -> String {
+    let events = web::json(agent, "/api/events?service=web&limit=1000");
+    let is_it = |event: &&Value| event["kind"] == kind && event["message"].as_str().unwrap().contains(says);
+    let event = events.as_array().unwrap().iter().find(is_it);
+    let event = event.unwrap_or_else(|| panic!("no {kind} with '{says}': {events}"));
+    event["id"].as_str().unwrap().split_once('-').unwrap().0.to_string()
+}
+
+/// A crash between two commits would leave a rollout that has ended and has none for good.
+#[test]
+fn a_receipt_is_on_record_with_the_end_of_its_rollout() {
+    let agent = Agent::start();
+    web::create(&agent, "web", &["--env", "VERSION=1"]);
+    agent.adsum(&update(&["--env-add", "VERSION=2", "--update-monitor", "100ms"])).ok();
+    let complete = told_in(&agent, "rollout-complete", "to version 2");
+    assert_eq!(told_in(&agent, "rollout-receipt", "rolled out version 2"), complete);
+    agent.adsum(&update(&["--env-add", "WEB_EXIT=3"])).fails(1);
+    let failed = told_in(&agent, "rollout-failed", "to version 3");
+    assert_eq!(told_in(&agent, "rollout-receipt", "took version 3 back"), failed);
+}
+
 #[test]
 fn an_update_that_fails_goes_back_and_ends_with_1_and_the_reason() {
     let agent = Agent::start();

@@ -1,12 +1,15 @@
 //! What the gateway counts of a service while a rollout of it is under way: for the verdict on the new version, and for
 //! the receipt at the end.
 //!
-//! Counters begin anew with the agent, so a receipt says from when on it has counted.
+//! The receipt is written with the end that the plan has found, in one transaction, so that no crash comes between them. A
+//! wish that ends a rollout knows no counts: there it follows. Counters begin anew with the agent, so a receipt says from
+//! when on it has counted.
 
 use std::collections::HashMap;
 
 use adsum_catalog::{Catalog, ServiceState, records};
 use adsum_gateway::Totals;
+use adsum_keyspace::Transaction;
 use adsum_model::rollout::{Quantiles, Receipt, Rollout, Stage};
 use adsum_model::{Event, Name, Revision};
 use adsum_rollout::receipt::sentence;
@@ -19,6 +22,13 @@ use crate::Routing;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     followed: HashMap<Name, Followed>,
+}
+
+/// What callers had of a rollout up to now.
+#[derive(Debug)]
+pub(super) struct Cost {
+    number: u32,
+    receipt: Receipt,
 }
 
 #[derive(Debug)]
@@ -44,7 +54,8 @@ impl Counts {
         self.followed.retain(|name, _| keeps(name));
     }
 
-    /// Takes note of where the service's rollout stands. One that has ended gets its receipt; the revision to wait for.
+    /// Takes note of where the service's rollout stands. One that has ended without its receipt gets it; the revision to
+    /// wait for.
     pub(super) fn follow(
         &mut self,
         store: &Store,
@@ -59,7 +70,9 @@ impl Counts {
         if let Some(followed) = self.followed.get(name)
             && view.rollout(name, followed.number).is_none_or(|rollout| rollout.stage.is_final())
         {
-            revision = followed.hand_out(store, name, &totals);
+            // Else it was written with the end: here it was ended by a wish.
+            let cost = followed.cost(&totals);
+            ((), revision) = store.transact(|tx| cost.write_down(tx, name));
             self.followed.remove(name);
         }
         if let Some(rollout) = view.rollout(name, number).filter(|rollout| !rollout.stage.is_final()) {
@@ -85,6 +98,11 @@ impl Counts {
         Some(counted)
     }
 
+    /// What the rollout that is under way has cost so far, if one is.
+    pub(super) fn cost(&self, routing: &Routing, name: &Name) -> Option<Cost> {
+        Some(self.followed.get(name)?.cost(&routing.totals(name)?))
+    }
+
     /// Whether a rollout of the service is being judged.
     pub(super) fn is_followed(&self, name: &Name) -> bool {
         self.followed.get(name).is_some_and(|followed| followed.trial.is_some() && !followed.stands_still)
@@ -95,6 +113,20 @@ impl Counts {
         let is_under_way = view.rollout(name, number).is_some_and(|rollout| !rollout.stage.is_final());
         let is_needed = self.followed.contains_key(name) || is_under_way;
         is_needed.then(|| routing.totals(name).unwrap_or_default())
+    }
+}
+
+impl Cost {
+    /// Makes it the receipt of the rollout, if that has ended and has none.
+    pub(super) fn write_down(&self, tx: &mut Transaction<'_>, name: &Name) {
+        let rollout = records::rollout(tx, name, self.number);
+        let ended = rollout.filter(|rollout| rollout.stage.is_final() && rollout.receipt.is_none());
+        let Some(mut rollout) = ended else { return };
+        let message = format!("service {name} {}", sentence(&rollout, &self.receipt));
+        rollout.receipt = Some(self.receipt.clone());
+        records::put_rollout(tx, &rollout);
+        let (time, kind, service) = (tx.now().wall, "rollout-receipt".into(), Some(name.clone()));
+        records::log(tx, &Event { time, kind, service, instance: None, message });
     }
 }
 
@@ -122,20 +154,8 @@ impl Followed {
         }
     }
 
-    /// Writes the receipt, once.
-    fn hand_out(&self, store: &Store, name: &Name, totals: &Totals) -> Revision {
-        let receipt = self.receipt(totals);
-        let ((), revision) = store.transact(|tx| {
-            let rollout = records::rollout(tx, name, self.number);
-            if let Some(mut rollout) = rollout.filter(|rollout| rollout.receipt.is_none()) {
-                let message = format!("service {name} {}", sentence(&rollout, &receipt));
-                rollout.receipt = Some(receipt);
-                records::put_rollout(tx, &rollout);
-                let (time, kind, service) = (tx.now().wall, "rollout-receipt".into(), Some(name.clone()));
-                records::log(tx, &Event { time, kind, service, instance: None, message });
-            }
-        });
-        revision
+    fn cost(&self, totals: &Totals) -> Cost {
+        Cost { number: self.number, receipt: self.receipt(totals) }
     }
 
     fn receipt(&self, totals: &Totals) -> Receipt {
