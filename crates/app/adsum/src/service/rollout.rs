@@ -49,8 +49,6 @@ pub(super) struct Receipt {
     retried: u64,
     held: u64,
     #[serde(default)]
-    told: u64,
-    #[serde(default)]
     cut: u64,
     #[serde(default)]
     before: Latency,
@@ -136,7 +134,7 @@ impl Receipt {
 
     /// `0 failed of 41,233 requests, 2 retried, 0 held; p99 3.1 ms before, 3.4 ms during`.
     pub(super) fn text(&self) -> String {
-        let Receipt { requests, failed, retried, held, told, cut, before, during, .. } = self;
+        let Receipt { requests, failed, retried, held, cut, before, during, .. } = self;
         if *requests == 0 {
             return "no requests came through the gateway meanwhile".to_string();
         }
@@ -151,9 +149,8 @@ impl Receipt {
         if before.p99 > 0 && during.p99 > 0 {
             text += &format!("; p99 {} before, {} during", millis(before.p99), millis(during.p99));
         }
-        if told + cut > 0 {
-            let connections = plural(*told, "long connection");
-            text += &format!("; {connections} told to leave, {} cut at the deadline", number(cut));
+        if *cut > 0 {
+            text += &format!("; {} cut at the deadline", plural(*cut, "long connection"));
         }
         text
     }
@@ -223,7 +220,7 @@ mod tests {
             "number": 3, "cause": "updated", "of": null, "from": 1, "to": 2, "stage": "complete", "ended": true, "reason": null,
             "ended_at": 9, "spent": {"start": 400, "drain": 200, "stop": 0, "watch": 30_600, "whole": 31_200},
             "receipt": {
-                "requests": 41_233, "failed": 0, "retried": 2, "held": 0, "told": 0, "cut": 0,
+                "requests": 41_233, "failed": 0, "retried": 2, "held": 0, "cut": 0,
                 "before": {"p99": 3_100}, "during": {"p99": 3_400},
             },
         });
@@ -233,10 +230,12 @@ mod tests {
             "rollout 3: version 1 to 2 in 31.2 s: start 0.4 s, drain 0.2 s, watch 30.6 s\n\
              0 failed of 41,233 requests, 2 retried, 0 held; p99 3.1 ms before, 3.4 ms during"
         );
-        whole.rollout.receipt = Some(Receipt { requests: 1, told: 2, cut: 1, ..Receipt::default() });
-        assert!(whole.receipt().ends_with(
-            "0 failed of 1 request, 0 retried, 0 held; 2 long connections told to leave, 1 cut at the deadline"
-        ));
+        whole.rollout.receipt = Some(Receipt { requests: 1, cut: 1, ..Receipt::default() });
+        assert!(
+            whole
+                .receipt()
+                .ends_with("0 failed of 1 request, 0 retried, 0 held; 1 long connection cut at the deadline")
+        );
         whole.rollout.began_at = 10_000;
         whole.rollout.receipt =
             Some(Receipt { counted_from: 12_500, requests: 2, failed: 1, ..Receipt::default() });
