@@ -58,12 +58,23 @@ impl Blocking {
         closing: &mut Closing,
         index_of: impl Fn(&Catalog) -> Revision,
     ) -> Result<Arc<Catalog>, Failed> {
+        let newer = |catalog: &Catalog| self.index.is_none_or(|index| index_of(catalog) > index);
+        self.until(store, stale, closing, newer).await
+    }
+
+    /// The catalog, once it is as wanted, or there has been enough waiting.
+    pub(crate) async fn until(
+        &self,
+        store: &Store,
+        stale: bool,
+        closing: &mut Closing,
+        wanted: impl Fn(&Catalog) -> bool,
+    ) -> Result<Arc<Catalog>, Failed> {
         let directory = store.directory();
         let mut catalog = if stale { directory.view() } else { store.catalog().await? };
-        let Some(index) = self.index else { return Ok(catalog) };
         let over = self.over(closing);
         tokio::pin!(over);
-        while index_of(&catalog) <= index {
+        while !wanted(&catalog) {
             tokio::select! {
                 changed = directory.changed(catalog.revision()) => catalog = changed?,
                 () = &mut over => break,

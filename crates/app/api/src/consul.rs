@@ -10,6 +10,9 @@ mod question;
 
 pub(crate) mod agent;
 pub(crate) mod catalog;
+pub(crate) mod checks;
 pub(crate) mod health;
 pub(crate) mod kv;
+pub(crate) mod local;
+pub(crate) mod nodes;
 pub(crate) mod status;

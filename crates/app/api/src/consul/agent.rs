@@ -1,4 +1,4 @@
-//! `GET /v1/agent/self`.
+//! `GET /v1/agent/self` and `GET /v1/agent/members`.
 
 use std::collections::BTreeMap;
 
@@ -73,6 +73,12 @@ pub(crate) async fn get(State(state): State<ApiState>, query: Query) -> Result<R
         meta: json!({"consul-network-segment": ""}),
     };
     Ok(answer::json(query.asks("pretty"), &agent))
+}
+
+/// The one that answers.
+pub(crate) async fn members(State(state): State<ApiState>, query: Query) -> Response {
+    let id = node_id(&state, &state.about.node);
+    answer::json(query.asks("pretty"), &[member(&state, &id)])
 }
 
 fn member<'a>(state: &'a ApiState, id: &str) -> Member<'a> {

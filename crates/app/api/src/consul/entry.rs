@@ -55,7 +55,7 @@ pub(crate) struct Nothing {}
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Service<'a> {
     #[serde(rename = "ID")]
-    id: &'a str,
+    pub(crate) id: &'a str,
     service: &'a str,
     tags: &'a [String],
     address: String,
@@ -73,11 +73,11 @@ pub(crate) struct Service<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Check<'a> {
-    node: &'a str,
+    pub(crate) node: &'a str,
     #[serde(rename = "CheckID")]
-    id: String,
+    pub(crate) id: String,
     name: String,
-    status: &'static str,
+    pub(crate) status: &'static str,
     notes: &'static str,
     output: String,
     #[serde(rename = "ServiceID")]
@@ -160,10 +160,10 @@ impl<'a> Service<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// That of the node, which is this process or one whose instances are known through it.
-    pub(crate) fn of_node(instance: &'a Instance) -> Check<'a> {
+    /// That of a node, which is this process or one whose instances are known through it.
+    pub(crate) fn of_node(node: &'a Name) -> Check<'a> {
         Check {
-            node: instance.node.as_str(),
+            node: node.as_str(),
             id: "serfHealth".to_string(),
             name: "Serf Health Status".to_string(),
             status: "passing",

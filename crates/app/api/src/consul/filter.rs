@@ -52,6 +52,12 @@ const CHECK_FIELDS: Fields = &[
 /// Of `/v1/catalog/nodes`.
 pub(super) static NODE: Shape = Shape::Object(NODE_FIELDS);
 
+/// Of `/v1/agent/services`, and of those of a node.
+pub(super) static SERVICE: Shape = Shape::Object(SERVICE_FIELDS);
+
+/// Of all that lists checks.
+pub(super) static CHECK: Shape = Shape::Object(CHECK_FIELDS);
+
 /// Of `/v1/catalog/services`.
 pub(super) static NAME: Shape =
     Shape::Object(&[("ServiceName", Shape::Text), ("ServiceTags", Shape::List(&Shape::Text))]);

@@ -41,7 +41,7 @@ pub(crate) async fn service(
             Some(Entry {
                 node: entry::node_of(&state, &catalog, instance),
                 service: Service::of(service, instance),
-                checks: [Check::of_node(instance), Check::of_instance(service, instance)],
+                checks: [Check::of_node(&instance.node), Check::of_instance(service, instance)],
             })
         })
         .filter(|entry| choice.takes(entry))

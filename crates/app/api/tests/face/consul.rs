@@ -206,3 +206,115 @@ async fn whoever_got_an_address_is_remembered_for_the_drain() {
     face.get("/v1/health/service/none").await;
     assert!(!asked("none"));
 }
+
+#[tokio::test]
+async fn checks_are_listed_by_node_by_service_and_by_state() {
+    let face = Face::new().await;
+    let passing = face.deploy("web").await;
+    let mut starting = instance(2, "web", 2);
+    starting.health = Health::Starting;
+    let critical = face.put(starting).await;
+    let ids = async |path: &str| {
+        let answer = face.get(path).await;
+        check_headers(&answer, Some("leader"));
+        let checks = answer.json();
+        let ids =
+            checks.as_array().unwrap().iter().map(|check| check["CheckID"].as_str().unwrap().to_string());
+        ids.collect::<Vec<_>>()
+    };
+    let node = "serfHealth".to_string();
+    let [first, second] = [&passing, &critical].map(|instance| format!("service:{}", instance.id));
+    let all = vec![node.clone(), first.clone(), second.clone()];
+    assert_eq!(ids("/v1/health/node/node1").await, all);
+    assert_eq!(ids("/v1/health/node/none").await, [""; 0]);
+    assert_eq!(ids("/v1/health/state/any").await, all);
+    assert_eq!(ids("/v1/health/state/passing").await, [node, first.clone()]);
+    assert_eq!(ids("/v1/health/state/critical").await, [second.clone()]);
+    assert_eq!(ids("/v1/health/state/bogus").await, [""; 0]);
+    assert_eq!(
+        ids("/v1/health/state/any?filter=ServiceName==web+and+Status==passing").await,
+        [first.clone()]
+    );
+    assert_eq!(ids("/v1/health/checks/web").await, [first, second]);
+    assert_eq!(ids("/v1/health/checks/none").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_node_is_told_with_what_runs_there() {
+    let face = Face::new().await;
+    let instance = face.deploy("web").await;
+    let id = instance.id.as_str();
+    let by_id = face.get("/v1/catalog/node/node1").await;
+    check_headers(&by_id, Some("leader"));
+    assert_eq!(by_id.json()["Node"]["Node"], "node1");
+    assert_eq!(by_id.json()["Services"][id]["Service"], "web");
+    let listed = face.get("/v1/catalog/node-services/node1").await.json();
+    assert_eq!(listed["Services"][0], by_id.json()["Services"][id]);
+    assert_eq!(face.get("/v1/catalog/node/none").await.json(), Value::Null);
+    assert_eq!(face.get("/v1/catalog/node-services/none").await.json(), Value::Null);
+}
+
+#[tokio::test]
+async fn the_agent_tells_what_runs_on_its_own_node() {
+    let face = Face::new().await;
+    let instance = face.deploy("web").await;
+    let id = instance.id.as_str();
+    let addresses = json!({"Address": "127.0.0.1", "Port": 20001});
+    let mut expect = json!({"ID": id, "Service": "web", "Tags": ["v1", "primary"], "Address": "127.0.0.1",
+        "TaggedAddresses": {"lan_ipv4": addresses, "wan_ipv4": addresses}, "Meta": {"slot": "1", "version": "1"},
+        "Port": 20001, "Weights": {"Passing": 1, "Warning": 1}, "EnableTagOverride": false, "Datacenter": "dc1"});
+    assert_eq!(face.get("/v1/agent/services").await.json(), json!({ id: expect }));
+    let one = face.get(&format!("/v1/agent/service/{id}")).await;
+    let hash = one.header("x-consul-contenthash").unwrap().to_string();
+    expect["ContentHash"] = hash.into();
+    assert_eq!(one.json(), expect);
+    let none = face.get("/v1/agent/service/none").await;
+    assert_eq!((none.status.as_u16(), none.text()), (404, "unknown service ID: none"));
+    let check = format!("service:{id}");
+    assert_eq!(face.get("/v1/agent/checks").await.json()[&check]["Status"], "passing");
+    assert_eq!(face.get("/v1/agent/members").await.json()[0]["Name"], "node1");
+}
+
+#[tokio::test]
+async fn a_service_of_the_agent_is_waited_for_by_its_hash() {
+    let face = Face::new().await;
+    let instance = face.deploy("web").await;
+    let path = format!("/v1/agent/service/{}", instance.id);
+    let hash = face.get(&path).await.header("x-consul-contenthash").unwrap().to_string();
+    let known = format!("{path}?hash={hash}&wait=10m");
+    let blocked = face.get(&known);
+    let mut moved = instance.clone();
+    moved.version += 1;
+    let (answer, _) = tokio::join!(blocked, face.put(moved));
+    assert_eq!(answer.json()["Meta"]["version"], "2");
+    assert_ne!(answer.header("x-consul-contenthash"), Some(hash.as_str()));
+    let over =
+        face.get(&format!("{path}?hash={}&wait=1ms", answer.header("x-consul-contenthash").unwrap())).await;
+    assert_eq!(over.json(), answer.json(), "nothing has changed, and the time is over");
+}
+
+#[tokio::test]
+async fn a_load_balancer_reads_health_off_the_status() {
+    let face = Face::new().await;
+    let mut instance = face.deploy("web").await;
+    let by_id = format!("/v1/agent/health/service/id/{}", instance.id);
+    for (health, status, code) in [
+        (Health::Passing, "passing", 200),
+        (Health::Warning, "warning", 429),
+        (Health::Critical, "critical", 503),
+    ] {
+        instance.health = health;
+        instance = face.put(instance).await;
+        let one = face.get(&by_id).await;
+        assert_eq!((one.status.as_u16(), &one.json()["AggregatedStatus"]), (code, &json!(status)));
+        assert_eq!(one.json()["Checks"][0]["Status"], status);
+        let named = face.get("/v1/agent/health/service/name/web").await;
+        assert_eq!((named.status.as_u16(), &named.json()[0]), (code, &one.json()));
+        let text = face.get("/v1/agent/health/service/name/web?format=text").await;
+        assert_eq!((text.status.as_u16(), text.text()), (code, status));
+    }
+    let none = face.get("/v1/agent/health/service/name/none").await;
+    assert_eq!((none.status.as_u16(), none.json()), (404, json!([])));
+    let none = face.get("/v1/agent/health/service/id/none?format=text").await;
+    assert_eq!((none.status.as_u16(), none.text()), (404, "ServiceId none not found"));
+}
