@@ -10,7 +10,7 @@ use std::time::Duration;
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::Transaction;
 use adsum_model::{
-    Event, Health, Instance, InstanceId, Offer, Phase, Process, Restart, Revision, Stop, spell_size,
+    Ending, Event, Health, Instance, InstanceId, Offer, Phase, Process, Restart, Revision, Stop, spell_size,
 };
 use adsum_rollout::node::{AfterEnd, Exit, Seen, Step, not_started, plan, restart_at, streak_after};
 use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, State, TreeKind};
@@ -272,6 +272,7 @@ fn record_end(
     record.streak = streak_after(record, restart, tx.now().tick);
     record.health = Health::Critical;
     record.process = None;
+    record.ending = Some(exit.ending);
     record.reason = Some(exit.description.clone());
     let (phase, follows) = match next {
         AfterEnd::Restart => (Phase::Backoff, "it is started again after a pause"),
@@ -328,7 +329,8 @@ fn exit(status: ExitStatus, starved: Option<String>) -> Exit {
         (ExitStatus::Signal(signal), _) => format!("was killed by {}", signal_name(signal)),
         (ExitStatus::Unknown, None) => "ended while its keeper was away".to_string(),
     };
-    Exit { success: status == ExitStatus::Code(0), description }
+    let ending = if status == ExitStatus::Code(0) { Ending::Success } else { Ending::Failure };
+    Exit { ending, description }
 }
 
 fn out_of_memory(limit: Option<u64>) -> String {

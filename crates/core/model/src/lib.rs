@@ -22,7 +22,7 @@ pub use health::Health;
 pub use id::{InstanceId, ParseIdError};
 pub use limits::{Controller, Limits, Offer, ParseUlimitError, Resource, Ulimit, Ulimits};
 pub use name::{Name, NameError};
-pub use record::{Availability, Event, Instance, Node, Phase, Process, Service, Version};
+pub use record::{Availability, Ending, Event, Instance, Node, Phase, Process, Service, Version};
 pub use revision::Revision;
 pub use rollout::{Receipt, Rollout};
 pub use routing::{

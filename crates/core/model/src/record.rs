@@ -95,6 +95,9 @@ pub struct Instance {
     pub restarts: u32,
     /// How often in a row it ended without having stayed up for long.
     pub streak: u32,
+    /// How its process ended last.
+    #[serde(default)]
+    pub ending: Option<Ending>,
     /// What went wrong last, in words for people.
     pub reason: Option<String>,
     /// Unix milliseconds, for people.
@@ -133,6 +136,18 @@ pub enum Phase {
     Complete,
     /// Ended by itself and given up.
     Failed,
+}
+
+/// How a process ended that nobody had told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It could not be started.
+    NotStarted,
+    /// With exit code 0.
+    Success,
+    /// In any other way.
+    Failure,
 }
 
 /// What tells a process from every other that had or will have its pid.

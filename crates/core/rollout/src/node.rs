@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adsum_model::{Instance, Phase, Process, Restart, RestartCondition};
+use adsum_model::{Ending, Instance, Phase, Process, Restart, RestartCondition};
 
 /// What the keeper sees of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,7 @@ pub enum Seen {
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// With exit code 0.
-    pub success: bool,
+    pub ending: Ending,
     /// `exited with code 1`, `was killed by SIGKILL`...
     pub description: String,
 }
@@ -76,7 +75,7 @@ pub fn restart_at(instance: &Instance, restart: &Restart) -> u64 {
 
 /// What follows from a process that could not be started: the same as from one that ended at once.
 pub fn not_started(instance: &Instance, restart: &Restart, why: &str, tick: u64) -> Step {
-    let exit = Exit { success: false, description: format!("cannot be started: {why}") };
+    let exit = Exit { ending: Ending::NotStarted, description: format!("cannot be started: {why}") };
     ended(instance, restart, &exit, tick)
 }
 
@@ -90,20 +89,21 @@ pub fn streak_after(instance: &Instance, restart: &Restart, tick: u64) -> u32 {
 impl Exit {
     /// Of a process that ended while nobody watched over it.
     fn unseen() -> Exit {
-        Exit { success: false, description: "ended while nobody watched over it".to_string() }
+        Exit { ending: Ending::Failure, description: "ended while nobody watched over it".to_string() }
     }
 }
 
 fn ended(instance: &Instance, restart: &Restart, exit: &Exit, tick: u64) -> Step {
+    let has_done = exit.ending == Ending::Success;
     let again = match restart.condition {
         RestartCondition::Any => true,
-        RestartCondition::OnFailure => !exit.success,
+        RestartCondition::OnFailure => !has_done,
         RestartCondition::None => false,
     };
     let exhausted = restart.max_attempts.is_some_and(|max| streak_after(instance, restart, tick) > max);
     let next = match (again, exhausted) {
         (true, false) => AfterEnd::Restart,
-        (false, _) if exit.success => AfterEnd::Complete,
+        (false, _) if has_done => AfterEnd::Complete,
         (true, true) | (false, _) => AfterEnd::GiveUp,
     };
     Step::Ended { exit: exit.clone(), next }
@@ -121,7 +121,8 @@ mod tests {
     }
 
     fn exit(success: bool) -> Seen {
-        Seen::Exited(Exit { success, description: "ended".into() })
+        let ending = if success { Ending::Success } else { Ending::Failure };
+        Seen::Exited(Exit { ending, description: "ended".into() })
     }
 
     #[track_caller]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use adsum_keyspace::Now;
 use adsum_model::rollout::{Cause, Done, DoneStep, Failure, Rollout, Stage};
-use adsum_model::{FailureAction, Health, Instance, InstanceId, Phase, Service};
+use adsum_model::{Ending, FailureAction, Health, Instance, InstanceId, Phase, Service};
 
 use super::{Pace, Plan, Situation, Slot, Step, is_maintained};
 
@@ -173,10 +173,10 @@ fn trouble(situation: &Situation<'_>, pace: &Pace<'_>, instance: &Instance) -> O
     let reason = instance.reason.as_deref().filter(|reason| !reason.is_empty());
     let age = Duration::from_millis(instance.since.saturating_sub(instance.born));
     let after = format!("after {:.1} s", age.as_secs_f64());
-    let ended = || match reason {
-        Some(reason) if reason.starts_with("cannot be started") => reason.to_string(),
-        Some(reason) => format!("{reason} {after}"),
-        None => format!("ended by itself {after}"),
+    let ended = || match (reason, instance.ending) {
+        (Some(reason), Some(Ending::NotStarted)) => reason.to_string(),
+        (Some(reason), Some(Ending::Success | Ending::Failure) | None) => format!("{reason} {after}"),
+        (None, _) => format!("ended by itself {after}"),
     };
     let what = match instance.phase {
         Phase::Backoff | Phase::Failed => ended(),

@@ -1,7 +1,7 @@
 //! What instances do by themselves, as the controllers of nodes and health write it down.
 
 use adsum_catalog::records;
-use adsum_model::{Health, Instance, InstanceId, Phase};
+use adsum_model::{Ending, Health, Instance, InstanceId, Phase};
 
 use crate::world::World;
 
@@ -56,11 +56,21 @@ impl World {
         });
     }
 
-    /// Its process ends by itself, or could not be started.
+    /// Its process ends by itself.
     pub(crate) fn crash(&mut self, id: &InstanceId, reason: &str, next: Phase) {
+        self.end_by_itself(id, Ending::Failure, reason, next);
+    }
+
+    /// There never was a process.
+    pub(crate) fn fail_to_start(&mut self, id: &InstanceId, reason: &str) {
+        self.end_by_itself(id, Ending::NotStarted, reason, Phase::Backoff);
+    }
+
+    fn end_by_itself(&mut self, id: &InstanceId, ending: Ending, reason: &str, next: Phase) {
         self.change(id, |instance| {
             if matches!(instance.phase, Phase::Planned | Phase::Running) {
                 instance.phase = next;
+                instance.ending = Some(ending);
                 instance.health = Health::Critical;
                 instance.reason = Some(reason.to_string());
             }

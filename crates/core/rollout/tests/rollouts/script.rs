@@ -163,6 +163,7 @@ fn happen(world: &mut World, verb: &str, id: &InstanceId, reason: &str) {
         "pass" => world.pass(id),
         "critical" => world.turn_critical(id, reason),
         "crash" => world.crash(id, reason, Phase::Backoff),
+        "missing" => world.fail_to_start(id, reason),
         "give-up" => world.crash(id, reason, Phase::Failed),
         "finish" => world.crash(id, reason, Phase::Complete),
         "end" => world.end(id),
