@@ -168,6 +168,7 @@ pub(crate) fn instance(seed: u64, service: &str, slot: u32) -> Instance {
         process: Some(Process { pid: 4711, start_time: 1, boot_id: "b".into() }),
         restarts: 0,
         streak: 0,
+        lot: 0,
         ending: None,
         born: 0,
         reason: None,
