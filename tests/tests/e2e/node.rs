@@ -11,7 +11,13 @@ fn the_only_node_is_emptied_by_force_and_filled_again() {
     web::create(&agent, "web", &["--replicas", "2"]);
     let listed = agent.adsum(&["node", "ls"]).ok();
     let row: Vec<&str> = listed.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(row, ["one", "127.0.0.1", "active", "2", "2"]);
+    assert_eq!(row[..6], ["one", "127.0.0.1", "active", "2", "2", "process"]);
+    let isolation = match web::json(&agent, "/api/status")["keeper"]["tree"].as_str() {
+        Some("cgroup2") => ["cgroup", "v2"].as_slice(),
+        Some("cgroup1") => &["cgroup", "v1"],
+        _ => &["none"],
+    };
+    assert!(row[6..].starts_with(isolation), "{listed}");
 
     let error = agent.adsum(&["node", "drain", "one"]).fails(4);
     assert!(error.contains("1 service would have no instance any more"), "{error}");

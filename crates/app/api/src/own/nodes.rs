@@ -1,7 +1,7 @@
 //! `GET /api/nodes`, `POST /api/nodes/NAME/drain` and `.../activate`.
 
 use adsum_catalog::Catalog;
-use adsum_model::{Availability, Name, Node};
+use adsum_model::{Availability, Name, Node, Offer};
 use adsum_rollout::desire;
 use adsum_stack::Problem;
 use axum::extract::{Path, State};
@@ -23,6 +23,18 @@ struct Shape {
     /// Not over.
     instances: usize,
     routable: usize,
+    /// None of a node that is not this one, and while this one has no keeper.
+    driver: Option<Driver>,
+}
+
+/// What runs the instances of a node, and how.
+#[derive(Serialize)]
+struct Driver {
+    kind: &'static str,
+    /// What keeps the processes of an instance together: `cgroup2`, `cgroup1`, or nothing but `process-group`.
+    tree: String,
+    #[serde(flatten)]
+    offer: Offer,
 }
 
 #[derive(Serialize)]
@@ -34,7 +46,11 @@ struct Written {
 
 pub(crate) async fn list(State(state): State<ApiState>) -> Result<Response, Refusal> {
     let catalog = state.store.catalog().await?;
-    let nodes: Vec<Shape> = catalog.nodes().map(|node| Shape::of(node, &catalog)).collect();
+    let driver = |node: &Node| {
+        let keeper = (state.keeper)().filter(|_| node.name == state.about.node)?;
+        Some(Driver { kind: "process", tree: keeper.tree, offer: keeper.offer })
+    };
+    let nodes: Vec<Shape> = catalog.nodes().map(|node| Shape::of(node, &catalog, driver(node))).collect();
     Ok(json(StatusCode::OK, &nodes))
 }
 
@@ -82,7 +98,7 @@ fn name(text: &str) -> Result<Name, Refusal> {
 }
 
 impl Shape {
-    fn of(node: &Node, catalog: &Catalog) -> Shape {
+    fn of(node: &Node, catalog: &Catalog, driver: Option<Driver>) -> Shape {
         let here = || catalog.instances().filter(|instance| instance.node == node.name);
         Shape {
             name: node.name.to_string(),
@@ -90,6 +106,7 @@ impl Shape {
             availability: availability(node.availability),
             instances: here().filter(|instance| !instance.phase.is_final()).count(),
             routable: here().filter(|instance| instance.is_routable()).count(),
+            driver,
         }
     }
 }

@@ -95,7 +95,8 @@ async fn instances_are_listed_for_whoever_wants_to_reach_them() {
 async fn nodes_are_listed_with_what_they_run() {
     let face = Face::new().await;
     face.deploy("web").await;
-    let expect = json!([{"name": "node1", "address": "127.0.0.1", "availability": "active", "instances": 1, "routable": 1}]);
+    let expect = json!([{"name": "node1", "address": "127.0.0.1", "availability": "active", "instances": 1, "routable": 1,
+        "driver": {"kind": "process", "tree": "cgroup2", "controllers": ["pids"], "any_user": false}}]);
     assert_eq!(face.get("/api/nodes").await.json(), expect);
 }
 
