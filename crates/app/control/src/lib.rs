@@ -16,6 +16,7 @@ mod faults;
 mod firings;
 mod health;
 mod locks;
+mod lot;
 mod node;
 mod ports;
 mod routing;

@@ -17,7 +17,7 @@ use adsum_runtime::{ExitStatus, Keeper, Observed, Signal, Start, State, TreeKind
 use adsum_store::{Failed, Store};
 use tokio::task::JoinSet;
 
-use crate::{Routing, Settings, event};
+use crate::{Routing, Settings, event, lot};
 use begin::{Begun, begin};
 
 /// When the keeper could not be asked.
@@ -272,6 +272,7 @@ fn record_end(
     record.streak = streak_after(record, restart, tx.now().tick);
     record.health = Health::Critical;
     record.process = None;
+    record.lot = lot::draw() as u32;
     record.ending = Some(exit.ending);
     record.reason = Some(exit.description.clone());
     let (phase, follows) = match next {

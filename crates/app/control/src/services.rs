@@ -17,7 +17,7 @@ use adsum_rollout::service::{Cause, Plan, Situation, Step, plan};
 use adsum_store::{Failed, Store};
 
 use crate::ports::Ports;
-use crate::{Routing, Settings, ports};
+use crate::{Routing, Settings, lot, ports};
 use counts::Counts;
 
 mod counts;
@@ -165,7 +165,7 @@ impl Controller {
         let (settings, ports) = (&self.settings, &mut self.ports);
         let (outcome, revision) = self.store.transact(|tx| {
             let outcome = carry_out(tx, name, plan, |tx| {
-                let id = InstanceId::from_seed(random());
+                let id = InstanceId::from_seed(lot::draw());
                 let is_free = |port| ports::is_free(settings.address, port);
                 let port = ports.take(tx, &settings.node, &id, is_free)?;
                 let endpoint = SocketAddr::new(settings.address, port);
@@ -229,9 +229,4 @@ impl Look {
         let within = self.within.into_iter().chain(other.within).min();
         Look { within, at_reports: self.at_reports || other.at_reports }
     }
-}
-
-/// Ids must not repeat over restarts, so they come from the system's randomness.
-fn random() -> u64 {
-    getrandom::u64().expect("the kernel's randomness is there once the machine has started")
 }

@@ -55,6 +55,7 @@ fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &s
         process: None,
         restarts: 0,
         streak: 0,
+        lot: 0,
         ending: None,
         born: 0,
         reason: None,

@@ -95,6 +95,9 @@ pub struct Instance {
     pub restarts: u32,
     /// How often in a row it ended without having stayed up for long.
     pub streak: u32,
+    /// Drawn when its process ended last, so that many that ended together are not started together.
+    #[serde(default)]
+    pub lot: u32,
     /// How its process ended last.
     #[serde(default)]
     pub ending: Option<Ending>,

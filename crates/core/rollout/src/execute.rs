@@ -145,6 +145,7 @@ fn create(
         process: None,
         restarts: 0,
         streak: 0,
+        lot: 0,
         ending: None,
         reason: None,
         created: tx.now().wall,

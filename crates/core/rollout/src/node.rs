@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use adsum_model::{Ending, Instance, Phase, Process, Restart, RestartCondition};
 
+/// What part of a pause is the most that the lot adds to it.
+const SPREAD: u64 = 4;
+
 /// What the keeper sees of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -68,9 +71,12 @@ pub fn plan(instance: &Instance, restart: &Restart, seen: &Seen, tick: u64) -> O
     }
 }
 
-/// The tick at which an instance in back-off is started again.
+/// The tick at which an instance in back-off is started again: after the pause, and by lot up to a quarter of it later.
 pub fn restart_at(instance: &Instance, restart: &Restart) -> u64 {
-    instance.since.saturating_add(restart.pause(instance.streak).as_millis() as u64)
+    let pause = restart.pause(instance.streak).as_millis() as u64;
+    let most = u128::from(pause / SPREAD) + 1;
+    let later = (most * u128::from(instance.lot)) >> u32::BITS;
+    instance.since.saturating_add(pause).saturating_add(later as u64)
 }
 
 /// What follows from a process that could not be started: the same as from one that ended at once.
@@ -160,6 +166,17 @@ mod tests {
         let restart = Restart::default();
         assert_eq!(plan(&instance, &restart, &exit(false), 1399), None);
         assert_eq!(plan(&instance, &restart, &exit(false), 1400), Some(Step::Start));
+    }
+
+    #[test]
+    fn the_lot_spreads_starts_over_a_quarter_of_the_pause() {
+        let at = |lot, streak| {
+            let mut instance = instance(1, 1, 1, Phase::Backoff, Health::Critical);
+            (instance.since, instance.streak, instance.lot) = (1000, streak, lot);
+            restart_at(&instance, &Restart::default()) - 1000
+        };
+        assert_eq!([0, u32::MAX / 2, u32::MAX].map(|lot| at(lot, 1)), [200, 225, 250]);
+        assert_eq!([0, u32::MAX].map(|lot| at(lot, 50)), [30_000, 37_500]);
     }
 
     #[test]

@@ -43,6 +43,10 @@ fn one_that_ends_again_and_again_is_started_after_longer_and_longer_pauses() {
         // Ticks and wall clock are two clocks, read one after the other and cut to milliseconds.
         assert!(*pause + 5 >= least, "{pauses:?}");
     }
+    until("the next start is told", SOON, || {
+        let ps = agent.adsum(&["service", "ps", "web"]).ok();
+        (ps.contains("backoff") && ps.contains(", next start in ")).then_some(())
+    });
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn listing(services: &[Service], now: u64) -> Listing {
             instance.node.clone(),
             instance.endpoint(),
             instance.health().to_string(),
-            format!("{} {}", instance.phase.as_str(), moment::ago(now, instance.changed)),
+            instance.state(now),
             instance.restarts.to_string(),
             instance.reason.clone().unwrap_or_default(),
         ];

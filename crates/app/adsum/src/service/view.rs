@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::rollout::Rollout;
+use crate::moment;
 
 /// A line of the list of services.
 #[derive(Debug, Deserialize)]
@@ -86,6 +87,8 @@ pub(super) struct Instance {
     pub(super) health: Health,
     #[serde(default)]
     pub(super) restarts: u32,
+    /// Milliseconds, of one in back-off.
+    pub(super) restart_in: Option<u64>,
     pub(super) reason: Option<String>,
     #[serde(default)]
     pub(super) created: u64,
@@ -130,6 +133,15 @@ impl Instance {
         match self.address.contains(':') {
             true => format!("[{}]:{}", self.address, self.port),
             false => format!("{}:{}", self.address, self.port),
+        }
+    }
+
+    /// `backoff 3 seconds ago, next start in 1.6 s`.
+    pub(super) fn state(&self, now: u64) -> String {
+        let state = format!("{} {}", self.phase.as_str(), moment::ago(now, self.changed));
+        match self.restart_in {
+            Some(rest) => format!("{state}, next start in {:.1} s", rest as f64 / 1e3),
+            None => state,
         }
     }
 
@@ -205,6 +217,16 @@ pub(super) mod tests {
         assert_eq!(service.counts(), "1 of 3 instances pass, 1 in maintenance");
         service.instances.pop();
         assert_eq!(service.counts(), "1 of 3 instances pass");
+    }
+
+    #[test]
+    fn one_in_back_off_says_when_it_is_started_again() {
+        let mut json = instance(1, 2, "backoff", "critical");
+        json["restart_in"] = json!(1_600);
+        let instance = Instance::deserialize(&json).unwrap();
+        assert_eq!(instance.state(3_000), "backoff 3 seconds ago, next start in 1.6 s");
+        let running = Instance::deserialize(&super::tests::instance(1, 2, "running", "passing")).unwrap();
+        assert_eq!(running.state(3_000), "running 3 seconds ago");
     }
 
     #[test]

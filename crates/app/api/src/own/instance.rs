@@ -1,7 +1,16 @@
 //! The JSON of an instance.
 
-use adsum_model::Instance;
+use std::time::Duration;
+
+use adsum_model::{Instance, Phase, Service};
+use adsum_rollout::node::restart_at;
 use serde::Serialize;
+
+/// How long it is until an instance in back-off is started again, by its service's policy.
+pub(crate) fn restart_in(instance: &Instance, service: Option<&Service>, tick: u64) -> Option<Duration> {
+    let restart = &service.filter(|_| instance.phase == Phase::Backoff)?.spec.restart;
+    Some(Duration::from_millis(restart_at(instance, restart).saturating_sub(tick)))
+}
 
 /// All there is to say of it, as the service it belongs to lists it.
 #[derive(Serialize)]
@@ -22,6 +31,8 @@ pub(crate) struct Full<'a> {
     maintenance: Option<&'a str>,
     pid: Option<u32>,
     restarts: u32,
+    /// Of one in back-off: milliseconds until it is started again.
+    restart_in: Option<u64>,
     reason: Option<&'a str>,
     /// Of one that gets nothing new: who has yet to let go of it. None of others.
     held_by: Option<Vec<String>>,
@@ -45,7 +56,11 @@ pub(crate) struct Brief<'a> {
 }
 
 impl<'a> Full<'a> {
-    pub(crate) fn of(instance: &'a Instance, held_by: Option<Vec<String>>) -> Full<'a> {
+    pub(crate) fn of(
+        instance: &'a Instance,
+        restart_in: Option<Duration>,
+        held_by: Option<Vec<String>>,
+    ) -> Full<'a> {
         Full {
             id: instance.id.as_str(),
             name: instance.title(),
@@ -60,6 +75,7 @@ impl<'a> Full<'a> {
             maintenance: instance.maintenance.as_deref(),
             pid: instance.process.as_ref().map(|process| process.pid),
             restarts: instance.restarts,
+            restart_in: restart_in.map(|rest| rest.as_millis() as u64),
             reason: instance.reason.as_deref(),
             held_by,
             created: instance.created,

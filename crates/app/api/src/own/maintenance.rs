@@ -1,6 +1,7 @@
 //! `PUT` and `DELETE /api/services/NAME/maintenance` and `/api/instances/ID/maintenance`: out of routing by a person,
 //! and back.
 
+use adsum_catalog::records;
 use adsum_model::{InstanceId, Name};
 use adsum_rollout::desire;
 use adsum_stack::Problem;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Refusal;
-use super::instance::Full;
+use super::instance::{Full, restart_in};
 use super::service::Written;
 use super::write::{Answer, Write};
 use crate::{ApiState, limits};
@@ -84,7 +85,10 @@ async fn instance(
     write
         .carry_out(&state.store, |tx| {
             let instance = desire::maintain_instance(tx, &id, reason)?;
-            let shape = Maintained { instance: Full::of(&instance, None), revision: tx.revision().0 };
+            let service = records::service(tx, &instance.service);
+            let restart_in = restart_in(&instance, service.as_ref(), tx.now().tick);
+            let shape =
+                Maintained { instance: Full::of(&instance, restart_in, None), revision: tx.revision().0 };
             Ok(Answer::new(StatusCode::OK, &shape))
         })
         .await

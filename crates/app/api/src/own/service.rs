@@ -1,8 +1,10 @@
 //! The JSON of a service: as it stands in a list, as a whole, and as the subject of a write.
 
+use std::sync::Arc;
+
 use adsum_catalog::{Catalog, ServiceState};
 use adsum_model::rollout::Rollout;
-use adsum_model::{Name, Revision, Service, Spec};
+use adsum_model::{Instance, Name, Revision, Service, Spec};
 use adsum_rollout::desire::{Novelty, Taken};
 use adsum_rollout::service::{Plan, Situation, Step, plan};
 use adsum_stack::Draft;
@@ -10,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::hold::Holds;
-use super::instance::Full;
+use super::instance::{Full, restart_in};
 use super::rollout::Brief;
 use super::{draft, waiting};
 use crate::ApiState;
@@ -142,8 +144,10 @@ impl<'a> Whole<'a> {
         plan: &Plan,
         catalog: &'a Catalog,
         holds: &Holds,
+        tick: u64,
     ) -> Whole<'a> {
         let service = state.service.as_ref();
+        let full = |it: &'a Arc<Instance>| Full::of(it, restart_in(it, service, tick), holds.on(it));
         Whole {
             name: name.as_str(),
             version: service.map_or(0, |service| service.version),
@@ -153,7 +157,7 @@ impl<'a> Whole<'a> {
             generation: service.map_or(0, |service| service.generation),
             rollout: last_rollout(catalog, state).map(Brief::of),
             created: service.map(|service| service.created),
-            instances: state.instances.iter().map(|it| Full::of(it, holds.on(it))).collect(),
+            instances: state.instances.iter().map(full).collect(),
             converged: is_converged(plan),
             waiting_on: plan.waiting_on.iter().map(ToString::to_string).collect(),
             waiting: plan.waiting_on.iter().map(waiting::Shape::of).collect(),

@@ -53,5 +53,6 @@ pub(crate) async fn get(
         state.routing.reached(&catalog).await;
     }
     let holds = Holds::of(&state.routing, &catalog);
-    Ok(indexed(index, json(StatusCode::OK, &Whole::of(&name, service, &plan, &catalog, &holds))))
+    let tick = state.store.now().tick;
+    Ok(indexed(index, json(StatusCode::OK, &Whole::of(&name, service, &plan, &catalog, &holds, tick))))
 }

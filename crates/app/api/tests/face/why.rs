@@ -91,6 +91,9 @@ async fn the_answer_begins_with_a_sentence() {
     let of_instance = conclusions(&face).await.1;
     assert!(of_instance.starts_with("ended and is started again in "), "{of_instance}");
     assert!(of_instance.ends_with(" s, restarted 4 times (exited with code 3)"), "{of_instance}");
+    let listed = face.get("/api/services/web").await.json();
+    let rest = listed["instances"][0]["restart_in"].as_u64().unwrap();
+    assert!(rest <= 1_600, "{rest}");
 
     (web.phase, web.health, web.reason) = (Phase::Running, Health::Draining, None);
     face.put(web).await;

@@ -109,6 +109,7 @@ mod tests {
             process: Some(process),
             restarts: 0,
             streak: 0,
+            lot: 0,
             ending: None,
             born: 0,
             reason: None,

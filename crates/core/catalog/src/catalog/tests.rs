@@ -31,6 +31,7 @@ fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
         process: None,
         restarts: 0,
         streak: 0,
+        lot: 0,
         ending: None,
         born: 0,
         reason: None,

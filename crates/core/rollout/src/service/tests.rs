@@ -23,6 +23,7 @@ pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health:
         process: None,
         restarts: 0,
         streak: 0,
+        lot: 0,
         ending: None,
         born: 0,
         reason: None,

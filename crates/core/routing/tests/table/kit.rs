@@ -51,6 +51,7 @@ pub(crate) fn instance(seed: u64, service: &str, health: Health) -> Instance {
         process: None,
         restarts: 0,
         streak: 0,
+        lot: 0,
         ending: None,
         born: 0,
         reason: None,

@@ -92,6 +92,7 @@ impl House {
             process: None,
             restarts: 0,
             streak: 0,
+            lot: 0,
             ending: None,
             born: 0,
             reason: None,

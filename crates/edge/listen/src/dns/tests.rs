@@ -58,6 +58,7 @@ fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]
             process: None,
             restarts: 0,
             streak: 0,
+            lot: 0,
             ending: None,
             born: 0,
             reason: None,

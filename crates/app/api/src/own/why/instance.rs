@@ -1,10 +1,8 @@
 //! What holds of an instance, apart from what the gateway makes of it.
 
-use std::time::Duration;
-
 use adsum_model::{Availability, CheckKind, Health, Instance, Phase, Service};
-use adsum_rollout::node::restart_at;
 
+use super::super::instance::restart_in;
 use super::{Fact, Revisions, Subject};
 
 pub(super) fn facts(subject: &Subject<'_>, revisions: &Revisions, instance: &Instance) -> Vec<Fact> {
@@ -75,9 +73,8 @@ fn process(subject: &Subject<'_>, instance: &Instance) -> String {
 
 /// `in 1.6 s`.
 pub(super) fn next_restart(subject: &Subject<'_>, instance: &Instance) -> String {
-    let Some(service) = &subject.state.service else { return "after a pause".to_string() };
-    let rest = restart_at(instance, &service.spec.restart).saturating_sub(subject.tick);
-    format!("in {:.1} s", Duration::from_millis(rest).as_secs_f64())
+    let rest = restart_in(instance, subject.state.service.as_ref(), subject.tick);
+    rest.map_or("after a pause".to_string(), |rest| format!("in {:.1} s", rest.as_secs_f64()))
 }
 
 pub(super) fn restarted(instance: &Instance) -> String {

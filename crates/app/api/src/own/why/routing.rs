@@ -192,6 +192,7 @@ mod tests {
             process: None,
             restarts: 0,
             streak: 0,
+            lot: 0,
             ending: None,
             born: 0,
             reason: None,
