@@ -9,6 +9,7 @@
 //!
 //! A tree needs no controller. Groups of version 1 cost the kernel something, so an instance has only those it needs.
 
+mod claim;
 mod limit;
 mod mounts;
 mod trial;
@@ -23,9 +24,14 @@ use adsum_model::{Controller, InstanceId, Limits};
 use crate::TreeKind;
 use mounts::Version;
 
+/// Before the cluster in the name of its common group.
+const PREFIX: &str = "adsum-";
+
 /// The groups under which those of the instances are: at the first one those of the trees.
 pub(crate) struct Hierarchy {
     bases: Vec<Base>,
+    /// One for each base.
+    _claims: Vec<File>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +53,17 @@ impl Hierarchy {
     pub(crate) fn find(cluster: &str, kind: Option<TreeKind>) -> Option<Hierarchy> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let name = format!("adsum-{cluster}");
-        let found: Vec<Base> =
-            mounts::mounts(&mounts, &own).iter().filter_map(|mount| trial::best(mount, &name)).collect();
+        let name = format!("{PREFIX}{cluster}");
+        let mounts = mounts::mounts(&mounts, &own);
+        let (found, claims): (Vec<Base>, Vec<File>) =
+            mounts.iter().filter_map(|mount| trial::best(mount, &name)).unzip();
         let bases = choose(kind, &found);
-        found.iter().filter(|base| !bases.contains(base)).for_each(|base| trial::remove_base(&base.dir));
-        (!bases.is_empty()).then_some(Hierarchy { bases })
+        let is_chosen = |base: &&Base| bases.contains(base);
+        found.iter().filter(|base| !is_chosen(base)).for_each(|base| trial::remove_base(&base.dir));
+        let claims = found.iter().zip(claims).filter(|(base, _)| is_chosen(base)).map(|(_, claim)| claim);
+        let claims = claims.collect();
+        bases.iter().for_each(|base| claim::sweep(&base.dir));
+        (!bases.is_empty()).then_some(Hierarchy { bases, _claims: claims })
     }
 
     pub(crate) fn kind(&self) -> TreeKind {
@@ -271,7 +282,7 @@ mod tests {
             base("/c", Version::V1, &[CPU]),
             base("/m", Version::V1, &[MEMORY]),
         ];
-        let hierarchy = Hierarchy { bases: bases.into() };
+        let hierarchy = Hierarchy { bases: bases.into(), _claims: Vec::new() };
         let id = InstanceId::from_seed(1);
         let dirs = |limits: Limits| hierarchy.group(&id, &limits).dirs;
         let at = |base: &str| Path::new(base).join(id.as_str());

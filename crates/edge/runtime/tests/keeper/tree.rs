@@ -181,10 +181,48 @@ async fn control_groups_are_given_back() {
     let process = keeper.start(node.script(&id(1), "exec sleep 1000")).await.unwrap();
     let groups = fs::read_to_string(format!("/proc/{}/cgroup", process.pid)).unwrap();
     assert!(groups.contains(&format!("adsum-{}/{}", node.cluster(), id(1))), "{groups}");
-    let record = fs::read_to_string(node.record(&id(1))).unwrap();
-    let group = record.split('"').find(|text| text.contains("/adsum-")).unwrap().to_string();
-    assert!(fs::exists(&group).unwrap());
+    let group = group_of(&node, &id(1));
+    assert!(group.exists());
     keeper.shutdown(Duration::ZERO).await.unwrap();
-    assert!(!fs::exists(&group).unwrap());
-    until("the common one goes too", || !std::path::Path::new(&group).parent().unwrap().exists());
+    assert!(!group.exists());
+    until("the common one goes too", || !group.parent().unwrap().exists());
+}
+
+/// A machine may have very many groups that killed keepers have left, and a start removes as many as there is time for.
+const STARTS: usize = 1000;
+
+#[tokio::test]
+async fn what_a_killed_keeper_has_left_goes_with_the_starts_of_others_and_what_lives_stays() {
+    for kind in tree_kinds().await.into_iter().filter(|kind| *kind != TreeKind::ProcessGroup) {
+        let (killed, living) = (Node::with_tree(Some(kind)), Node::with_tree(Some(kind)));
+        let keeper = killed.keeper().await;
+        let process = keeper.start(killed.script(&id(1), "exec sleep 1000")).await.unwrap();
+        let left = group_of(&killed, &id(1));
+        let living_keeper = living.keeper().await;
+        let pid = keeper.pid();
+        // Without an agent nobody starts it again.
+        drop(keeper);
+        kill_9(pid);
+        until("the keeper has gone", || !lives(pid));
+        let next = Node::with_tree(Some(kind));
+        next.keeper().await;
+        assert!(left.exists(), "somebody is in it");
+        kill_9(process.pid);
+        for _ in 0..STARTS {
+            Node::with_tree(Some(kind)).keeper().await;
+            if !left.parent().unwrap().exists() {
+                break;
+            }
+        }
+        assert!(!left.parent().unwrap().exists(), "{}", left.display());
+        // It has had no instance yet, and its group is where it was.
+        living_keeper.start(living.script(&id(1), "exec sleep 1000")).await.unwrap();
+        assert!(group_of(&living, &id(1)).exists());
+    }
+}
+
+/// The group of an instance's tree, by its record.
+fn group_of(node: &Node, id: &adsum_model::InstanceId) -> std::path::PathBuf {
+    let record = fs::read_to_string(node.record(id)).unwrap();
+    record.split('"').find(|text| text.contains("/adsum-")).unwrap().into()
 }

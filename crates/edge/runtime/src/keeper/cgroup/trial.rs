@@ -8,24 +8,24 @@ use std::path::Path;
 use adsum_model::Controller;
 
 use super::mounts::{Mount, Version};
-use super::{Base, Cgroup};
+use super::{Base, Cgroup, claim};
 use crate::sys;
 
 /// Before the pid of the keeper that tries a hierarchy.
 const TRIAL: &str = "trial-";
 
 /// The place of the hierarchy that gives the most, the first of several; none where no group can be made. The group
-/// called `name` is there then. Must be called while this process has no other thread, for it forks.
-pub(super) fn best(mount: &Mount, name: &str) -> Option<Base> {
-    let mut best: Option<Base> = None;
+/// called `name` is there then, and claimed. Must be called while this process has no other thread, for it forks.
+pub(super) fn best(mount: &Mount, name: &str) -> Option<(Base, File)> {
+    let mut best: Option<(Base, File)> = None;
     for place in &mount.places {
-        let Some(base) = base(mount, place, name) else { continue };
-        if best.as_ref().is_some_and(|best| best.controllers.len() >= base.controllers.len()) {
+        let Some((base, claim)) = base(mount, place, name) else { continue };
+        if best.as_ref().is_some_and(|(best, _)| best.controllers.len() >= base.controllers.len()) {
             remove_base(&base.dir);
             continue;
         }
         let complete = mount.version == Version::V1 || base.controllers.len() == Controller::ALL.len();
-        if let Some(poorer) = best.replace(base) {
+        if let Some((poorer, _)) = best.replace((base, claim)) {
             remove_base(&poorer.dir);
         }
         if complete {
@@ -35,9 +35,9 @@ pub(super) fn best(mount: &Mount, name: &str) -> Option<Base> {
     best
 }
 
-fn base(mount: &Mount, place: &Path, name: &str) -> Option<Base> {
+fn base(mount: &Mount, place: &Path, name: &str) -> Option<(Base, File)> {
     let dir = place.join(name);
-    fs::create_dir_all(&dir).ok()?;
+    let claim = claim::claim(&dir).ok()?;
     if mount.version == Version::V2 {
         hand_down(place, &dir);
     }
@@ -53,7 +53,7 @@ fn base(mount: &Mount, place: &Path, name: &str) -> Option<Base> {
     if !works {
         let _ = fs::remove_dir(&dir);
     }
-    works.then_some(Base { dir, version: mount.version, controllers })
+    works.then_some((Base { dir, version: mount.version, controllers }, claim))
 }
 
 /// Asks for the controllers in the groups below `dir`, which `place` has to give it first. Each by itself, since the
