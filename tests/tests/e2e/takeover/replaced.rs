@@ -2,11 +2,12 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use adsum_tests::{Agent, Scratch, until};
 use nix::sys::signal::Signal;
 
-use super::told::stopped_at;
+use super::told::{go_on, stopped_at};
 use super::{SOON, ended, take_over, until_serves};
 
 /// An agent of a program that is not there any more, but for one that was put in its place.
@@ -66,4 +67,23 @@ fn one_who_knocks_and_dies_keeps_nobody_out() {
     until("it is noticed", SOON, || agent.log().contains("cannot be let in").then_some(()));
     let before = take_over(&mut agent);
     assert!(ended(before).success());
+}
+
+/// Each of them may take five seconds to say what it wants: waited for one after the other, they would hold up the old
+/// process for longer than is waited for here.
+#[test]
+fn those_who_knock_meanwhile_and_say_nothing_hold_up_no_takeover() {
+    let mut agent = Agent::start();
+    let next = stopped_at(&agent, "given");
+    let mut silent: Vec<_> = (0..6).map(|_| stopped_at(&agent, "knocked")).collect();
+    let process = next.id();
+    go_on(&next);
+    let mut before = agent.replace(next).unwrap();
+    until("the old one has gone", Duration::from_secs(15), || before.try_wait().unwrap());
+    until_serves(&agent, process);
+    for knocker in &mut silent {
+        assert!(knocker.try_wait().unwrap().is_none(), "it has not stopped");
+        knocker.kill().unwrap();
+        knocker.wait().unwrap();
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn stopped_at(agent: &Agent, point: &str) -> Child {
     next
 }
 
-fn go_on(process: &Child) {
+pub(super) fn go_on(process: &Child) {
     kill(Pid::from_raw(process.id().cast_signed()), Signal::SIGCONT).unwrap();
 }
 

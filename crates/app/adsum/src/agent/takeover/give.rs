@@ -1,10 +1,12 @@
 //! The side of the agent that runs: from the first knock to the moment when it has given everything away, or goes on.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_listen::handover::{Door, Link, MOST_DESCRIPTORS, Peer};
 use adsum_takeover::{FromNew, FromOld, Giver, Giving, Hello, Offer, SocketName, Told};
+use tokio::sync::Semaphore;
 
 use super::super::node::{Frozen, Node};
 use super::super::sockets::named;
@@ -20,6 +22,9 @@ const OPENING: Duration = Duration::from_secs(120);
 const PARTING: Duration = Duration::from_secs(5);
 /// For the kernel to end it then.
 const KILLING: Duration = Duration::from_secs(60);
+
+/// Who knock during a visit and are being told so at the same time, at most.
+const TURNED_AWAY: usize = 16;
 
 /// What has come of a visit.
 pub(in super::super) enum Given {
@@ -42,6 +47,8 @@ struct Visit<'a> {
     door: &'a Door,
     predecessors: &'a mut Predecessors,
     told: &'a mut ToldToEnd,
+    /// Places for those who knock meanwhile.
+    turned_away: Arc<Semaphore>,
     /// None while nothing but its end is waited for.
     deadline: Option<Instant>,
 }
@@ -63,7 +70,8 @@ pub(in super::super) async fn visit(
     let giver = Giver::new(nix::unistd::getuid().as_raw(), super::hello(node.settings())?);
     let deadline = Some(Instant::now() + GREETING);
     let told = Told::Hello { hello, process: peer.process, user: peer.user };
-    let visit = Visit { giver, link, peer, door, predecessors, told: told_to_end, deadline };
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
+    let visit = Visit { giver, link, peer, door, predecessors, told: told_to_end, turned_away, deadline };
     visit.run(node, told).await
 }
 
@@ -192,18 +200,23 @@ impl Visit<'_> {
                 },
                 () = expiry(deadline) => return Told::Expired,
                 () = self.told.wait(), if !is_told => {}
-                (link, peer) = self.door.visitor() => self.refuse(&link, &peer).await,
+                (link, peer) = self.door.visitor() => self.refuse(link, &peer),
             }
         }
     }
 
-    /// One at a time.
-    async fn refuse(&mut self, link: &Link, peer: &Peer) {
-        let Some(hello) = greeting(link).await else { return };
-        let told = Told::Hello { hello, process: peer.process, user: peer.user };
-        if let Some(Giving::Refuse(refusal)) = self.giver.handle(told) {
-            let _ = say(link, &FromOld::Refused(refusal.to_string()), &[]).await;
-        }
+    /// One at a time. It is told so beside the visit, which does not wait for it to say what it wants.
+    fn refuse(&self, link: Link, peer: &Peer) {
+        // One too many hears nothing, and sees the connection end.
+        let Ok(place) = self.turned_away.clone().try_acquire_owned() else { return };
+        let (mut giver, process, user) = (self.giver.clone(), peer.process, peer.user);
+        tokio::spawn(async move {
+            let _place = place;
+            let Some(hello) = greeting(&link).await else { return };
+            if let Some(Giving::Refuse(refusal)) = giver.handle(Told::Hello { hello, process, user }) {
+                let _ = say(&link, &FromOld::Refused(refusal.to_string()), &[]).await;
+            }
+        });
     }
 
     async fn give(&mut self, frozen: &Frozen) -> std::io::Result<()> {
