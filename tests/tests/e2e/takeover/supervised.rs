@@ -89,3 +89,14 @@ fn an_agent_that_is_told_to_renew_itself_names_its_successor() {
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(new.cast_signed()), Signal::SIGTERM);
     supervisor.hear("STOPPING=1");
 }
+
+/// Whoever started it may have been given sockets itself, and have left that in the environment.
+#[test]
+fn what_is_not_said_to_be_for_this_process_is_not_taken() {
+    for stranger in [None, Some("1")] {
+        let builder = Agent::builder().env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", "http:gateway");
+        let builder = stranger.into_iter().fold(builder, |builder, pid| builder.env("LISTEN_PID", pid));
+        let agent = builder.start();
+        assert_eq!(http::get(agent.gateway(), "/").unwrap().status, 404);
+    }
+}

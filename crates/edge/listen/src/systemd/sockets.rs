@@ -24,6 +24,11 @@ pub struct GivenError {
 /// The sockets with their names (`FileDescriptorName=` of the socket's unit), if they were given to this very process
 /// (LISTEN_PID). To be called once.
 pub fn given() -> Result<Vec<(String, Socket)>, GivenError> {
+    let pid = std::env::var("LISTEN_PID");
+    if !pid.is_ok_and(|pid| is_of(&pid, std::process::id())) {
+        // Descriptors of whoever left the rest in the environment, or none: sd_listen_fds(3) takes nothing, too.
+        return Ok(Vec::new());
+    }
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut sockets = ListenFd::from_env();
     let mut names = names.split(':');
@@ -35,6 +40,10 @@ pub fn given() -> Result<Vec<(String, Socket)>, GivenError> {
         }
     }
     Ok(given)
+}
+
+fn is_of(pid: &str, process: u32) -> bool {
+    pid.trim().parse() == Ok(process)
 }
 
 fn failed(name: &str, source: io::Error) -> GivenError {
@@ -50,4 +59,15 @@ fn take(sockets: &mut ListenFd, at: usize) -> io::Result<Option<Socket>> {
     let Some(udp) = sockets.take_udp_socket(at)? else { return Ok(None) };
     udp.set_nonblocking(true)?;
     Ok(Some(Socket::Udp(udp)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_for_the_process_that_is_named() {
+        assert!(is_of("17", 17) && is_of(" 17\n", 17));
+        assert!(!["", "16", "0", "-17", "17x"].iter().any(|pid| is_of(pid, 17)));
+    }
 }
