@@ -15,4 +15,5 @@ pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod local;
 pub(crate) mod nodes;
+pub(crate) mod operator;
 pub(crate) mod status;

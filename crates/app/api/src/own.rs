@@ -33,6 +33,7 @@ pub(crate) mod services;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod switches;
+pub(crate) mod targets;
 pub(crate) mod usable;
 pub(crate) mod watch;
 pub(crate) mod why;

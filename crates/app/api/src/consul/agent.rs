@@ -1,4 +1,4 @@
-//! `GET /v1/agent/self` and `GET /v1/agent/members`.
+//! `GET /v1/agent/self`, `/v1/agent/members`, `/v1/agent/version` and `/v1/agent/metrics`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Refusal};
 use super::entry::node_id;
+use super::operator::coordinate;
 use crate::ApiState;
+use crate::own;
 use crate::query::Query;
 
 #[derive(Serialize)]
@@ -67,7 +69,7 @@ pub(crate) async fn get(State(state): State<ApiState>, query: Query) -> Result<R
             version: &about.version,
         },
         debug_config: BTreeMap::new(),
-        coord: json!({"Vec": [0, 0, 0, 0, 0, 0, 0, 0], "Error": 1.5, "Adjustment": 0, "Height": 1e-5}),
+        coord: coordinate(),
         member: member(&state, &id),
         stats: stats(&state),
         meta: json!({"consul-network-segment": ""}),
@@ -79,6 +81,20 @@ pub(crate) async fn get(State(state): State<ApiState>, query: Query) -> Result<R
 pub(crate) async fn members(State(state): State<ApiState>, query: Query) -> Response {
     let id = node_id(&state, &state.about.node);
     answer::json(query.asks("pretty"), &[member(&state, &id)])
+}
+
+pub(crate) async fn version(State(state): State<ApiState>, query: Query) -> Response {
+    let version = json!({"SHA": "", "BuildDate": "", "HumanVersion": state.about.version, "FIPS": ""});
+    answer::json(query.asks("pretty"), &version)
+}
+
+/// `?format=prometheus` is what `/metrics` answers; the other form has a place for nothing that is counted here.
+pub(crate) async fn metrics(state: State<ApiState>, query: Query) -> Response {
+    if query.text("format").as_deref() == Some("prometheus") {
+        return own::metrics::get(state).await;
+    }
+    let nothing = json!({"Gauges": [], "Points": [], "Counters": [], "Samples": []});
+    answer::json(query.asks("pretty"), &nothing)
 }
 
 fn member<'a>(state: &'a ApiState, id: &str) -> Member<'a> {

@@ -318,3 +318,44 @@ async fn a_load_balancer_reads_health_off_the_status() {
     let none = face.get("/v1/agent/health/service/id/none?format=text").await;
     assert_eq!((none.status.as_u16(), none.text()), (404, "ServiceId none not found"));
 }
+
+#[tokio::test]
+async fn one_agent_answers_as_a_datacenter_with_one_server_that_is_well() {
+    let face = Face::new().await;
+    let own = face.get("/v1/agent/self").await.json();
+    let raft = face.get("/v1/operator/raft/configuration").await.json();
+    assert_eq!(raft["Servers"][0]["ID"], own["Config"]["NodeID"]);
+    assert_eq!(raft["Servers"][0]["Leader"], true);
+    let health = face.get("/v1/operator/autopilot/health").await.json();
+    assert_eq!((&health["Healthy"], &health["Servers"][0]["Name"]), (&json!(true), &json!("node1")));
+    assert_eq!(face.get("/v1/operator/autopilot/configuration").await.json()["CleanupDeadServers"], true);
+    let keyring = face.get("/v1/operator/keyring").await;
+    assert_eq!(
+        (keyring.status.as_u16(), keyring.text()),
+        (500, "node1: Keyring is empty (encryption not enabled)")
+    );
+    let datacenters = face.get("/v1/coordinate/datacenters").await.json();
+    assert_eq!(datacenters[0]["Coordinates"][0]["Coord"], own["Coord"]);
+    assert_eq!(face.get("/v1/coordinate/nodes").await.json()[0]["Node"], "node1");
+    assert_eq!(face.get("/v1/coordinate/node/node1").await.json()[0]["Node"], "node1");
+    assert_eq!(face.get("/v1/coordinate/node/none").await.status, 404);
+    assert_eq!(face.get("/v1/agent/version").await.json()["HumanVersion"], own["Config"]["Version"]);
+}
+
+#[tokio::test]
+async fn prometheus_finds_what_it_scrapes() {
+    let face = Face::new().await;
+    let instance = face.deploy("web").await;
+    let expect = json!([{"targets": ["127.0.0.1:20001"], "labels": {
+        "__meta_adsum_service": "web", "__meta_adsum_instance": instance.id.as_str(),
+        "__meta_adsum_node": "node1", "__meta_adsum_slot": "1", "__meta_adsum_version": "1",
+        "__meta_adsum_health": "passing", "__meta_adsum_tags": ",v1,primary,"}}]);
+    let all = face.get("/api/targets").await;
+    assert_eq!((all.header("content-type"), all.json()), (Some("application/json"), expect.clone()));
+    assert_eq!(face.get("/api/targets?service=web&tag=v1&tag=primary").await.json(), expect);
+    assert_eq!(face.get("/api/targets?service=db").await.json(), json!([]));
+    assert_eq!(face.get("/api/targets?tag=v2").await.json(), json!([]));
+    let metrics = face.get("/v1/agent/metrics?format=prometheus").await;
+    assert_eq!(metrics.header("content-type"), face.get("/metrics").await.header("content-type"));
+    assert_eq!(face.get("/v1/agent/metrics").await.json()["Gauges"], json!([]));
+}
