@@ -400,6 +400,33 @@ mod tests {
         reached.await;
     }
 
+    /// Of its gateway, or of one before it: what it has not reported it will never report.
+    #[tokio::test]
+    async fn a_worker_that_leaves_while_it_is_waited_for_is_in_nobodys_way() {
+        let acknowledgements = Acknowledgements::new(name("n1"));
+        let revision = catalog().routing_revision();
+        let in_flight = || [(InstanceId::from_seed(1), InFlight { requests: 1, upgrades: 0 })];
+        [0, 1].into_iter().for_each(|worker| acknowledgements.join(worker));
+        acknowledgements.adopt(7, 1);
+        acknowledgements.report(0, revision, []);
+        acknowledgements.report(1, revision, in_flight());
+        acknowledgements.report_of_predecessor(7, 0, revision, in_flight());
+        assert_eq!(held(&acknowledgements, 0).len(), 2);
+        let later = Revision(revision.0 + 1);
+        acknowledgements.report(0, later, []);
+        let mut reached = std::pin::pin!(acknowledgements.reached(later));
+        let early = tokio::time::timeout(Duration::ZERO, &mut reached).await;
+        assert!(early.is_err(), "two of three have not come so far");
+        acknowledgements.end(1);
+        assert_eq!(held(&acknowledgements, 0).len(), 1);
+        let early = tokio::time::timeout(Duration::ZERO, &mut reached).await;
+        assert!(early.is_err(), "one of three has not come so far");
+        acknowledgements.report_of_predecessor(7, 0, ENDED, []);
+        assert_eq!(held(&acknowledgements, 0), Vec::<String>::new());
+        // Woken, and not by its lease.
+        reached.await;
+    }
+
     #[test]
     fn the_faces_of_this_process_answer_from_the_view_that_is_asked_about() {
         let acknowledgements = Acknowledgements::new(name("n1"));

@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use adsum_tests::succession::renew;
 use adsum_tests::{Agent, Scratch, until};
 use nix::sys::signal::Signal;
 
@@ -86,4 +87,22 @@ fn those_who_knock_meanwhile_and_say_nothing_hold_up_no_takeover() {
         knocker.kill().unwrap();
         knocker.wait().unwrap();
     }
+}
+
+/// As releases are often kept side by side: the next one is where the link leads to now, not where it led to.
+#[test]
+fn an_agent_behind_a_link_is_followed_by_the_program_that_the_link_leads_to_now() {
+    let place = Scratch::new();
+    let at = |name: &str| place.path().join(name);
+    for release in ["adsum-1", "adsum-2"] {
+        std::fs::copy(adsum_tests::program::adsum(), at(release)).unwrap();
+    }
+    std::os::unix::fs::symlink("adsum-1", at("adsum")).unwrap();
+    let agent = Agent::builder().program(&at("adsum")).start();
+    let runs = |pid: u32| std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    assert_eq!(runs(u32::try_from(agent.pid()).unwrap()), at("adsum-1"));
+    std::os::unix::fs::symlink("adsum-2", at("next")).unwrap();
+    std::fs::rename(at("next"), at("adsum")).unwrap();
+    let next = renew(&agent);
+    assert_eq!(runs(next), at("adsum-2"));
 }

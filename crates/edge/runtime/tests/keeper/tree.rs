@@ -132,13 +132,27 @@ async fn each_process_gets_the_signal_once() {
     .await;
 }
 
+/// A hundred times a hundred processes that cannot end before their parent has: nobody but the keeper takes them in.
+const ORPHANS: &str = r#"
+    mkfifo gate
+    i=0
+    while [ $i -lt 100 ]; do
+        i=$((i+1))
+        (j=0; while [ $j -lt 100 ]; do j=$((j+1)); : < gate & done)
+        exec 3<>gate 3<&-
+        [ $((i%10)) -ne 0 ] || echo $((i*100))
+    done
+    exec 3<>gate sleep 1000
+"#;
+
 #[tokio::test]
-async fn orphans_do_not_stay_as_zombies() {
+async fn ten_thousand_orphans_do_not_stay_as_zombies() {
     with_each_tree(async |node, keeper| {
-        let script =
-            "i=0; while [ $i -lt 200 ]; do i=$((i+1)); (sh -c 'exit 0' &) ; done; echo done; exec sleep 1000";
-        keeper.start(node.script(&id(1), script)).await.unwrap();
-        until("all have run", || node.lines(&id(1)) == ["done"]);
+        keeper.start(node.script(&id(1), ORPHANS)).await.unwrap();
+        for thousand in 1..=10 {
+            until("a thousand more were left", || node.lines(&id(1)).len() >= thousand);
+        }
+        assert_eq!(node.lines(&id(1)).last().unwrap(), "10000");
         let children = format!("/proc/{0}/task/{0}/children", keeper.pid());
         until("only the instance is left", || {
             fs::read_to_string(&children).unwrap().split_whitespace().count() == 1
