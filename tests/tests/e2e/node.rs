@@ -21,10 +21,13 @@ fn the_only_node_is_emptied_by_force_and_filled_again() {
 
     let error = agent.adsum(&["node", "drain", "one"]).fails(4);
     assert!(error.contains("1 service would have no instance any more"), "{error}");
+    assert!(error.contains("answered 503 until 'node activate one' brings as many back"), "{error}");
     assert_eq!(agent.instances_of("web").len(), 2);
     assert!(agent.adsum(&["node", "drain", "two"]).fails(4).contains("there is no node 'two'"));
 
-    agent.adsum(&["node", "drain", "one", "--force"]).ok();
+    let drained = agent.adsum(&["node", "drain", "one", "--force"]);
+    assert!(drained.stderr.contains("'adsum node activate one' lets them come again"), "{drained:?}");
+    drained.ok();
     assert_eq!(agent.instances_of("web"), []);
     assert!(agent.adsum(&["node", "ls"]).ok().contains("drain"));
     let why = agent.adsum(&["service", "why", "web"]).ok();

@@ -48,8 +48,10 @@ pub enum Refusal {
     #[error("there is no node '{0}': 'node ls' lists them")]
     UnknownNode(Name),
     #[error(
-        "node '{node}' is the only active one, and {services} {} have no instance any more: \
-         'node drain --force' does it all the same", if *services == 1 { "service would" } else { "services would" }
+        "node '{node}' is the only active one, so there is nowhere to go, and {services} {} have no instance any more. With \
+         'node drain {node} --force' what is in flight is finished, all instances end, and requests are answered 503 until \
+         'node activate {node}' brings as many back; a new release of the agent needs none of it ('agent --takeover')",
+        if *services == 1 { "service would" } else { "services would" }
     )]
     LastNode { node: Name, services: usize },
 }

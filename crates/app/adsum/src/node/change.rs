@@ -18,7 +18,8 @@ const DRAIN_EXAMPLES: &str = "Examples:
   adsum node drain one --force --detach
 
 No new instance comes to the node; those that are there finish what they have in flight and leave. Where there is another
-active node, an instance leaves when its replacement passes there; the only active one is drained by --force alone.";
+active node, an instance leaves when its replacement passes there. The only active one is drained by --force alone: what it
+has is finished and ends, requests are answered 503 from then on, and 'adsum node activate' brings as many instances back.";
 
 const ACTIVATE_EXAMPLES: &str = "Examples:
   adsum node activate one";
@@ -28,7 +29,7 @@ const ACTIVATE_EXAMPLES: &str = "Examples:
 #[command(after_help = DRAIN_EXAMPLES)]
 pub(super) struct Drain {
     node: Name,
-    /// Even if it is the only active node, and services have no instance then
+    /// Even if it is the only active node: no service has an instance until it is activated
     #[arg(long)]
     force: bool,
     /// Do not wait
@@ -68,7 +69,10 @@ pub(super) async fn drain(args: Drain, client: &Client) -> Outcome {
             return Ok(ExitCode::from(3));
         }
     }
-    eprintln!("node {} runs no instance any more", args.node);
+    eprintln!(
+        "node {0} runs no instance any more: 'adsum node activate {0}' lets them come again",
+        args.node
+    );
     Ok(ExitCode::SUCCESS)
 }
 
