@@ -27,7 +27,7 @@ pub struct WrongLength;
 /// What is to be written next on one connection, and what is to come.
 ///
 /// ```text
-///   head: | first line, fields, size of a chunk |  data: | a piece of the body |  tail: | end of a chunk |
+///   head: | first line, fields, size of a chunk, or a small piece |  data: | a piece of the body |  tail: | end of a chunk |
 ///               ^ written up to here
 /// ```
 #[derive(Debug)]
@@ -50,8 +50,10 @@ enum Body {
     Over,
 }
 
-/// A head of this size is kept room for between two requests.
+/// A head of this size is kept room for between two messages.
 const KEPT: usize = 4 * 1024;
+/// A piece of this size is copied behind the head: one write of one part costs less than two.
+const SMALL: usize = 1024;
 
 impl Default for Outgoing {
     fn default() -> Self {
@@ -117,9 +119,14 @@ impl Outgoing {
         self.head.is_empty() && self.data.is_empty() && self.tail.is_empty()
     }
 
+    /// Whether something of a body is to come.
+    pub fn has_more(&self) -> bool {
+        self.body != Body::Over
+    }
+
     /// Whether the next piece of the body can be put in.
     pub fn wants_piece(&self) -> bool {
-        self.body != Body::Over && self.data.is_empty() && self.tail.is_empty()
+        self.has_more() && self.data.is_empty() && self.tail.is_empty() && self.head.len() < KEPT
     }
 
     /// The next piece of the body; `last` if none follows.
@@ -130,7 +137,7 @@ impl Outgoing {
                 if *left == 0 {
                     self.body = Body::Over;
                 }
-                self.data = data;
+                self.lay(data, b"");
                 if last { self.end() } else { Ok(()) }
             }
             // An empty chunk would be the end.
@@ -144,19 +151,28 @@ impl Outgoing {
             Body::Chunked => {
                 write_hex(&mut self.head, data.len());
                 self.head.extend_from_slice(b"\r\n");
-                self.data = data;
-                self.tail = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+                self.lay(data, if last { b"\r\n0\r\n\r\n" } else { b"\r\n" });
                 if last {
                     self.body = Body::Over;
                 }
                 Ok(())
             }
             Body::UntilClose => {
-                self.data = data;
+                self.lay(data, b"");
                 if last { self.end() } else { Ok(()) }
             }
             Body::Over if data.is_empty() => Ok(()),
             Body::Over => Err(WrongLength),
+        }
+    }
+
+    fn lay(&mut self, data: Bytes, tail: &'static [u8]) {
+        if data.len() <= SMALL {
+            self.head.extend_from_slice(&data);
+            self.head.extend_from_slice(tail);
+        } else {
+            self.data = data;
+            self.tail = tail;
         }
     }
 

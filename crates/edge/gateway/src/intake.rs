@@ -49,9 +49,12 @@ impl Intake {
 
     /// There is nothing to do for now: what was needed for a long message is given back.
     pub(crate) fn rest(&mut self) {
-        if self.bytes.is_empty() && (self.room > self.usual || self.most > 2 * self.usual) {
+        if !self.bytes.is_empty() {
+            return;
+        }
+        if self.room > self.usual || self.most > 2 * self.usual {
             self.bytes = BytesMut::new();
-        } else if self.bytes.capacity() - self.bytes.len() < LEAST_ROOM {
+        } else if self.bytes.capacity() < LEAST_ROOM {
             // Mostly nobody has any of it by now: later it would have to be made anew.
             let _ = self.bytes.try_reclaim(self.usual);
         }

@@ -182,7 +182,7 @@ impl Connection {
             keeps: terms.keeps && !is_unwanted && !says_close(&head.headers),
         };
         let keeps = self.outlet.outgoing.answer(&answering, extent(body));
-        if !self.outlet.outgoing.wants_piece() {
+        if !self.outlet.outgoing.has_more() {
             body.complete();
         }
         keeps

@@ -30,6 +30,8 @@ use crate::settings::Limits;
 
 /// Bytes that there is room for when something is read, at first.
 const ROOM: usize = 4 << 10;
+/// Fields of a head at most, whatever the settings say: a map of headers has room for 2^15.
+const FIELDS: usize = 4096;
 /// Bytes that are read behind a request before it has been answered: further ones are left in the socket.
 const AHEAD: usize = 16 << 10;
 
@@ -77,7 +79,8 @@ pub(super) enum Asked {
 impl Wire {
     /// `first` was read to see what the client speaks.
     pub(super) fn new(stream: Stream, first: BytesMut, gate: Gate, limits: &Limits) -> Wire {
-        let framing = Framing { head: limits.head, target: limits.target, fields: limits.headers };
+        let fields = limits.headers.min(FIELDS);
+        let framing = Framing { head: limits.head, target: limits.target, fields };
         let (head, idle, body) = (limits.head_timeout, limits.idle_timeout, limits.body_timeout);
         Wire {
             stream,
