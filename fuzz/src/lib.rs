@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use adsum_catalog::{Catalog, records};
-use adsum_framing::{AnswerReader, Content, Flaw, Guard, Limits, Next, Piece};
+use adsum_framing::{AnswerReader, Content, Flaw, Limits, Piece, RequestReader};
 use adsum_journal::fuzzing;
 use adsum_keyspace::{Database, Keyspace, Now, decode_commit, decode_rows, encode_commit, encode_row};
 use adsum_model::{Route, Rule, Service, Spec};
@@ -88,28 +88,62 @@ fn parsed(bytes: &[u8], at_once: usize) -> Vec<Vec<Vec<u8>>> {
     requests
 }
 
-/// What an HTTP/1 client sends: in one piece, or in many, the same of it gets through, and for the same reason no more.
+/// What an HTTP/1 client sends: in one piece, or in many, the same of it is understood, and for the same reason no more.
 pub fn framing(bytes: &[u8]) {
-    let whole = released(bytes, bytes.len().max(1));
-    assert_eq!(whole, released(bytes, 7));
-    assert_eq!(whole, released(bytes, 1));
+    let whole = asked(bytes, bytes.len().max(1));
+    assert_eq!(whole, asked(bytes, 7));
+    assert_eq!(whole, asked(bytes, 1));
+    assert!(whole.bodies.len() <= bytes.len(), "a body of nothing");
 }
 
-/// How many bytes get through when so many of them come at once, of how many requests, and what is said of the rest.
-fn released(bytes: &[u8], at_once: usize) -> (usize, u64, Option<Next>) {
-    let mut guard = Guard::new(Limits::default());
-    let (mut begin, mut end, mut next) = (0, 0, None);
-    while end < bytes.len() {
-        end = bytes.len().min(end + at_once);
-        let verdict = guard.inspect(&bytes[begin..end]);
-        assert!(
-            verdict.next != Next::More || begin + verdict.released == end,
-            "something is held in silence"
-        );
-        begin += verdict.released;
-        next = Some(verdict.next);
+/// What was understood of a client.
+#[derive(Debug, Default, PartialEq)]
+struct AskedFor {
+    heads: Vec<(http::Method, http::Uri, http::HeaderMap)>,
+    trailers: Vec<http::HeaderMap>,
+    /// In one piece.
+    bodies: Vec<u8>,
+    /// Bytes that belong to no whole head, and to no body.
+    left: usize,
+    end: Option<Flaw>,
+}
+
+/// So many bytes at once.
+fn asked(bytes: &[u8], at_once: usize) -> AskedFor {
+    let (mut reader, mut incoming) = (RequestReader::new(Limits::default()), bytes::BytesMut::new());
+    let (mut asked, mut content) = (AskedFor::default(), Content::default());
+    for piece in bytes.chunks(at_once) {
+        incoming.extend_from_slice(piece);
+        if asked.end.is_none() {
+            asked.end = asked.ask(&mut reader, &mut content, &mut incoming).err();
+        }
     }
-    (begin, guard.requests(), next)
+    asked.left = incoming.len();
+    asked
+}
+
+impl AskedFor {
+    fn ask(
+        &mut self,
+        reader: &mut RequestReader,
+        content: &mut Content,
+        incoming: &mut bytes::BytesMut,
+    ) -> Result<(), Flaw> {
+        loop {
+            match content.next(incoming)? {
+                Piece::Data(data) => self.bodies.extend_from_slice(&data),
+                Piece::Trailers(trailers) => self.trailers.push(trailers),
+                Piece::Nothing => return Ok(()),
+                Piece::End => match reader.read(incoming)? {
+                    Some(head) => {
+                        self.heads.push((head.method, head.uri, head.headers));
+                        *content = head.content;
+                    }
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
 }
 
 /// What an instance answers, to GET and to HEAD: in one piece, or in many, the same heads and the same bodies, and the same

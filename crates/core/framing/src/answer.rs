@@ -6,16 +6,20 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::content::Content;
+use crate::connection::Options;
+use crate::content::{Content, Rules};
 use crate::field::{content_length, transfer_encoding};
 use crate::fields::Fields;
 use crate::flaw::Flaw;
-use crate::letters::trimmed;
 use crate::lines::Line;
 use crate::offence::Offence;
 
 /// Bytes of a head at most.
 const HEAD: usize = 64 * 1024;
+/// Fields of a head at most.
+const FIELDS: usize = 100;
+/// Behind a body there may be as much again.
+const RULES: Rules = Rules { trailers: HEAD, fields: FIELDS, is_strict: false };
 /// Fields that whoever passes an answer on adds to it: there is room for them from the beginning.
 const ROOM: usize = 6;
 /// A map with room for more than this is not kept.
@@ -75,7 +79,8 @@ impl AnswerReader {
                 Line::TooLong => return Err(Offence::HeadTooLarge.into()),
             }
         }
-        let Some(length) = self.fields.read(bytes, HEAD)? else { return Ok(None) };
+        let read = self.fields.read(bytes, HEAD, FIELDS, |_| Ok(()))?;
+        let Some(length) = read else { return Ok(None) };
         let head = bytes.split_to(length).freeze();
         let status_line = self.status_line.take().ok_or(Flaw::StatusLine)?;
         let spare = std::mem::take(&mut self.spare);
@@ -138,7 +143,7 @@ impl StatusLine {
             status: self.status,
             headers,
             reason: self.reason.map(|begin| head.slice(begin..self.length)),
-            keeps: is_clear && said.keeps(self.is_http_11) && !content.ends_with_connection(),
+            keeps: is_clear && said.options.keeps(self.is_http_11) && !content.ends_with_connection(),
             content,
         })
     }
@@ -149,8 +154,7 @@ impl StatusLine {
 struct Said {
     length: Option<u64>,
     chunked: bool,
-    close: bool,
-    keep_alive: bool,
+    options: Options,
 }
 
 impl Said {
@@ -170,16 +174,9 @@ impl Said {
                 return Err(Offence::SeveralEncodings);
             }
         } else if *name == header::CONNECTION {
-            for option in value.as_bytes().split(|byte| *byte == b',').map(trimmed) {
-                self.close |= option.eq_ignore_ascii_case(b"close");
-                self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-            }
+            self.options.heed(value.as_bytes());
         }
         Ok(true)
-    }
-
-    fn keeps(&self, is_http_11: bool) -> bool {
-        !self.close && (is_http_11 || self.keep_alive)
     }
 
     /// How long the body is (RFC 9112, 6.3), and whether nobody could read that otherwise.
@@ -196,7 +193,7 @@ impl Said {
         let is_twofold = self.chunked && self.length.is_some();
         let content = match self.length {
             _ if has_none => Content::length(0),
-            _ if self.chunked => Content::chunked(),
+            _ if self.chunked => Content::chunked(RULES),
             Some(length) => Content::length(length),
             None => Content::until_close(),
         };

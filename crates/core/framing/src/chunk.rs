@@ -1,17 +1,12 @@
-//! What lies between the data of a chunked body: sizes, extensions, trailers.
+//! What lies between the data of a chunked body: sizes and extensions.
 
-use crate::field::{Field, bad_letter};
-use crate::guard::Limits;
 use crate::letters::{is_token, trimmed};
-use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
 /// Bytes of a line with a chunk's size and extensions. Signed uploads use about 90.
 pub(crate) const LINE: usize = 1024;
-/// Bytes of the extensions of one body; the parser behind us would end the body at this too.
+/// Bytes of the extensions of one body.
 const EXTENSIONS: usize = 16 * 1024 - 1;
-/// Bytes of the trailers of one body, likewise.
-const TRAILERS: usize = 8 * 1024;
 
 /// A control character comes after this much of the line with a chunk's size.
 pub(crate) fn bad_letter_in_size(before: &[u8]) -> Offence {
@@ -54,37 +49,6 @@ fn extension(rest: &[u8]) -> Result<usize, Offence> {
             _ => Err(Offence::InvalidChunkExtension),
         },
         _ => Err(Offence::InvalidChunkSize),
-    }
-}
-
-/// The trailers of a body, line by line as they arrive.
-#[derive(Debug, Default)]
-pub(crate) struct Trailers {
-    lines: Lines,
-    fields: usize,
-}
-
-impl Trailers {
-    /// Reads on in `bytes`, which begin with the trailers' first one. Returns their length when they are complete.
-    pub(crate) fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Offence> {
-        loop {
-            match self.lines.next(bytes, limits.head.min(TRAILERS))? {
-                Line::Whole([]) => return Ok(Some(self.lines.line)),
-                Line::Whole(line) => self.field(Field::read(line)?, limits)?,
-                Line::Partial => return Ok(None),
-                Line::TooLong => return Err(Offence::HeadTooLarge),
-                Line::Control(before) => return Err(bad_letter(before)),
-            }
-        }
-    }
-
-    fn field(&mut self, field: Field<'_>, limits: &Limits) -> Result<(), Offence> {
-        self.fields += 1;
-        match field.is_forbidden_trailer() {
-            true => Err(Offence::ForbiddenTrailer),
-            false if self.fields > limits.fields => Err(Offence::TooManyFields),
-            false => Ok(()),
-        }
     }
 }
 

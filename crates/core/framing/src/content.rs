@@ -1,16 +1,25 @@
-//! The body of an instance's answer, cut out of the bytes that come.
+//! The body of a request or of an answer, cut out of the bytes that come.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderMap;
 
 use crate::chunk;
+use crate::field::Field;
 use crate::fields::Fields;
 use crate::flaw::Flaw;
 use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
-/// Bytes of the trailers of one body.
-const TRAILERS: usize = 64 * 1024;
+/// What may come behind the chunks of a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Bytes of the trailers.
+    pub(crate) trailers: usize,
+    /// How many of them.
+    pub(crate) fields: usize,
+    /// One that belongs into the head is refused, instead of dropped.
+    pub(crate) is_strict: bool,
+}
 
 /// Where in a body the connection is.
 #[derive(Debug)]
@@ -18,6 +27,7 @@ pub struct Content {
     state: State,
     /// Bytes of chunk extensions so far.
     extensions: usize,
+    rules: Rules,
 }
 
 #[derive(Debug)]
@@ -55,8 +65,8 @@ impl Content {
         Self::new(if length > 0 { State::Length(length) } else { State::Over })
     }
 
-    pub(crate) fn chunked() -> Self {
-        Self::new(State::ChunkSize(Lines::default()))
+    pub(crate) fn chunked(rules: Rules) -> Self {
+        Self { rules, ..Self::new(State::ChunkSize(Lines::default())) }
     }
 
     pub(crate) fn until_close() -> Self {
@@ -64,7 +74,7 @@ impl Content {
     }
 
     fn new(state: State) -> Self {
-        Self { state, extensions: 0 }
+        Self { state, extensions: 0, rules: Rules { trailers: 0, fields: 0, is_strict: true } }
     }
 
     /// Whether its end has been read.
@@ -169,7 +179,12 @@ impl Content {
                 Line::Control(before) => Err(chunk::bad_letter_in_size(before).into()),
             },
             State::Trailers(fields) => {
-                let Some(length) = fields.read(bytes, TRAILERS)? else {
+                let Rules { trailers: limit, fields: most, is_strict } = self.rules;
+                let heed = |field: &Field<'_>| match is_strict && field.is_forbidden_trailer() {
+                    true => Err(Offence::ForbiddenTrailer),
+                    false => Ok(()),
+                };
+                let Some(length) = fields.read(bytes, limit, most, heed)? else {
                     return Ok(Step::Piece(Piece::Nothing));
                 };
                 let trailers = fields.trailers(&bytes.split_to(length).freeze())?;

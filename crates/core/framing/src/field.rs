@@ -3,7 +3,7 @@
 use crate::letters::{decimal, is_blank, is_token, trimmed};
 use crate::offence::Offence;
 
-/// The fields that decide how long a request is, whom it is for, and what comes after it.
+/// The fields that decide how long a request is, whom it is for, what comes after it, and how it may be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Host,
@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     TransferEncoding,
     Expect,
     Upgrade,
+    Connection,
+    Te,
     Other,
 }
 
@@ -37,9 +39,11 @@ impl<'a> Field<'a> {
         let is = |name: &str| self.name.eq_ignore_ascii_case(name.as_bytes());
         let first = self.name.first().map_or(0, u8::to_ascii_lowercase);
         Ok(match (self.name.len(), first) {
+            (2, b't') if is("te") => Kind::Te,
             (4, b'h') if is("host") => Kind::Host,
             (6, b'e') if is("expect") => Kind::Expect,
             (7, b'u') if is("upgrade") => Kind::Upgrade,
+            (10, b'c') if is("connection") => Kind::Connection,
             (14, b'c') if is("content-length") => Kind::ContentLength,
             (17, b't') if is("transfer-encoding") => Kind::TransferEncoding,
             // Whoever hands fields on as variables of an environment reads these as the ones above.

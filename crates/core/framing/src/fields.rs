@@ -1,4 +1,4 @@
-//! The fields of an answer's head, or of its trailers: first their places, line by line as they arrive, then the fields.
+//! The fields of a head, or of trailers: first their places, line by line as they arrive, then the fields.
 //!
 //! Names and values are not copied: they share the bytes that came.
 
@@ -11,8 +11,6 @@ use crate::field::{Field, bad_letter, is_forbidden_trailer};
 use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
-/// Fields at most.
-const MOST: usize = 100;
 /// Names that are remembered, and how long each may be.
 const REMEMBERED: usize = 16;
 const LONGEST_REMEMBERED: usize = 32;
@@ -55,15 +53,27 @@ impl Fields {
         self.lines.next(bytes, limit)
     }
 
-    /// Reads on in `bytes`, the same ones as before with more at their end. Returns their length up to the end of the empty
-    /// line, when it has come.
-    pub(crate) fn read(&mut self, bytes: &[u8], limit: usize) -> Result<Option<usize>, Offence> {
+    /// Reads on in `bytes`, the same ones as before with more at their end, and has each field heeded as soon as it is there.
+    /// Returns their length up to the end of the empty line, when it has come. The limits are of bytes and of fields.
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        limit: usize,
+        most: usize,
+        mut heed: impl FnMut(&Field<'_>) -> Result<(), Offence>,
+    ) -> Result<Option<usize>, Offence> {
         loop {
             let begin = self.lines.line;
             match self.lines.next(bytes, limit)? {
                 Line::Whole([]) => return Ok(Some(self.lines.line)),
-                Line::Whole(_) if self.places.len() == MOST => return Err(Offence::TooManyFields),
-                Line::Whole(line) => self.places.push(Place::of(&Field::read(line)?, line, begin)),
+                Line::Whole(line) => {
+                    let field = Field::read(line)?;
+                    if self.places.len() == most {
+                        return Err(Offence::TooManyFields);
+                    }
+                    heed(&field)?;
+                    self.places.push(Place::of(&field, line, begin));
+                }
                 Line::Partial => return Ok(None),
                 Line::TooLong => return Err(Offence::HeadTooLarge),
                 Line::Control(before) => return Err(bad_letter(before)),

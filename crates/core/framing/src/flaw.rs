@@ -1,4 +1,4 @@
-//! What is wrong with an instance's answer. What is wrong with a client's request is an [`Offence`].
+//! What is wrong with an instance's answer, or with a body. What is wrong with the head of a request is an [`Offence`].
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Flaw {
         f.write_str(match self {
             Self::StatusLine => "the answer does not begin with a status line of HTTP/1",
             Self::Framing(offence) => offence.reason(),
-            Self::Early => "the connection was closed before the end of the answer",
+            Self::Early => "the connection was closed before the end of the message",
         })
     }
 }

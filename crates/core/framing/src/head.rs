@@ -1,12 +1,14 @@
-//! A request's head, line by line as it arrives.
+//! What a request's head says, line by line as it arrives.
 
 use std::ops::Range;
 
-use crate::field::{Field, Kind, bad_letter, content_length, transfer_encoding};
-use crate::guard::Limits;
-use crate::letters::is_token;
-use crate::lines::{Line, Lines};
+use crate::connection::Options;
+use crate::field::{Field, Kind, content_length, transfer_encoding};
+use crate::fields::Fields;
+use crate::letters::{is_token, trimmed};
+use crate::lines::Line;
 use crate::offence::Offence;
+use crate::request::Limits;
 use crate::target;
 
 /// Bytes of a method: the longest registered one has 18.
@@ -15,18 +17,22 @@ const METHOD: usize = 32;
 /// What a head has told so far. Offsets count from its first byte.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
-    lines: Lines,
     request_line: Option<RequestLine>,
-    fields: usize,
     has_host: bool,
     length: Option<u64>,
     chunked: bool,
     upgrade: bool,
+    expects_continue: bool,
+    takes_trailers: bool,
+    options: Options,
 }
 
 #[derive(Debug)]
-struct RequestLine {
-    is_http_11: bool,
+pub(crate) struct RequestLine {
+    pub(crate) is_http_11: bool,
+    /// The length of the method, with which it begins.
+    pub(crate) method: usize,
+    pub(crate) target: Range<usize>,
     connect: bool,
     authority: Option<Range<usize>>,
 }
@@ -39,22 +45,31 @@ pub(crate) enum Body {
 }
 
 /// A head that has arrived.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Message {
     /// Bytes of the head, with the empty line.
-    pub(crate) head: usize,
+    pub(crate) length: usize,
+    pub(crate) line: RequestLine,
     pub(crate) body: Body,
+    pub(crate) keeps: bool,
+    pub(crate) expects_continue: bool,
+    pub(crate) takes_trailers: bool,
     /// What comes after this request may be of another protocol.
     pub(crate) leaves_http: bool,
 }
 
 impl Head {
     /// Reads on in `bytes`, which begin with the head's first one. Returns the message when the head is complete.
-    pub(crate) fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<Message>, Offence> {
+    pub(crate) fn read(
+        &mut self,
+        fields: &mut Fields,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<Message>, Offence> {
         if self.request_line.is_none() {
             begins_with_a_method(bytes)?;
             let limit = limits.head.min(limits.target + METHOD + b"  HTTP/1.1\r\n".len());
-            match self.lines.next(bytes, limit)? {
+            match fields.line(bytes, limit)? {
                 Line::Whole(line) => self.request_line = Some(RequestLine::read(line, limits.target)?),
                 Line::Partial => return Ok(None),
                 Line::TooLong => return Err(Offence::TargetTooLong),
@@ -62,36 +77,28 @@ impl Head {
                 Line::Control(_) => return Err(Offence::InvalidMethod),
             }
         }
-        loop {
-            match self.lines.next(bytes, limits.head)? {
-                Line::Whole([]) => return self.message().map(Some),
-                Line::Whole(line) => self.field(Field::read(line)?, bytes, limits)?,
-                Line::Partial => return Ok(None),
-                Line::TooLong => return Err(Offence::HeadTooLarge),
-                Line::Control(before) => return Err(bad_letter(before)),
-            }
-        }
+        let read = fields.read(bytes, limits.head, limits.fields, |field| self.field(field, bytes))?;
+        read.map(|length| self.message(length)).transpose()
     }
 
-    fn field(&mut self, field: Field<'_>, bytes: &[u8], limits: &Limits) -> Result<(), Offence> {
-        self.fields += 1;
-        if self.fields > limits.fields {
-            return Err(Offence::TooManyFields);
-        }
+    fn field(&mut self, field: &Field<'_>, bytes: &[u8]) -> Result<(), Offence> {
         match field.kind()? {
-            Kind::Other => Ok(()),
-            Kind::Host => self.host(field.value, bytes),
-            Kind::ContentLength => self.length(field.value),
-            Kind::TransferEncoding => self.encoding(field.value),
+            Kind::Other => {}
+            Kind::Host => return self.host(field.value, bytes),
+            Kind::ContentLength => return self.length(field.value),
+            Kind::TransferEncoding => return self.encoding(field.value),
             Kind::Expect => match field.value.eq_ignore_ascii_case(b"100-continue") {
-                true => Ok(()),
-                false => Err(Offence::UnknownExpectation),
+                true => self.expects_continue = true,
+                false => return Err(Offence::UnknownExpectation),
             },
-            Kind::Upgrade => {
-                self.upgrade = true;
-                Ok(())
+            Kind::Upgrade => self.upgrade = true,
+            Kind::Connection => self.options.heed(field.value),
+            Kind::Te => {
+                let mut codings = field.value.split(|byte| *byte == b',').map(trimmed);
+                self.takes_trailers |= codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
             }
         }
+        Ok(())
     }
 
     fn host(&mut self, host: &[u8], bytes: &[u8]) -> Result<(), Offence> {
@@ -134,18 +141,22 @@ impl Head {
     }
 
     /// What the whole head says.
-    fn message(&self) -> Result<Message, Offence> {
-        let connect = self.request_line.as_ref().is_some_and(|line| line.connect);
-        if self.is_http_11() && !self.has_host {
+    fn message(&mut self, length: usize) -> Result<Message, Offence> {
+        let line = self.request_line.take().ok_or(Offence::NotHttp)?;
+        if line.is_http_11 && !self.has_host {
             return Err(Offence::MissingHost);
         }
-        if connect && (self.chunked || self.length.is_some_and(|length| length > 0)) {
+        if line.connect && (self.chunked || self.length.is_some_and(|length| length > 0)) {
             return Err(Offence::ContentInConnect);
         }
         Ok(Message {
-            head: self.lines.line,
+            length,
             body: if self.chunked { Body::Chunked } else { Body::Length(self.length.unwrap_or(0)) },
-            leaves_http: connect || (self.upgrade && self.is_http_11()),
+            keeps: self.options.keeps(line.is_http_11),
+            expects_continue: self.expects_continue && line.is_http_11,
+            takes_trailers: self.takes_trailers,
+            leaves_http: line.connect || (self.upgrade && line.is_http_11),
+            line,
         })
     }
 }
@@ -175,7 +186,8 @@ impl RequestLine {
             return Err(Offence::TargetTooLong);
         }
         let authority = target::target(method, target)?.map(|authority| place_of(authority, line));
-        Ok(Self { is_http_11, connect: method == b"CONNECT", authority })
+        let target = place_of(target, line);
+        Ok(Self { is_http_11, method: end, target, connect: method == b"CONNECT", authority })
     }
 }
 

@@ -1,12 +1,15 @@
-//! A request on its way to an instance: its head, and its body as the head has told it.
+//! A request on its way to an instance, or an answer on its way to a client: its head, and its body as the head has told it.
 //!
 //! Names, values, methods and targets are of types that hold neither CR nor LF, so that what is written is one head. How
-//! long the body is, is said once, by what is known of the body itself and not by what a client's fields say.
+//! long the body is, is said once, by what is known of the body itself and not by what its fields say.
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderMap, HeaderName, Method, Uri, header};
+use http::{HeaderMap, HeaderName, header};
 
+use crate::answering::{self, Answering};
+use crate::asking::{self, Asking};
 use crate::field::is_forbidden_trailer;
+use crate::text::{write_field, write_hex};
 
 /// How the end of a body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,23 +20,14 @@ pub enum Extent {
     Chunked,
 }
 
-/// What a request says before its body.
-#[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
-    pub method: &'a Method,
-    /// Its path and query are sent.
-    pub uri: &'a Uri,
-    pub headers: &'a HeaderMap,
-}
-
-/// A body that is not as long as it was said to be. The request never becomes whole.
+/// A body that is not as long as it was said to be. The message never becomes whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongLength;
 
 /// What is to be written next on one connection, and what is to come.
 ///
 /// ```text
-///   head: | request line, fields, size of a chunk |  data: | a piece of the body |  tail: | end of a chunk |
+///   head: | first line, fields, size of a chunk, or a small piece |  data: | a piece of the body |  tail: | end of a chunk |
 ///               ^ written up to here
 /// ```
 #[derive(Debug)]
@@ -51,11 +45,15 @@ pub struct Outgoing {
 enum Body {
     Length(u64),
     Chunked,
+    /// Ends with the connection.
+    UntilClose,
     Over,
 }
 
-/// A head of this size is kept room for between two requests.
+/// A head of this size is kept room for between two messages.
 const KEPT: usize = 4 * 1024;
+/// A piece of this size is copied behind the head: one write of one part costs less than two.
+const SMALL: usize = 1024;
 
 impl Default for Outgoing {
     fn default() -> Self {
@@ -82,7 +80,33 @@ impl Outgoing {
                 Body::Chunked
             }
         };
-        write_head(&mut self.head, asking, extent);
+        asking::write(&mut self.head, asking, extent);
+    }
+
+    /// Begins an answer; or its whole, where none of its kind has a body. The one before has been written to its end, and
+    /// what was said meanwhile goes out before it. Returns whether the connection can be used again behind it.
+    pub fn answer(&mut self, answering: &Answering<'_>, extent: Extent) -> bool {
+        self.announced.clear();
+        self.body = match extent {
+            _ if !answering.has_body() => Body::Over,
+            Extent::Nothing | Extent::Length(0) => Body::Over,
+            Extent::Length(length) => Body::Length(length),
+            Extent::Chunked if !answering.is_http_11 => Body::UntilClose,
+            Extent::Chunked => {
+                if answering.takes_trailers {
+                    self.announced.extend(announced(answering.headers));
+                }
+                Body::Chunked
+            }
+        };
+        let keeps = answering.keeps && self.body != Body::UntilClose;
+        answering::write(&mut self.head, answering, extent, keeps);
+        keeps
+    }
+
+    /// A head of 1xx, which is no answer yet. Not within one.
+    pub fn say(&mut self, interim: &[u8]) {
+        self.head.extend_from_slice(interim);
     }
 
     /// Whether nothing is left to be written, and nothing to come.
@@ -95,9 +119,14 @@ impl Outgoing {
         self.head.is_empty() && self.data.is_empty() && self.tail.is_empty()
     }
 
+    /// Whether something of a body is to come.
+    pub fn has_more(&self) -> bool {
+        self.body != Body::Over
+    }
+
     /// Whether the next piece of the body can be put in.
     pub fn wants_piece(&self) -> bool {
-        self.body != Body::Over && self.data.is_empty() && self.tail.is_empty()
+        self.has_more() && self.data.is_empty() && self.tail.is_empty() && self.head.len() < KEPT
     }
 
     /// The next piece of the body; `last` if none follows.
@@ -108,7 +137,7 @@ impl Outgoing {
                 if *left == 0 {
                     self.body = Body::Over;
                 }
-                self.data = data;
+                self.lay(data, b"");
                 if last { self.end() } else { Ok(()) }
             }
             // An empty chunk would be the end.
@@ -120,16 +149,30 @@ impl Outgoing {
                 }
             }
             Body::Chunked => {
-                write_size(&mut self.head, data.len());
-                self.data = data;
-                self.tail = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+                write_hex(&mut self.head, data.len());
+                self.head.extend_from_slice(b"\r\n");
+                self.lay(data, if last { b"\r\n0\r\n\r\n" } else { b"\r\n" });
                 if last {
                     self.body = Body::Over;
                 }
                 Ok(())
             }
+            Body::UntilClose => {
+                self.lay(data, b"");
+                if last { self.end() } else { Ok(()) }
+            }
             Body::Over if data.is_empty() => Ok(()),
             Body::Over => Err(WrongLength),
+        }
+    }
+
+    fn lay(&mut self, data: Bytes, tail: &'static [u8]) {
+        if data.len() <= SMALL {
+            self.head.extend_from_slice(&data);
+            self.head.extend_from_slice(tail);
+        } else {
+            self.data = data;
+            self.tail = tail;
         }
     }
 
@@ -138,6 +181,10 @@ impl Outgoing {
         match self.body {
             Body::Over => Ok(()),
             Body::Length(_) => Err(WrongLength),
+            Body::UntilClose => {
+                self.body = Body::Over;
+                Ok(())
+            }
             Body::Chunked => {
                 self.head.extend_from_slice(b"0\r\n\r\n");
                 self.body = Body::Over;
@@ -189,47 +236,4 @@ fn announced(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     names
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-}
-
-fn write_head(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
-    let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
-    let fields = || asking.headers.iter().filter(|(name, _)| !is_about_length(name));
-    let sizes = fields().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    out.reserve(asking.method.as_str().len() + target.len() + sizes.sum::<usize>() + ABOUT_LENGTH);
-    for part in [asking.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    for (name, value) in fields() {
-        write_field(out, name, value.as_bytes());
-    }
-    match extent {
-        // Said only where the client has said it.
-        Extent::Nothing if !asking.headers.contains_key(header::CONTENT_LENGTH) => {}
-        Extent::Nothing => write_field(out, &header::CONTENT_LENGTH, b"0"),
-        Extent::Length(length) => write_length(out, length),
-        Extent::Chunked => write_field(out, &header::TRANSFER_ENCODING, b"chunked"),
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Room for what a head has beside target and fields.
-const ABOUT_LENGTH: usize = 64;
-
-fn is_about_length(name: &HeaderName) -> bool {
-    *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING
-}
-
-fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
-    out.extend_from_slice(name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn write_length(out: &mut Vec<u8>, length: u64) {
-    write_field(out, &header::CONTENT_LENGTH, http::HeaderValue::from(length).as_bytes());
-}
-
-fn write_size(out: &mut Vec<u8>, size: usize) {
-    out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
 }

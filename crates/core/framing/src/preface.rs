@@ -6,7 +6,7 @@ const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What the first bytes of a connection say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preface {
-    /// It is HTTP/2; the guard is not for it.
+    /// It is HTTP/2, which this crate does not read.
     Http2,
     /// It cannot be HTTP/2.
     Http1,

@@ -231,6 +231,11 @@ impl Answer {
         }
         Answer { source, visit }
     }
+
+    /// Its head is all of it: none of its body is to be written.
+    pub(crate) fn complete(&mut self) {
+        self.visit.complete();
+    }
 }
 
 impl Body for Answer {

@@ -1,6 +1,7 @@
 //! A client's connection, from its first byte to its last.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -12,31 +13,34 @@ use adsum_routing::Entrance;
 use bytes::BytesMut;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::patience::Watch;
 use crate::serve;
 use crate::worker::Worker;
 
+mod body;
 mod gate;
+mod http1;
 mod linger;
 mod socket;
 mod stream;
 mod streams;
+mod wire;
 
+pub(crate) use body::{Body, Error as BodyError};
 pub(crate) use gate::{Gate, Refused};
+use linger::Linger;
 pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
 pub(crate) use streams::Stall;
 use streams::Streams;
-
-/// Fields of a head that the parser has room for without an allocation for each request.
-const PARSER_FIELDS: usize = 100;
 
 /// Through which door connections come in.
 #[derive(Clone, Debug)]
@@ -54,10 +58,23 @@ pub(crate) struct Client {
     pub(crate) gate: Gate,
     /// What its requests tell of it.
     pub(crate) caller: Caller,
-    /// The gateway stops: the next answer is the last one.
-    pub(crate) ends: Cell<bool>,
+    http2: bool,
     /// By which late answers are noticed, between two requests: setting it anew for each would be dear.
     pub(crate) alarm: Cell<Watch>,
+}
+
+/// What a request has come over.
+pub(crate) enum Way {
+    /// The connection itself comes out here, if its client has asked for another protocol and was told 101.
+    Http1(Option<oneshot::Receiver<Stream>>),
+    Http2(Rc<Stall>),
+}
+
+impl Client {
+    /// Whether the next answer is the last one: the gateway stops. HTTP/2 has its own way to say so.
+    pub(crate) fn ends(&self) -> bool {
+        !self.http2 && self.worker.stop.borrow().is_some()
+    }
 }
 
 /// Serves a connection until one side closes it, or the gateway stops.
@@ -96,11 +113,15 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
             (first, http2)
         }
     };
-    let stream = Stream::new(socket, first, http2, &worker.settings.limits);
+    let limits = &worker.settings.limits;
+    let (stream, gate) = (Stream::new(socket, limits.write_timeout), Gate::new(http2));
+    let paced = http2.then_some((gate.clone(), limits.idle_timeout));
     let caller = door.listener.caller(peer.ip());
-    let (ends, alarm) = (Cell::new(false), Cell::default());
-    let client = Rc::new(Client { worker, peer, door, gate: stream.gate(), caller, ends, alarm });
-    if http2 { serve_http2(stream, client).await } else { serve_http1(stream, client).await }
+    let client = Rc::new(Client { worker, peer, door, gate, caller, http2, alarm: Cell::default() });
+    match paced {
+        Some((gate, idle)) => serve_http2(stream.preceded_by(first).paced(gate, idle), client).await,
+        None => http1::serve(stream, first, client).await,
+    }
 }
 
 /// Comes when the gateway stops, a little later: who has just been accepted may have sent a request already.
@@ -122,49 +143,6 @@ async fn first_bytes(socket: &mut Socket) -> std::io::Result<BytesMut> {
     Ok(first)
 }
 
-async fn serve_http1(stream: Stream, client: Rc<Client>) {
-    let settings = &client.worker.settings;
-    let mut stop = client.worker.stop.clone();
-    let service = {
-        let client = client.clone();
-        service_fn(move |request: Request<Incoming>| serve::request(client.clone(), request, None))
-    };
-    let mut builder = http1::Builder::new();
-    if settings.limits.headers > PARSER_FIELDS {
-        builder.max_headers(settings.limits.headers);
-    }
-    let connection = builder
-        .header_read_timeout(None)
-        // The guard has looked at sizes already; the parser's own limits are as wide, or wider.
-        .max_buf_size((settings.limits.head * 2).max(64 << 10))
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        _ = stop.wait_for(Option::is_some) => {
-            client.ends.set(true);
-            // A request may be on its way already: closed now, the connection would answer it by a reset.
-            let rests = !client.gate.is_busy();
-            let last = if rests { client.worker.last_request() } else { Duration::ZERO };
-            let last = tokio::time::sleep(last);
-            tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = last => {
-                    if !client.gate.is_within_head() {
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    connection.await
-                }
-            }
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(peer = %client.peer, %error, "a client's connection has ended early");
-    }
-}
-
 async fn serve_http2(stream: Stream, client: Rc<Client>) {
     let settings = &client.worker.settings;
     let mut stop = client.worker.stop.clone();
@@ -172,7 +150,9 @@ async fn serve_http2(stream: Stream, client: Rc<Client>) {
     let service = {
         let (client, streams) = (client.clone(), streams.clone());
         service_fn(move |request: Request<Incoming>| {
-            serve::request(client.clone(), request, Some(streams.begin()))
+            let answered =
+                serve::request(client.clone(), request.map(Body::Stream), Way::Http2(streams.begin()));
+            async { Ok::<_, Infallible>(answered.await) }
         })
     };
     let connection = http2::Builder::new(streams)

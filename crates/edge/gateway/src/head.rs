@@ -149,7 +149,7 @@ pub(crate) fn to_client(
 
 /// Tells the client of the end of its connection, if it ends with this answer.
 pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
-    if client.ends.get() {
+    if client.ends() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

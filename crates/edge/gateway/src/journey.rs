@@ -9,11 +9,11 @@ use adsum_forward::GatewayError;
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header, response};
-use hyper::body::{Body as _, Incoming};
-use hyper::upgrade::OnUpgrade;
+use hyper::body::Body as _;
+use tokio::sync::oneshot;
 
 use crate::answer::{Answer, Carrier, Delivery, Source};
-use crate::client::{Client, Refused};
+use crate::client::{self, Client, Refused, Stream};
 use crate::clock::Clock;
 use crate::head;
 use crate::payload::Tape;
@@ -30,7 +30,7 @@ pub(crate) struct Journey {
     pub(crate) station: Rc<Station>,
     pub(crate) parts: Parts,
     body: Body,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<oneshot::Receiver<Stream>>,
     exchange: Exchange,
     wish: Wish,
     /// The clock is not asked again for what follows at once.
@@ -66,8 +66,8 @@ impl Journey {
         client: Rc<Client>,
         errand: Errand,
         parts: Parts,
-        body: Incoming,
-        upgrade: Option<OnUpgrade>,
+        body: client::Body,
+        upgrade: Option<oneshot::Receiver<Stream>>,
         moment: Moment,
     ) -> Journey {
         let Errand { station, series } = errand;
@@ -198,7 +198,6 @@ impl Journey {
     fn decline_upgrade(&mut self) {
         if self.upgrade.take().is_some() {
             head::remove_upgrade(&mut self.parts.headers);
-            self.client.gate.decline();
         }
     }
 
@@ -306,7 +305,7 @@ impl Reply {
         head::to_client(&mut head, &journey.client, &visit, cookie);
         visit.answered(head.status);
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            visit.upgraded();
+            visit.complete();
         }
         Response::from_parts(head, Answer::new(source, visit))
     }

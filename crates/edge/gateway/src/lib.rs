@@ -4,12 +4,12 @@
 //! Gateway --tables--> Worker (one thread, one runtime)          x number of processors
 //!                       | accepts          | knows
 //!                       v                  v
-//!    client::Stream -> hyper -> serve -> Station (one per service: balancer, budget, queue)
-//!      (guarded)                  |        |
+//!   client::Wire | hyper -> serve -> Station (one per service: balancer, budget, queue)
+//!   (HTTP/1.1)  (HTTP/2)          |        |
 //!                                 v        v
 //!                              Journey -> Upstream (one per instance) -> Line | Shared (HTTP/1.1 | HTTP/2)
 //!                                 |
-//!    client <- hyper <- Answer <--'   101: tunnel      TCP port: tunnel
+//!    client <- Outlet | hyper <- Answer   101: tunnel      TCP port: tunnel
 //! ```
 //!
 //! A request is polled by its client's task alone: it drives the instance's connection, too, and takes it along when it
@@ -34,15 +34,18 @@ mod bind;
 mod client;
 mod clock;
 mod control;
+mod date;
 mod events;
 mod farewell;
 mod gateway;
 mod gather;
 mod head;
+mod intake;
 mod journey;
 mod local;
 mod log;
 mod metrics;
+mod outlet;
 mod patience;
 mod payload;
 mod refuse;

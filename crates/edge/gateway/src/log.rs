@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use adsum_forward::GatewayError;
 use http::{HeaderValue, Method, Request, StatusCode, Version, header};
-use hyper::body::Incoming;
 
 use crate::settings::{AccessLog, LogTarget};
 
@@ -71,7 +70,7 @@ struct Thread {
 }
 
 impl Line {
-    pub(crate) fn new(peer: SocketAddr, request: &Request<Incoming>, wall: u64) -> Box<Line> {
+    pub(crate) fn new<B>(peer: SocketAddr, request: &Request<B>, wall: u64) -> Box<Line> {
         let headers = request.headers();
         let authority = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());

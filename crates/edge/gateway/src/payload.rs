@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
 
+use crate::client::{self, BodyError};
 use crate::metrics::RouteSeries;
 
 /// What one try sends.
@@ -32,7 +33,7 @@ pub(crate) enum Payload {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Torn {
     #[error("the client's body has failed: {0}")]
-    Client(#[from] hyper::Error),
+    Client(#[from] BodyError),
     /// Of another try than the one that is under way, or what it would begin with is not kept.
     #[error("the request goes on elsewhere")]
     GivenUp,
@@ -46,7 +47,7 @@ pub(crate) enum Torn {
 /// ```
 #[derive(Debug)]
 pub(crate) struct Tape {
-    source: Incoming,
+    source: client::Body,
     kept: Vec<Bytes>,
     /// Bytes that may still be kept.
     room: usize,
@@ -99,7 +100,7 @@ struct Word {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Tape {
-    pub(crate) fn new(source: Incoming, room: usize, series: Arc<RouteSeries>) -> Rc<RefCell<Tape>> {
+    pub(crate) fn new(source: client::Body, room: usize, series: Arc<RouteSeries>) -> Rc<RefCell<Tape>> {
         let torn = source.size_hint().lower() > room as u64;
         Rc::new(RefCell::new(Tape {
             source,
@@ -168,7 +169,7 @@ impl Tape {
         self.torn = true;
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.ended.is_some() {
             return Poll::Ready(None);
         }

@@ -1,17 +1,15 @@
 //! A request, from its head to the head of its answer.
 
-use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use adsum_forward::GatewayError;
 use adsum_routing::{Action, Asked, path};
 use http::request::Parts;
-use http::{Request, Response, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Response, header};
 
 use crate::answer::Answer;
-use crate::client::{Client, Stall};
+use crate::client::{Body, Client, Refused, Way};
 use crate::head;
 use crate::journey::Journey;
 use crate::metrics::RouteSeries;
@@ -32,42 +30,39 @@ struct Ride {
     visit: Visit,
 }
 
-/// Answers a request, whatever comes of it. A stream of HTTP/2 has a `stall`.
-///
-/// Nothing is done before it is polled: by then the client's stream has been asked for what comes behind the request, as
-/// one that owes nothing yet.
-pub(crate) async fn request(
-    client: Rc<Client>,
-    request: Request<Incoming>,
-    stall: Option<Rc<Stall>>,
-) -> Result<Response<Answer>, Infallible> {
-    let mut ride = match begin(&client, request, stall) {
+/// Answers a request, whatever comes of it.
+pub(crate) async fn request(client: Rc<Client>, request: Request<Body>, way: Way) -> Response<Answer> {
+    let mut ride = match begin(&client, request, way) {
         Ok(ride) => ride,
-        Err(refused) => return Ok(*refused),
+        Err(refused) => return *refused,
     };
-    let outcome = ride.journey.run(&mut ride.visit).await;
-    client.gate.answer();
-    Ok(match outcome {
+    match ride.journey.run(&mut ride.visit).await {
         Ok(reply) => reply.into_response(&ride.journey, ride.visit),
         Err(refusal) => refuse(&refusal, ride.visit, &ride.journey.parts.headers),
-    })
+    }
+}
+
+/// Answers what is no request. What is remembered of it is a stand-in.
+pub(crate) fn rejected(client: &Rc<Client>, refused: Refused) -> Response<Answer> {
+    client.gate.begin();
+    let mut request = Request::new(());
+    request.headers_mut().insert(header::HOST, HeaderValue::from_static("refused"));
+    let visit = Visit::new(client, &request, moment());
+    refuse(&Refusal::Client(refused), visit, request.headers())
 }
 
 /// All that is decided at once.
-fn begin(
-    client: &Rc<Client>,
-    mut request: Request<Incoming>,
-    stall: Option<Rc<Stall>>,
-) -> Result<Box<Ride>, Box<Response<Answer>>> {
+fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Result<Box<Ride>, Box<Response<Answer>>> {
     let moment = moment();
-    let refused = client.gate.begin();
+    client.gate.begin();
     let mut visit = Visit::new(client, &request, moment);
-    visit.stall = stall;
-    if let Some(refused) = refused {
-        return Err(Box::new(refuse(&Refusal::Client(refused), visit, request.headers())));
-    }
-    let asks = request.headers().contains_key(header::UPGRADE);
-    let upgrade = asks.then(|| hyper::upgrade::on(&mut request));
+    let upgrade = match way {
+        Way::Http1(upgrade) => upgrade,
+        Way::Http2(stall) => {
+            visit.stall = Some(stall);
+            None
+        }
+    };
     let (mut parts, body) = request.into_parts();
     let errand = match find(client, &mut parts, &mut visit) {
         Ok(errand) => errand,
@@ -75,9 +70,6 @@ fn begin(
     };
     // Kept where it may go on, and taken out everywhere else: an offer of HTTP/2, for one.
     let upgrade = upgrade.filter(|_| parts.headers.contains_key(header::UPGRADE));
-    if asks && upgrade.is_none() {
-        client.gate.decline();
-    }
     let journey = Journey::new(client.clone(), errand, parts, body, upgrade, moment);
     Ok(Box::new(Ride { journey, visit }))
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use adsum_balance::{Class, NoPick};
 use adsum_forward::{close_frame, proxy_header};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::client::Stream;
 use crate::farewell::{Call, Farewell};
 use crate::patience::Watch;
 use crate::station::{Lease, Station, Wish};
@@ -31,7 +31,7 @@ const REASON: &str = "the instance is being replaced: connect again";
 
 /// Both ends of an upgraded connection, as soon as they are there.
 pub(crate) struct Ends {
-    pub(crate) client: OnUpgrade,
+    pub(crate) client: oneshot::Receiver<Stream>,
     pub(crate) instance: Box<Line>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn join(worker: &Rc<Worker>, ends: Ends, mut lease: Lease, websocket:
         let Some((instance, behind)) = ends.instance.into_socket().await else { return };
         let Ok(client) = ends.client.await else { return };
         let pumps = (Pump::new(&[], websocket), Pump::new(&behind, websocket));
-        carry(TokioIo::new(client), instance, pumps, course).await;
+        carry(client, instance, pumps, course).await;
     });
 }
 

@@ -8,7 +8,6 @@ use std::time::Instant;
 use adsum_balance::Moment;
 use adsum_forward::GatewayError;
 use http::{HeaderValue, Request, StatusCode};
-use hyper::body::Incoming;
 
 use crate::client::{Client, Stall};
 use crate::log::Line as LogLine;
@@ -31,14 +30,12 @@ pub(crate) struct Visit {
     held: bool,
     /// The last byte of the answer has been given away.
     complete: bool,
-    /// It is no request any more: its connection is the tunnel's.
-    upgraded: bool,
     /// Only when a log is kept.
     line: Option<Box<LogLine>>,
 }
 
 impl Visit {
-    pub(crate) fn new(client: &Rc<Client>, request: &Request<Incoming>, moment: Moment) -> Visit {
+    pub(crate) fn new<B>(client: &Rc<Client>, request: &Request<B>, moment: Moment) -> Visit {
         let line = client.worker.log.is_on().then(|| LogLine::new(client.peer, request, moment.wall));
         Visit {
             client: client.clone(),
@@ -53,7 +50,6 @@ impl Visit {
             sent: 0,
             held: false,
             complete: false,
-            upgraded: false,
             line,
         }
     }
@@ -104,11 +100,6 @@ impl Visit {
         self.complete = true;
     }
 
-    pub(crate) fn upgraded(&mut self) {
-        self.upgraded = true;
-        self.complete = true;
-    }
-
     fn count(&self, now: Instant) {
         let Some(route) = &self.route else { return };
         if self.complete || self.status != StatusCode::OK {
@@ -148,11 +139,7 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let now = Instant::now();
-        if self.upgraded {
-            self.client.gate.upgrade();
-        } else {
-            self.client.gate.end(now);
-        }
+        self.client.gate.end(now);
         self.count(now);
         self.log(now);
     }

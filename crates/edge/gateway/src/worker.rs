@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::client::Door;
 use crate::control::{Control, InFlight, Report};
+use crate::date::HttpDate;
 use crate::log::AccessLogger;
 use crate::metrics::Ledger;
 use crate::settings::Settings;
@@ -46,6 +47,7 @@ pub(crate) struct Worker {
     lots: Cell<u64>,
     /// Rung when the last of what an instance had in flight has ended while it drains.
     bell: Rc<Notify>,
+    pub(crate) date: HttpDate,
 }
 
 /// What all workers have together.
@@ -109,6 +111,7 @@ impl Worker {
             leaving: RefCell::default(),
             lots: Cell::new(parts.seed),
             bell: Rc::default(),
+            date: HttpDate::default(),
         })
     }
 

@@ -1,8 +1,8 @@
-//! What is let through: strict is not the same as narrow.
+//! What is understood: strict is not the same as narrow.
 
-use adsum_framing::{Limits, Place};
+use adsum_framing::Limits;
 
-use crate::try_out::{GOOD, taken, whole};
+use crate::try_out::{GOOD, Place, taken, whole};
 
 #[test]
 fn requests_of_every_common_kind() {

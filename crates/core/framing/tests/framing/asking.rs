@@ -70,6 +70,25 @@ fn head_and_first_piece_are_there_together() {
 }
 
 #[test]
+fn what_is_put_in_and_not_written_is_bounded() {
+    for piece in [10, 1000, 100_000] {
+        let (mut outgoing, piece) =
+            (begun(&[("host", "a")], Extent::Chunked), Bytes::from(vec![b'x'; piece]));
+        let pieces = (0..1000).take_while(|_| {
+            let wants = outgoing.wants_piece();
+            if wants {
+                outgoing.put(piece.clone(), false).unwrap();
+            }
+            wants
+        });
+        let pieces = pieces.count();
+        assert!(outgoing.has_more() && pieces * piece.len() <= 5 * 1024 + piece.len(), "{pieces} pieces");
+        let written = written(&mut outgoing, 1 << 20);
+        assert_eq!(written.iter().filter(|byte| **byte == b'x').count(), pieces * piece.len());
+    }
+}
+
+#[test]
 fn a_body_longer_or_shorter_than_its_length_is_refused() {
     let mut outgoing = begun(&[], Extent::Length(3));
     assert_eq!(outgoing.put(Bytes::from_static(b"abcd"), true), Err(WrongLength));

@@ -1,8 +1,8 @@
 //! Bodies that are refused while they arrive.
 
-use adsum_framing::{Limits, Offence, Place};
+use adsum_framing::{Limits, Offence};
 
-use crate::try_out::{refused_body, run};
+use crate::try_out::{Place, refused_body, run};
 
 const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 

@@ -1,8 +1,9 @@
 //! What is too much, at its exact bounds, and that no more than that is ever held.
 
-use adsum_framing::{Guard, Limits, Next, Offence, Place};
+use adsum_framing::{Limits, Offence, RequestReader};
+use bytes::BytesMut;
 
-use crate::try_out::{run, whole, whole_or_cut};
+use crate::try_out::{Place, run, whole, whole_or_cut};
 
 const LIMITS: Limits = Limits { head: 200, target: 50, fields: 5 };
 
@@ -55,30 +56,24 @@ fn what_is_held_is_bounded_whatever_comes() {
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
     ];
     for beginning in beginnings {
-        let (mut guard, mut held, mut most) = (Guard::new(LIMITS), beginning.to_vec(), 0);
-        loop {
-            let verdict = guard.inspect(&held);
-            held.drain(..verdict.released);
-            match verdict.next {
-                Next::Refused(_) => break,
-                Next::Held(_) | Next::More => most = most.max(held.len()),
-                Next::Waiting => panic!("nobody asked for an upgrade"),
-            }
-            held.push(b'a');
-        }
-        assert!(most <= 1024, "{most} bytes were held");
+        let mut bytes = beginning.to_vec();
+        // What is understood no later than this is not held.
+        let most = (1..=1100).find(|_| {
+            bytes.push(b'a');
+            run(LIMITS, [bytes.as_slice()]).rejection.is_some()
+        });
+        assert!(most.is_some(), "{} bytes are held", bytes.len());
     }
 }
 
 /// After a refusal nothing gets through, however good it is.
 #[test]
 fn a_refusal_is_the_end() {
-    let mut guard = Guard::new(LIMITS);
+    let (mut reader, mut bytes) = (RequestReader::new(LIMITS), BytesMut::from("\n"));
     let good = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    let first = guard.inspect(b"\n");
-    assert!(matches!(first.next, Next::Refused(rejection) if rejection.place == Place::Head));
-    guard.answered();
-    assert_eq!(guard.inspect(good), first);
-    assert_eq!(guard.requests(), 0);
+    let first = reader.read(&mut bytes).unwrap_err();
+    assert_eq!(first, Offence::BareLineFeed);
+    assert_eq!(reader.read(&mut BytesMut::from(&good[..])).unwrap_err(), first);
+    assert_eq!(run(LIMITS, [&b"\n"[..], good]).rejection.unwrap().place, Place::Head);
     assert_eq!(run(LIMITS, [&b"\n"[..], good, good]).released, b"");
 }

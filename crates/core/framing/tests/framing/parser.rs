@@ -1,5 +1,5 @@
-//! What the parser behind the guard would have let through, by its own words: were one of these no longer true, the case
-//! would still be refused here.
+//! What a parser that many use lets through, by its own words: were one of these no longer true, the case would still be
+//! refused here.
 
 use adsum_framing::{Limits, Offence};
 

@@ -1,32 +1,141 @@
-//! Runs bytes through a guard as a connection would.
+//! Gives bytes to a reader as a connection would.
 
-use adsum_framing::{Guard, Limits, Next, Offence, Place, Rejection};
+use adsum_framing::{Content, Flaw, Limits, Offence, Piece, RequestHead, RequestReader};
+use bytes::BytesMut;
 
 /// What became of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
+    /// Those that were understood.
     pub(crate) released: Vec<u8>,
     pub(crate) requests: u64,
     pub(crate) rejection: Option<Rejection>,
     pub(crate) place: Place,
+    /// What the requests said.
+    pub(crate) heard: Vec<Heard>,
 }
 
-/// Gives the pieces to a guard one after the other, holding what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    pub(crate) offence: Offence,
+    /// Whether it is in a head, or in the body behind one.
+    pub(crate) place: Place,
+}
+
+/// Where in the stream of requests a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Between two requests.
+    Idle,
+    Head,
+    Body,
+}
+
+/// What one request said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    /// Names in lower case.
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: usize,
+    /// Keeps, expects, takes trailers, offers an upgrade.
+    pub(crate) wishes: [bool; 4],
+}
+
+/// Reads as much as there is.
+struct Listener {
+    reader: RequestReader,
+    held: BytesMut,
+    content: Content,
+    heard: Vec<Heard>,
+}
+
+/// Gives the pieces to a reader one after the other.
 pub(crate) fn run<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let (mut guard, mut held, mut released) = (Guard::new(limits), Vec::new(), Vec::new());
-    let mut rejection = None;
+    let (reader, held) = (RequestReader::new(limits), BytesMut::new());
+    let mut listener = Listener { reader, held, content: Content::default(), heard: Vec::new() };
+    let (mut all, mut rejection) = (Vec::new(), None);
     for piece in pieces {
-        held.extend_from_slice(piece);
-        let verdict = guard.inspect(&held);
-        released.extend(held.drain(..verdict.released));
-        match verdict.next {
-            Next::More => assert!(held.is_empty(), "bytes are held, and it was not said"),
-            Next::Held(place) => assert!(!held.is_empty() && place == guard.place()),
-            Next::Waiting => assert_eq!(guard.place(), Place::Upgrade),
-            Next::Refused(offence) => rejection = Some(offence),
+        all.extend_from_slice(piece);
+        if rejection.is_none() {
+            listener.held.extend_from_slice(piece);
+            rejection = listener.listen().err();
+        } else {
+            // What comes behind is never looked at.
+            assert_eq!(listener.listen().err(), rejection);
+            listener.held.extend_from_slice(piece);
         }
     }
-    Outcome { released, requests: guard.requests(), rejection, place: guard.place() }
+    all.truncate(all.len() - listener.held.len());
+    let place = match rejection {
+        Some(rejection) => rejection.place,
+        None if !listener.content.is_over() => Place::Body,
+        None if listener.held.is_empty() => Place::Idle,
+        None => Place::Head,
+    };
+    let requests = listener.heard.len() as u64;
+    Outcome { released: all, requests, rejection, place, heard: listener.heard }
+}
+
+impl Listener {
+    fn listen(&mut self) -> Result<(), Rejection> {
+        let rejection = |place| move |offence| Rejection { offence, place };
+        loop {
+            self.take_body().map_err(rejection(Place::Body))?;
+            if !self.content.is_over() {
+                return Ok(());
+            }
+            let read = self.reader.read(&mut self.held).map_err(rejection(Place::Head))?;
+            let Some(head) = read else { return Ok(()) };
+            self.heard.push(Heard::of(&head));
+            self.content = head.content;
+            self.reader.recycle(head.headers);
+        }
+    }
+
+    fn take_body(&mut self) -> Result<(), Offence> {
+        loop {
+            let next = self.content.next(&mut self.held).map_err(|flaw| match flaw {
+                Flaw::Framing(offence) => offence,
+                Flaw::StatusLine | Flaw::Early => panic!("{flaw}"),
+            });
+            match (next?, self.heard.last_mut()) {
+                (Piece::Data(data), Some(heard)) => heard.body.extend_from_slice(&data),
+                (Piece::Trailers(trailers), Some(heard)) => heard.trailers = trailers.len(),
+                (Piece::Nothing | Piece::End, _) => return Ok(()),
+                (_, None) => panic!("a body before the first head"),
+            }
+        }
+    }
+}
+
+impl Heard {
+    fn of(head: &RequestHead) -> Heard {
+        let fields = head.headers.iter();
+        Heard {
+            method: head.method.to_string(),
+            target: head.uri.to_string(),
+            fields: fields.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+            body: Vec::new(),
+            trailers: 0,
+            wishes: [head.keeps, head.expects_continue, head.takes_trailers, head.offers_upgrade],
+        }
+    }
+}
+
+impl Rejection {
+    pub(crate) fn status(&self) -> u16 {
+        self.offence.status()
+    }
+}
+
+impl Outcome {
+    /// All but what the requests said.
+    fn summary(&self) -> (&[u8], u64, Option<Rejection>, Place) {
+        (&self.released, self.requests, self.rejection, self.place)
+    }
 }
 
 pub(crate) fn whole(bytes: &[u8]) -> Outcome {
@@ -49,7 +158,7 @@ pub(crate) fn whole_or_cut(limits: Limits, bytes: &[u8]) -> Outcome {
     outcome
 }
 
-/// A head that is refused: none of it reaches the parser, and what stands before it does.
+/// A head that is refused: none of it is understood, and what stands before it is.
 #[track_caller]
 pub(crate) fn refused(head: &str, offence: Offence) {
     refused_bytes(head.as_bytes(), offence);
@@ -57,64 +166,47 @@ pub(crate) fn refused(head: &str, offence: Offence) {
 
 #[track_caller]
 pub(crate) fn refused_bytes(head: &[u8], offence: Offence) {
-    let expected = |released: &[u8], requests| Outcome {
-        released: released.to_vec(),
-        requests,
-        rejection: Some(Rejection { offence, place: Place::Head }),
-        place: Place::Head,
+    let check = |bytes: &[u8], released: &[u8], requests, case| {
+        let rejection = Rejection { offence, place: Place::Head };
+        let outcome = whole_or_cut(Limits::default(), bytes);
+        assert_eq!(outcome.summary(), (released, requests, Some(rejection), Place::Head), "{case}");
     };
-    assert_eq!(whole_or_cut(Limits::default(), head), expected(b"", 0), "alone");
-    assert_eq!(
-        whole_or_cut(Limits::default(), &[head, GOOD].concat()),
-        expected(b"", 0),
-        "before a good one"
-    );
-    assert_eq!(
-        whole_or_cut(Limits::default(), &[GOOD, head].concat()),
-        expected(GOOD, 1),
-        "behind a good one"
-    );
+    check(head, b"", 0, "alone");
+    check(&[head, GOOD].concat(), b"", 0, "before a good one");
+    check(&[GOOD, head].concat(), GOOD, 1, "behind a good one");
 }
 
-/// A body that is refused at `bad`, after `good` was released.
+/// A body that is refused at `bad`, after `good` was understood.
 #[track_caller]
 pub(crate) fn refused_body(good: &str, bad: &str, offence: Offence) {
-    let expected = |released: Vec<u8>, requests| Outcome {
-        released,
-        requests,
-        rejection: Some(Rejection { offence, place: Place::Body }),
-        place: Place::Body,
+    let check = |bytes: &[u8], released: &[u8], requests, case| {
+        let rejection = Rejection { offence, place: Place::Body };
+        let outcome = whole_or_cut(Limits::default(), bytes);
+        assert_eq!(outcome.summary(), (released, requests, Some(rejection), Place::Body), "{case}");
     };
     let (good, body) = (good.as_bytes(), [good, bad].concat().into_bytes());
-    assert_eq!(whole_or_cut(Limits::default(), &body), expected(good.to_vec(), 1), "alone");
-    let behind = [GOOD, body.as_slice()].concat();
-    assert_eq!(
-        whole_or_cut(Limits::default(), &behind),
-        expected([GOOD, good].concat(), 2),
-        "behind a good one"
-    );
-    let before = [body.as_slice(), GOOD].concat();
-    assert_eq!(whole_or_cut(Limits::default(), &before), expected(good.to_vec(), 1), "before a good one");
+    check(&body, good, 1, "alone");
+    check(&[GOOD, &body].concat(), &[GOOD, good].concat(), 2, "behind a good one");
+    check(&[&body, GOOD].concat(), good, 1, "before a good one");
 }
 
-/// Requests that are let through, all of them.
+/// Requests that are understood, all of them.
 #[track_caller]
 pub(crate) fn taken(bytes: &str, requests: u64) {
     let outcome = whole_or_cut(Limits::default(), bytes.as_bytes());
-    let released = bytes.as_bytes().to_vec();
-    assert_eq!(outcome, Outcome { released, requests, rejection: None, place: Place::Idle });
+    assert_eq!(outcome.summary(), (bytes.as_bytes(), requests, None, Place::Idle));
     let twice = [bytes, bytes].concat();
     assert_eq!(whole(twice.as_bytes()).requests, 2 * requests);
 }
 
-/// Whether the parser behind the guard would have taken this head.
+/// Whether a parser that many use would have taken this head.
 pub(crate) fn parser_takes(head: &[u8]) -> bool {
     let mut fields = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(head).is_ok_and(|status| status.is_complete())
 }
 
-/// Refused here, and taken by the parser behind: the reason why there is a guard.
+/// Refused here, and taken by another parser: where two could be played against each other.
 #[track_caller]
 pub(crate) fn only_refused_here(head: &str, offence: Offence) {
     assert!(parser_takes(head.as_bytes()), "the parser refuses it by now");

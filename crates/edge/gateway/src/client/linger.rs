@@ -35,39 +35,26 @@ impl Linger {
     /// Ready when the client has closed its side, or enough was read, or the time is over.
     pub(super) fn poll(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<()> {
         match self.poll_read(socket, cx) {
-            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => self.since.poll_for(self.time, cx),
         }
     }
 
-    /// Ready when the client has closed its side. Behind what is read at most nobody looks for that.
-    pub(super) fn poll_end(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<()> {
-        match self.poll_read(socket, cx) {
-            Poll::Ready(Read::Closed) => Poll::Ready(()),
-            Poll::Ready(Read::Enough) | Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn poll_read(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Read> {
+    fn poll_read(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<()> {
         let mut chunk = [0; 16 << 10];
         for _ in 0..READS_AT_ONCE {
             if self.rest == 0 {
-                return Poll::Ready(Read::Enough);
+                return Poll::Ready(());
             }
             let mut buf = ReadBuf::new(&mut chunk);
             match ready!(Pin::new(&mut *socket).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => {
                     self.rest = self.rest.saturating_sub(buf.filled().len())
                 }
-                Ok(()) | Err(_) => return Poll::Ready(Read::Closed),
+                Ok(()) | Err(_) => return Poll::Ready(()),
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
-
-enum Read {
-    Closed,
-    Enough,
 }

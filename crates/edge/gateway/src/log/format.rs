@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use http::{HeaderValue, Version};
 
 use super::Line;
+use crate::date::{Date, MONTHS};
 
 pub(super) type Print = fn(&Line, &mut String);
 
@@ -104,42 +105,10 @@ impl std::fmt::Display for Stamp {
 
 impl std::fmt::Display for Clf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const MONTHS: [&str; 12] =
-            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let Date { year, month, day, seconds } = Date::of(self.0);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         let month = MONTHS[month as usize - 1];
         write!(f, "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
-    }
-}
-
-/// A moment of the proleptic Gregorian calendar, in UTC.
-struct Date {
-    year: u64,
-    month: u64,
-    day: u64,
-    /// Since midnight.
-    seconds: u64,
-}
-
-impl Date {
-    /// Of Unix milliseconds. Counts days from the first of March of the year 0, so that leap days are at the end of
-    /// their years.
-    fn of(wall: u64) -> Date {
-        let seconds = wall / 1000;
-        let days = seconds / 86_400 + 719_468;
-        let era = days / 146_097;
-        let of_era = days % 146_097;
-        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted = (5 * of_year + 2) / 153;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        Date {
-            year: year_of_era + era * 400 + u64::from(month <= 2),
-            month,
-            day: of_year - (153 * shifted + 2) / 5 + 1,
-            seconds: seconds % 86_400,
-        }
     }
 }
 

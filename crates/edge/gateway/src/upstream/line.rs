@@ -8,39 +8,30 @@
 //! - A request begins only where nothing has come that nobody asked for; otherwise no byte of it leaves.
 //! - It is used again only when a request and its answer have ended, and nothing has come behind the answer.
 
-use std::future::{Future as _, poll_fn};
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::io;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use adsum_framing::{AnswerHead, AnswerReader, Asking, Content, Extent, Flaw, Outgoing, Piece, WrongLength};
+use adsum_framing::{AnswerHead, AnswerReader, Asking, Content, Extent, Flaw, Piece};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, response};
 use hyper::body::{Body as _, Frame};
 use hyper::ext::ReasonPhrase;
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 
 use super::socket::Socket;
+use crate::intake::Intake;
+use crate::outlet::{Outlet, Stuck};
 use crate::payload::{Payload, Torn};
 
-/// Bytes that there is room for when something is read: at first, and at most, for answers that fill it.
+/// Bytes that there is room for when something is read, at first.
 const ROOM: usize = 8 << 10;
-const MOST_ROOM: usize = 64 << 10;
-/// With less room than this, more is made.
-const LEAST_ROOM: usize = 2 << 10;
 
 pub(crate) struct Line {
     socket: Socket,
-    outgoing: Outgoing,
+    outlet: Outlet,
     payload: Payload,
-    /// Something was written that may not have left.
-    unflushed: bool,
-    /// Read and not understood yet.
-    incoming: BytesMut,
-    room: usize,
-    /// What `incoming` has had at most since it rested: it shows a part of that only, and keeps all of it.
-    most: usize,
+    incoming: Intake,
     answer: AnswerReader,
     content: Content,
     /// It may be used again after the answer that is under way, by what that has said.
@@ -80,9 +71,13 @@ pub(crate) enum Broken {
     Unasked,
 }
 
-impl From<WrongLength> for Broken {
-    fn from(_: WrongLength) -> Broken {
-        Broken::WrongLength
+impl From<Stuck<Torn>> for Broken {
+    fn from(stuck: Stuck<Torn>) -> Broken {
+        match stuck {
+            Stuck::Io(error) => Broken::Io(error),
+            Stuck::Body(torn) => Broken::Body(torn),
+            Stuck::WrongLength => Broken::WrongLength,
+        }
     }
 }
 
@@ -90,12 +85,9 @@ impl Line {
     pub(crate) fn new(socket: Socket, patience: Duration) -> Line {
         Line {
             socket,
-            outgoing: Outgoing::default(),
+            outlet: Outlet::default(),
             payload: Payload::Empty,
-            unflushed: false,
-            incoming: BytesMut::new(),
-            room: ROOM,
-            most: 0,
+            incoming: Intake::new(BytesMut::new(), ROOM),
             answer: AnswerReader::default(),
             content: Content::default(),
             keeps: true,
@@ -151,7 +143,7 @@ impl Line {
             }
             return Err(Broken::Unasked);
         }
-        self.outgoing.begin(asking, extent(&payload));
+        self.outlet.outgoing.begin(asking, extent(&payload));
         self.payload = payload;
         Ok(())
     }
@@ -184,7 +176,11 @@ impl Line {
     }
 
     fn read_head(&mut self, method: &Method) -> Result<Option<AnswerHead>, Flaw> {
-        if self.incoming.is_empty() { Ok(None) } else { self.answer.read(&mut self.incoming, method) }
+        if self.incoming.bytes.is_empty() {
+            Ok(None)
+        } else {
+            self.answer.read(&mut self.incoming.bytes, method)
+        }
     }
 
     fn answered(&mut self, head: AnswerHead) -> response::Parts {
@@ -211,7 +207,7 @@ impl Line {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.push_on(cx)?;
         loop {
-            match self.content.next(&mut self.incoming).map_err(Broken::from)? {
+            match self.content.next(&mut self.incoming.bytes).map_err(Broken::from)? {
                 Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Piece::Trailers(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
                 Piece::End => return Poll::Ready(None),
@@ -257,8 +253,7 @@ impl Line {
             Err(Broken::Io(error)) => {
                 tracing::debug!(%error, "an instance takes no more of a request");
                 self.keeps = false;
-                self.outgoing = Outgoing::default();
-                self.unflushed = false;
+                self.outlet = Outlet::default();
                 self.payload = Payload::Empty;
                 Poll::Ready(Ok(()))
             }
@@ -267,77 +262,30 @@ impl Line {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        loop {
-            // The head goes out together with what there is of the body.
-            let waits = self.outgoing.wants_piece() && self.poll_pull(cx)?.is_pending();
-            if self.outgoing.is_empty() {
-                if std::mem::take(&mut self.unflushed)
-                    && Pin::new(&mut self.socket).poll_flush(cx)?.is_pending()
-                {
-                    self.unflushed = true;
-                    return Poll::Pending;
-                }
-                if waits {
-                    return Poll::Pending;
-                }
-                if self.outgoing.is_over() {
-                    self.payload = Payload::Empty;
-                    return Poll::Ready(Ok(()));
-                }
-                continue;
-            }
-            let parts = self.outgoing.parts().map(IoSlice::new);
-            let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, &parts))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
-            }
-            self.outgoing.advance(written);
-            self.unflushed = true;
-        }
-    }
-
-    /// Takes the next piece of the request's body.
-    fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        let Some(frame) = ready!(Pin::new(&mut self.payload).poll_frame(cx)).transpose()? else {
-            return Poll::Ready(Ok(self.outgoing.end()?));
-        };
-        Poll::Ready(match frame.into_data() {
-            Ok(data) => Ok(self.outgoing.put(data, self.payload.is_end_stream())?),
-            Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Ok(self.outgoing.end_with(&trailers)?),
-                Err(_) => Ok(()),
-            },
-        })
+        ready!(self.outlet.poll_write(&mut self.socket, &mut self.payload, cx))?;
+        self.payload = Payload::Empty;
+        Poll::Ready(Ok(()))
     }
 
     /// Reads what there is. 0 is the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.incoming.capacity() - self.incoming.len() < LEAST_ROOM {
-            self.incoming.reserve(self.room);
-            self.most = self.most.max(self.incoming.capacity());
-        }
-        let room = self.incoming.capacity() - self.incoming.len();
-        let read = ready!(pin!(self.socket.read_buf(&mut self.incoming)).poll(cx))?;
-        if read == room {
-            self.room = (self.room * 2).min(MOST_ROOM);
-        }
-        Poll::Ready(Ok(read))
+        self.incoming.poll_fill(&mut self.socket, cx)
     }
 
     /// After 101: waits until all of HTTP has been said, and gives the connection away, with what was read behind it.
     pub(crate) async fn into_socket(mut self) -> Option<(Socket, Bytes)> {
         poll_fn(|cx| self.poll_push(cx)).await.ok()?;
-        Some((self.socket, self.incoming.freeze()))
+        Some((self.socket, self.incoming.bytes.freeze()))
     }
 
     /// Whether nothing is left to be written of its request.
     pub(crate) fn has_asked(&self) -> bool {
-        self.outgoing.is_over() && !self.unflushed
+        self.outlet.is_over()
     }
 
     /// Whether it can take a further request, as far as is known.
     pub(crate) fn is_ready(&self) -> bool {
-        let heard_all = self.content.is_over() && self.incoming.is_empty();
+        let heard_all = self.content.is_over() && self.incoming.bytes.is_empty();
         self.has_asked() && heard_all && self.keeps && !self.over
     }
 
@@ -349,10 +297,7 @@ impl Line {
     /// It has nothing to do for now: what was needed for a long answer is given back.
     pub(crate) fn rest(&mut self, now: Instant) {
         self.rested = now;
-        if self.room > ROOM || self.most > 2 * ROOM {
-            self.incoming = BytesMut::new();
-        }
-        (self.room, self.most) = (ROOM, 0);
+        self.incoming.rest();
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod body;
+mod clients;
 mod drain;
 mod early;
 mod gone;

@@ -1,0 +1,39 @@
+//! The head of a request to an instance.
+
+use http::{HeaderMap, HeaderName, Method, Uri, header};
+
+use crate::outgoing::Extent;
+use crate::text::{ABOUT_LENGTH, size, write_field, write_length};
+
+/// What a request says before its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    pub method: &'a Method,
+    /// Its path and query are sent.
+    pub uri: &'a Uri,
+    pub headers: &'a HeaderMap,
+}
+
+pub(crate) fn write(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
+    let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
+    let fields = || asking.headers.iter().filter(|(name, _)| !is_about_length(name));
+    out.reserve(asking.method.as_str().len() + target.len() + size(fields()) + ABOUT_LENGTH);
+    for part in [asking.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for (name, value) in fields() {
+        write_field(out, name, value.as_bytes());
+    }
+    match extent {
+        // Said only where the client has said it.
+        Extent::Nothing if !asking.headers.contains_key(header::CONTENT_LENGTH) => {}
+        Extent::Nothing => write_field(out, &header::CONTENT_LENGTH, b"0"),
+        Extent::Length(length) => write_length(out, length),
+        Extent::Chunked => write_field(out, &header::TRANSFER_ENCODING, b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn is_about_length(name: &HeaderName) -> bool {
+    *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING
+}

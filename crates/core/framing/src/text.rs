@@ -1,0 +1,57 @@
+//! Fields and numbers as they are written.
+
+use http::{HeaderName, HeaderValue, header};
+
+/// Room for what a head has beside target and fields.
+pub(crate) const ABOUT_LENGTH: usize = 64;
+
+/// Bytes of fields, written.
+pub(crate) fn size<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> usize {
+    fields.map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
+pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(crate) fn write_length(out: &mut Vec<u8>, length: u64) {
+    let mut digits = [0; 20];
+    let mut begin = digits.len();
+    let mut rest = length;
+    loop {
+        begin -= 1;
+        digits[begin] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    write_field(out, &header::CONTENT_LENGTH, &digits[begin..]);
+}
+
+/// A number in hexadecimal digits, without zeros before it.
+pub(crate) fn write_hex(out: &mut Vec<u8>, number: usize) {
+    let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[number >> (digit * 4) & 0xf]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_others_write_them() {
+        for number in [0, 1, 9, 10, 15, 16, 255, 256, 4095, 65_536, usize::MAX] {
+            let (mut hex, mut length) = (Vec::new(), Vec::new());
+            write_hex(&mut hex, number);
+            write_length(&mut length, number as u64);
+            assert_eq!(String::from_utf8(hex).unwrap(), format!("{number:x}"));
+            assert_eq!(String::from_utf8(length).unwrap(), format!("content-length: {number}\r\n"));
+        }
+    }
+}
