@@ -119,6 +119,11 @@ impl Outgoing {
         self.head.is_empty() && self.data.is_empty() && self.tail.is_empty()
     }
 
+    /// Whether the end of what is under way can only be told by closing the connection.
+    pub fn ends_by_close(&self) -> bool {
+        self.body == Body::UntilClose
+    }
+
     /// Whether something of a body is to come.
     pub fn has_more(&self) -> bool {
         self.body != Body::Over

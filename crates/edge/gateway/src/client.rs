@@ -130,6 +130,8 @@ async fn stopped(worker: &Worker) {
     // An error means that the gateway is gone, which stops as well.
     let _ = stop.wait_for(Option::is_some).await;
     tokio::time::sleep(worker.last_request()).await;
+    // What the kernel has by now is heard first: all connections come here at the same moment.
+    tokio::task::yield_now().await;
 }
 
 /// As many as it takes to tell; none when the client has closed before.

@@ -17,6 +17,8 @@ use crate::visit::Visit;
 pub(crate) enum Refusal {
     Own(GatewayError),
     Because(GatewayError, String),
+    /// The client's connection ends with the answer.
+    Last(GatewayError, &'static str),
     /// The client's bytes were no request that can be understood in one way only.
     Client(Refused),
     /// It is sent to an instance's own address.
@@ -52,6 +54,7 @@ pub(crate) fn refuse(refusal: &Refusal, mut visit: Visit, headers: &HeaderMap) -
     let mut response = match refusal {
         Refusal::Own(error) => own(*error, None, accept, &mut visit),
         Refusal::Because(error, why) => own(*error, Some(why), accept, &mut visit),
+        Refusal::Last(error, why) => last(own(*error, Some(why), accept, &mut visit)),
         Refusal::Client(refused) => rejection(*refused, &mut visit),
         Refusal::Redirect(location) => redirection(location),
     };
@@ -90,6 +93,10 @@ fn rejection(refused: Refused, visit: &mut Visit) -> Response<Bytes> {
     visit.client().worker.ledger.rejected.add(1);
     let mut response = own(error, Some(why), None, visit);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    last(response)
+}
+
+fn last(mut response: Response<Bytes>) -> Response<Bytes> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

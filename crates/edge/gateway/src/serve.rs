@@ -78,7 +78,8 @@ fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Result<Box<Ri
 fn find(client: &Client, parts: &mut Parts, visit: &mut Visit) -> Result<Errand, Refusal> {
     let worker = &client.worker;
     if parts.method == http::Method::CONNECT {
-        return Err(Refusal::because(GatewayError::BadRequest, "CONNECT is not for a gateway"));
+        // Who does not wait for the answer sends somebody else's bytes behind it.
+        return Err(Refusal::Last(GatewayError::BadRequest, "CONNECT is not for a gateway"));
     }
     let path = path::normalise(parts.uri.path())
         .map_err(|error| Refusal::because(GatewayError::BadRequest, error))?

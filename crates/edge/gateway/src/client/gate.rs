@@ -64,7 +64,8 @@ impl Gate {
     pub(crate) fn say_interim(&self, status: StatusCode, headers: &HeaderMap) {
         let Some(interim) = &self.0.interim else { return };
         let mut out = interim.borrow_mut();
-        if out.len() > INTERIM {
+        // A client that waits for this word waits for all.
+        if out.len() > INTERIM && status != StatusCode::CONTINUE {
             return;
         }
         let reason = status.canonical_reason().unwrap_or("Interim");

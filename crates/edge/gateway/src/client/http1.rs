@@ -73,7 +73,7 @@ impl Connection {
                 return self.hand_over(accept);
             }
             if !keeps {
-                return self.close().await;
+                return if terms.keeps { self.end().await } else { self.close().await };
             }
         }
     }
@@ -129,10 +129,13 @@ impl Connection {
 
     /// Writes what is said before the answer.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.outlet.outgoing.is_empty() {
+        loop {
+            ready!(self.outlet.poll_out(&mut Mouth(&self.wire), cx))?;
             self.client.gate.hear_interim(|interim| self.outlet.outgoing.say(interim));
+            if self.outlet.outgoing.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
         }
-        self.outlet.poll_out(&mut Mouth(&self.wire), cx)
     }
 
     /// Writes an answer to its end, unless its client goes before. Whether the connection can be used again.
@@ -148,7 +151,10 @@ impl Connection {
             }
             self.wire.borrow_mut().poll_gone(cx).map(Err)
         })
-        .await?;
+        .await
+        .inspect_err(|_| self.tell_of_cut())?;
+        // All of it has been written, whatever its instance has still to say.
+        body.complete();
         drop(body);
         let is_read = poll_fn(|cx| Poll::Ready(self.is_read(cx))).await;
         self.wire.borrow_mut().rest(std::mem::take(&mut head.headers));
@@ -169,7 +175,8 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> bool {
         self.wire.borrow_mut().answered();
-        let is_unwanted = Rc::weak_count(&self.wire) == 0 && !self.is_read(cx);
+        // Somebody may read it still: nobody can promise that there will be a next request.
+        let is_unwanted = !self.is_read(cx);
         self.client.gate.hear_interim(|interim| self.outlet.outgoing.say(interim));
         let answering = Answering {
             is_http_11: terms.is_http_11,
@@ -204,6 +211,19 @@ impl Connection {
             let _ = accept.send(wire.into_stream());
         }
         Ok(())
+    }
+
+    /// Where a close is the end of an answer, the client must not take a part for the whole.
+    fn tell_of_cut(&self) {
+        if self.outlet.outgoing.ends_by_close() {
+            self.wire.borrow().reset();
+        }
+    }
+
+    /// Closes the connection of a client that would go on, and may be sending already.
+    async fn end(self) -> io::Result<()> {
+        self.wire.borrow_mut().goes_on();
+        self.close().await
     }
 
     async fn close(self) -> io::Result<()> {

@@ -22,7 +22,8 @@ pub(super) struct Linger {
 const READS_AT_ONCE: u8 = 16;
 
 impl Linger {
-    /// Its bytes were not understood: it is waited for no longer than an answer needs to get there.
+    /// Its bytes were not understood, or are a request that nobody takes: it is waited for no longer than an answer needs
+    /// to get there.
     pub(super) fn refused() -> Linger {
         Linger { rest: 256 << 10, time: Duration::from_secs(1), since: Watch::default() }
     }

@@ -3,7 +3,9 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -20,6 +22,14 @@ impl Socket {
         match self {
             Socket::Plain(_) => None,
             Socket::Tls(socket) => socket.get_ref().1.alpn_protocol().map(|protocol| protocol == b"h2"),
+        }
+    }
+
+    /// Has it end by a reset. TLS needs none: there an end without an alert is one already (RFC 8446, 6.1).
+    pub(super) fn reset(&self) {
+        if let Socket::Plain(socket) = self {
+            // One that has failed ends by itself.
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         }
     }
 }

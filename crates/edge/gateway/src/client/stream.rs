@@ -75,6 +75,11 @@ impl Stream {
         }
     }
 
+    /// Has it end by a reset rather than in order.
+    pub(super) fn reset(&self) {
+        self.socket.reset();
+    }
+
     /// Reads for nothing what the client still sends.
     pub(super) fn poll_linger(&mut self, linger: &mut Linger, cx: &mut Context<'_>) -> Poll<()> {
         linger.poll(&mut self.socket, cx)

@@ -55,6 +55,8 @@ pub(crate) struct Wire {
     /// Wakes the connection's own task.
     driver: Waker,
     waits: Waiting,
+    /// The client has not said that it wants to end it.
+    goes_on: bool,
 }
 
 /// Whoever has asked for more of a body and got nothing. Told, too, when there will be nothing.
@@ -96,6 +98,7 @@ impl Wire {
             silence: Watch::default(),
             driver: Waker::noop().clone(),
             waits: Waiting::default(),
+            goes_on: false,
         }
     }
 
@@ -182,7 +185,13 @@ impl Wire {
             self.driver.wake_by_ref();
         }
         loop {
-            match self.content.next(&mut self.intake.bytes) {
+            let was_full = self.intake.bytes.len() >= AHEAD;
+            let piece = self.content.next(&mut self.intake.bytes);
+            if was_full && self.intake.bytes.len() < AHEAD {
+                // Whoever looks for the client's end has room to read again.
+                self.driver.wake_by_ref();
+            }
+            match piece {
                 Ok(Piece::Data(data)) => return self.moved(Frame::data(data)),
                 Ok(Piece::Trailers(trailers)) => return self.moved(Frame::trailers(trailers)),
                 Ok(Piece::End) => return Poll::Ready(None),
@@ -265,8 +274,19 @@ impl Wire {
     fn linger(&self) -> Option<Linger> {
         match self.gate.refused() {
             Some(_) => Some(Linger::refused()),
-            None => self.has_body().then(Linger::unwanted),
+            None if self.has_body() => Some(Linger::unwanted()),
+            None => (self.goes_on || self.is_within_head()).then(Linger::refused),
         }
+    }
+
+    /// The client does not expect an end, and may have sent a further request (RFC 9112, 9.6).
+    pub(super) fn goes_on(&mut self) {
+        self.goes_on = true;
+    }
+
+    /// Has the connection end by a reset.
+    pub(super) fn reset(&self) {
+        self.stream.reset();
     }
 
     /// The connection without HTTP, with what was read behind that.
@@ -276,6 +296,8 @@ impl Wire {
 
     /// Tells the client that nothing more comes.
     pub(super) async fn close(mut self) {
+        // Nothing of a body is given any more.
+        self.waits.wake();
         if self.stream.shutdown().await.is_err() {
             return;
         }
