@@ -21,6 +21,7 @@ pub(crate) struct Client {
     pub(crate) database: AtomicU8,
     pub(crate) channels: AtomicUsize,
     pub(crate) patterns: AtomicUsize,
+    pub(crate) shards: AtomicUsize,
     pub(crate) blocked: AtomicBool,
     /// Whether a key that it watches has changed.
     pub(crate) touched: AtomicBool,
@@ -69,7 +70,7 @@ impl Client {
     }
 
     pub(crate) fn subscriptions(&self) -> usize {
-        self.channels.load(Relaxed) + self.patterns.load(Relaxed)
+        self.channels.load(Relaxed) + self.patterns.load(Relaxed) + self.shards.load(Relaxed)
     }
 }
 
@@ -84,6 +85,7 @@ impl Clients {
             database: AtomicU8::new(0),
             channels: AtomicUsize::new(0),
             patterns: AtomicUsize::new(0),
+            shards: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
             touched: AtomicBool::new(false),
             names: Mutex::default(),

@@ -40,6 +40,7 @@ mod stream_trims;
 mod streams;
 mod strings;
 mod switches;
+mod tracking;
 mod transactions;
 mod watches;
 

@@ -39,6 +39,7 @@ mod server;
 mod session;
 mod settings;
 mod subscriptions;
+mod tracking;
 mod writer;
 
 pub use about::{About, Vitals};

@@ -40,3 +40,8 @@ pub const SEMAPHORE: usize = 1024;
 pub const CLIENT_NAME: usize = 1024;
 /// Bytes of a glob pattern.
 pub const PATTERN: usize = 64 * 1024;
+/// Keys of clients that track what they read, counted once for each, and the bytes of the keys.
+pub const TRACKED: usize = 1_000_000;
+pub const TRACKED_BYTES: usize = 64 * 1024 * 1024;
+/// Prefixes that one client can track.
+pub const PREFIXES: usize = 1000;

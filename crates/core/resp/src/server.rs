@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
+use adsum_keyspace::{Commit, Garbage, Keyspace, Now, Publish, TooBig, Transaction};
 use adsum_model::Revision;
 
 use crate::blocking::Waiters;
-use crate::client::{Client, Clients};
-use crate::command::Table;
+use crate::client::{Client, ClientId, Clients};
+use crate::command::{Command, Table};
 use crate::cursors::Cursors;
 use crate::grants::Grants;
 use crate::lot::Lot;
@@ -17,6 +17,7 @@ use crate::readers::Readers;
 use crate::scripts::Scripts;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
+use crate::tracking::{Scene, Tracking};
 use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
 
 mod execute;
@@ -44,8 +45,13 @@ pub struct Server {
     pub(crate) watched: Watched,
     pub(crate) grants: Grants,
     pub(crate) scripts: Scripts,
+    pub(crate) tracking: Tracking,
+    /// Whose request is being run.
+    pub(crate) author: Option<ClientId>,
     /// Of the transaction that is under way.
     pub(crate) marks: Marks,
+    /// What it publishes to shard channels.
+    pub(crate) shard_messages: Vec<Publish>,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
@@ -101,7 +107,10 @@ impl Server {
             watched: Watched::default(),
             grants: Grants::default(),
             scripts: Scripts::new(),
+            tracking: Tracking::default(),
+            author: None,
             marks: Marks::new(),
+            shard_messages: Vec::new(),
             no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),
@@ -202,7 +211,16 @@ impl Server {
         self.readers.remove(client.id);
         self.watched.remove(client);
         self.subscriptions.remove_client(client);
+        self.tracking.turn_off(client.id);
         self.clients.by_id.remove(&client.id);
+    }
+
+    /// A command has been run, for a client or for its script.
+    pub(crate) fn note_command(&mut self, command: &Command, args: &[&[u8]]) {
+        if self.tracking.clients() > 0 {
+            let (revision, author) = (self.revision(), self.author);
+            self.tracking.note_command(command, args, Scene { clients: &self.clients, author, revision });
+        }
     }
 
     pub(crate) fn revision(&self) -> Revision {

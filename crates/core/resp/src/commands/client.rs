@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use adsum_keyspace::Now;
 
+use super::tracking;
 use crate::client::Client;
 use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
 use crate::number::parse_integer;
 use crate::refusal::{Answer, Refusal};
 use crate::session::Replies;
-use crate::{Flow, Protocol, Wake, limits};
+use crate::tracking::Mode;
+use crate::{Flow, Protocol, Server, Wake, limits};
 
 pub(super) const COMMANDS: &[Command] = &[Command::container(
     "client",
@@ -25,6 +27,10 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
         Command::server("client|no-evict", 3, OTHERS, on_or_off),
         Command::server("client|no-touch", 3, PLAIN, on_or_off),
         Command::server("client|reply", 3, PLAIN, reply),
+        Command::server("client|tracking", -3, PLAIN, tracking::tracking),
+        Command::server("client|caching", 3, PLAIN, tracking::caching),
+        Command::server("client|getredir", 2, PLAIN, tracking::getredir),
+        Command::server("client|trackinginfo", 2, PLAIN, tracking::trackinginfo),
     ],
 )];
 
@@ -83,7 +89,7 @@ fn setinfo(call: &mut Call<'_>) -> Answer {
 /// `CLIENT LIST [TYPE type] [ID id [id ...]]`
 fn list(call: &mut Call<'_>) -> Answer {
     let chosen = choose(call)?;
-    let lines: String = chosen.iter().map(|client| line(client, call.now) + "\n").collect();
+    let lines: String = chosen.iter().map(|client| line(call.server, client, call.now) + "\n").collect();
     call.out.verbatim(&lines);
     Ok(())
 }
@@ -137,36 +143,49 @@ impl Kind {
 }
 
 fn info(call: &mut Call<'_>) -> Answer {
-    let line = line(&call.session.client, call.now) + "\n";
+    let line = line(call.server, &call.session.client, call.now) + "\n";
     call.out.verbatim(&line);
     Ok(())
 }
 
 /// One client as CLIENT LIST shows it: those fields of Redis that have a meaning here, in its order.
-fn line(client: &Client, now: Now) -> String {
+fn line(server: &Server, client: &Client, now: Now) -> String {
     let last = client.last();
-    let flags = match (client.blocked.load(Relaxed), client.subscriptions() > 0) {
-        (true, _) => "b",
-        (false, true) => "P",
-        (false, false) => "N",
-    };
     let resp = if client.protocol() == Protocol::Resp3 { 3 } else { 2 };
     let seconds = |since: u64| now.tick.saturating_sub(since) / 1000;
     let names = client.names.lock();
     format!(
-        "id={} addr={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub=0 multi=-1 cmd={} user=default resp={resp} lib-name={} lib-ver={}",
+        "id={} addr={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi=-1 cmd={} user=default redir={} resp={resp} lib-name={} lib-ver={}",
         client.id,
         client.peer,
         names.name,
         seconds(client.since.tick),
         seconds(last.seen),
+        flags(server, client),
         client.database.load(Relaxed),
         client.channels.load(Relaxed),
         client.patterns.load(Relaxed),
+        client.shards.load(Relaxed),
         last.command,
+        tracking::redirect(server.tracking.of(client.id)),
         names.library,
         names.library_version,
     )
+}
+
+/// `N` for one with none.
+fn flags(server: &Server, client: &Client) -> String {
+    let tracked = server.tracking.of(client.id);
+    let broadcasts = tracked.is_some_and(|tracked| matches!(tracked.options.mode, Mode::Broadcast(_)));
+    let all = [
+        ('P', client.subscriptions() > 0),
+        ('b', client.blocked.load(Relaxed)),
+        ('t', tracked.is_some()),
+        ('R', tracked.is_some_and(|tracked| tracked.broken)),
+        ('B', broadcasts),
+    ];
+    let flags: String = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).collect();
+    if flags.is_empty() { "N".to_owned() } else { flags }
 }
 
 /// Which clients to kill. `CLIENT KILL addr:port` is the old form, which says whether it found one.

@@ -63,6 +63,7 @@ fn quit(call: &mut Call<'_>) -> Answer {
 fn reset(call: &mut Call<'_>) -> Answer {
     call.server.subscriptions.remove_client(&call.session.client);
     call.server.watched.remove(&call.session.client);
+    call.server.tracking.turn_off(call.session.id());
     call.session.reset();
     call.out.set_protocol(Protocol::Resp2);
     call.out.simple("RESET");

@@ -7,6 +7,7 @@ use adsum_keyspace::{Database, Now};
 use crate::Server;
 use crate::command::{Call, Command, Flags, READ};
 use crate::refusal::Answer;
+use crate::subscriptions::To;
 
 pub(super) const COMMANDS: &[Command] = &[Command::server("info", -1, FLAGS, info)];
 
@@ -75,6 +76,7 @@ fn clients(server: &Server, _: Now) -> Fields {
         ("connected_clients", server.connected().to_string()),
         ("maxclients", server.about.max_clients.to_string()),
         ("blocked_clients", (server.waiters.len() + server.readers.len()).to_string()),
+        ("tracking_clients", server.tracking.clients().to_string()),
         ("pubsub_clients", subscribed.to_string()),
     ]
 }
@@ -125,8 +127,12 @@ fn stats(server: &Server, _: Now) -> Fields {
         ("total_commands_processed", stats.commands.to_string()),
         ("expired_keys", stats.expired.to_string()),
         ("evicted_keys", "0".to_owned()),
-        ("pubsub_channels", server.subscriptions.channels().count().to_string()),
-        ("pubsub_patterns", server.subscriptions.patterns().to_string()),
+        ("pubsub_channels", server.subscriptions.len(To::Channel).to_string()),
+        ("pubsub_patterns", server.subscriptions.len(To::Pattern).to_string()),
+        ("pubsubshard_channels", server.subscriptions.len(To::Shard).to_string()),
+        ("tracking_total_keys", server.tracking.keys().to_string()),
+        ("tracking_total_items", server.tracking.pairs().to_string()),
+        ("tracking_total_prefixes", server.tracking.prefixes().to_string()),
         ("total_error_replies", stats.errors.to_string()),
     ]
 }

@@ -79,7 +79,9 @@ impl Server {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         let skip = session.replies == Replies::SkipNext;
+        self.author = Some(session.id());
         let mut flow = self.run(session, &request.args, now, &mut bytes);
+        self.author = None;
         self.scripts.overseer.end();
         if matches!(flow, Flow::HeldUp) {
             self.scratch = bytes;
@@ -94,9 +96,22 @@ impl Server {
         if !bytes.is_empty() && !skip && session.replies == Replies::On {
             self.reply(session, &bytes);
         }
+        self.track(session, request);
         bytes.shrink_to(SCRATCH);
         self.scratch = bytes;
         flow
+    }
+
+    /// What is to be told of the request to the client itself, behind its reply; and CLIENT CACHING ends with the request
+    /// that it was said for.
+    fn track(&mut self, session: &Session, request: &Request<'_>) {
+        self.tracking.send_pending();
+        if self.tracking.clients() > 0
+            && session.multi.is_none()
+            && !request.args[0].eq_ignore_ascii_case(b"client")
+        {
+            self.tracking.end_of_request(session.id());
+        }
     }
 
     fn run(&mut self, session: &mut Session, args: &[&[u8]], now: Now, bytes: &mut Vec<u8>) -> Flow {
@@ -159,6 +174,7 @@ impl Server {
                 let mut later = None;
                 let answer = self.step(session, todo.args, todo.now, (&mut out, Some(&mut later)), run);
                 self.finish(todo.now, bytes)?;
+                self.note_command(command, todo.args);
                 answer.map(|()| match later {
                     Some(write) => Flow::Deferred(Deferred::new(self.revision(), session.protocol(), write)),
                     None => Flow::Continue,

@@ -22,5 +22,6 @@ mod server;
 mod streams;
 mod strings;
 mod talk;
+mod tracking;
 mod transactions;
 mod watches;
