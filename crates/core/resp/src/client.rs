@@ -12,7 +12,7 @@ use crate::{Outbox, Protocol};
 pub(crate) type ClientId = u64;
 
 /// Shared by the client's [`crate::Session`] and the registry of clients. All access happens under the lock of the
-/// server; the atomics are there because a session may live on any thread.
+/// server, but for HELLO while a script has that; the atomics are there because a session may live on any thread.
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) peer: String,

@@ -4,7 +4,7 @@ use crate::command::Command;
 
 mod client;
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod counters;
 mod draws;
 mod expiry;
@@ -41,7 +41,7 @@ mod streams;
 mod strings;
 mod switches;
 mod tracking;
-mod transactions;
+pub(crate) mod transactions;
 mod watches;
 
 /// With the group that Redis' documentation puts them in.

@@ -77,6 +77,13 @@ impl Refusal {
         Refusal::Told(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
     }
 
+    /// An EXEC that is refused ends the transaction, and says so.
+    pub(crate) fn of_exec(&self) -> Refusal {
+        let text = self.to_string();
+        let text = text.strip_prefix("ERR ").unwrap_or(&text);
+        Refusal::Told(format!("EXECABORT Transaction discarded because of: {text}"))
+    }
+
     pub(crate) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> Refusal {
         let (name, command) = (cut(subcommand, 128), command.to_uppercase());
         Refusal::Told(format!("ERR unknown subcommand '{name}'. Try {command} HELP."))

@@ -78,6 +78,9 @@ impl Server {
         }
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
+        if std::mem::take(&mut session.lets_go) {
+            self.watched.remove(&session.client);
+        }
         let skip = session.replies == Replies::SkipNext;
         self.author = Some(session.id());
         let mut flow = self.run(session, &request.args, now, &mut bytes);
@@ -126,6 +129,10 @@ impl Server {
                 self.queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
             }
             (Ok(command), _) => self.run_now(session, command, &Todo { args, now }, bytes),
+            (Err(refusal), _) if args[0].eq_ignore_ascii_case(b"exec") => {
+                session.leave_multi();
+                Err(refusal.of_exec())
+            }
             (Err(refusal), multi) => {
                 multi.iter_mut().for_each(|multi| multi.refuse());
                 Err(refusal)

@@ -26,7 +26,7 @@ const SORTED_SETS: &str = include_str!("differential/sorted_sets.txt");
 const SORTS: &str = include_str!("differential/sorts.txt");
 const STREAMS: &str = include_str!("differential/streams.txt");
 
-struct Redis {
+pub(crate) struct Redis {
     process: Child,
     commands: UnixStream,
     events: UnixStream,
@@ -42,7 +42,7 @@ impl Drop for Redis {
 
 impl Redis {
     /// None, with a note, where there is no redis-server 7.
-    fn start() -> Option<Redis> {
+    pub(crate) fn start() -> Option<Redis> {
         let version = Command::new(PATH).arg("--version").output().ok();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         if !version.is_some_and(|version| version.contains("v=7.")) {
@@ -73,7 +73,7 @@ impl Redis {
     }
 
     /// The reply to one line, found by the reply to a second one.
-    fn run(&mut self, line: &[u8]) -> Vec<u8> {
+    pub(crate) fn run(&mut self, line: &[u8]) -> Vec<u8> {
         const MARK: &[u8] = b"$10\r\n--marker--\r\n";
         let request = [&lines(line), b"\r\nECHO --marker--\r\n".as_slice()].concat();
         self.commands.write_all(&request).unwrap();
@@ -99,7 +99,7 @@ fn read_until(stream: &mut UnixStream, mark: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn run_here(world: &mut World, peer: &mut Peer, line: &[u8]) -> Vec<u8> {
+pub(crate) fn run_here(world: &mut World, peer: &mut Peer, line: &[u8]) -> Vec<u8> {
     if let Flow::Blocked { .. } = world.send(peer, &[&lines(line), b"\r\n".as_slice()].concat()) {
         world.server.time_out(&mut peer.session, world.now);
     }

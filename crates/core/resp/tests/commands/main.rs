@@ -8,6 +8,7 @@ mod blocking;
 mod connection;
 mod differential;
 mod errors;
+mod generated;
 mod harness;
 mod keys;
 mod lists;
