@@ -2,10 +2,13 @@
 
 use crate::command::Command;
 
+mod acl;
 mod client;
+mod cluster;
 mod config;
 pub(crate) mod connection;
 mod counters;
+mod debug;
 mod draws;
 mod expiry;
 mod hashes;
@@ -18,10 +21,12 @@ mod list_moves;
 pub(crate) mod lists;
 mod locks;
 mod member_scan;
+mod monitoring;
 mod object;
 mod pubsub;
 mod scan;
 mod scripts;
+mod sentinel;
 mod server;
 mod set;
 mod set_algebra;
@@ -78,7 +83,12 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),
     ("connection", client::COMMANDS),
+    ("connection", cluster::COMMANDS),
+    ("connection", sentinel::COMMANDS),
     ("server", server::COMMANDS),
+    ("server", debug::COMMANDS),
+    ("server", acl::COMMANDS),
+    ("server", monitoring::COMMANDS),
     ("server", config::COMMANDS),
     ("server", info::COMMANDS),
     ("server", introspection::COMMANDS),

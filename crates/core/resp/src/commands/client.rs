@@ -8,7 +8,8 @@ use adsum_keyspace::Now;
 use super::tracking;
 use crate::client::Client;
 use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
-use crate::number::parse_integer;
+use crate::number::{integer, parse_integer};
+use crate::pause::Held;
 use crate::refusal::{Answer, Refusal};
 use crate::session::Replies;
 use crate::tracking::Mode;
@@ -27,6 +28,9 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
         Command::server("client|no-evict", 3, OTHERS, on_or_off),
         Command::server("client|no-touch", 3, PLAIN, on_or_off),
         Command::server("client|reply", 3, PLAIN, reply),
+        Command::server("client|unblock", -3, OTHERS, unblock),
+        Command::server("client|pause", -3, OTHERS, pause),
+        Command::server("client|unpause", 2, OTHERS, unpause),
         Command::server("client|tracking", -3, PLAIN, tracking::tracking),
         Command::server("client|caching", 3, PLAIN, tracking::caching),
         Command::server("client|getredir", 2, PLAIN, tracking::getredir),
@@ -155,9 +159,10 @@ fn line(server: &Server, client: &Client, now: Now) -> String {
     let seconds = |since: u64| now.tick.saturating_sub(since) / 1000;
     let names = client.names.lock();
     format!(
-        "id={} addr={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi=-1 cmd={} user=default redir={} resp={resp} lib-name={} lib-ver={}",
+        "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi=-1 cmd={} user=default redir={} resp={resp} lib-name={} lib-ver={}",
         client.id,
         client.peer,
+        client.local,
         names.name,
         seconds(client.since.tick),
         seconds(last.seen),
@@ -287,6 +292,45 @@ fn reply(call: &mut Call<'_>) -> Answer {
         b"SKIP" => Replies::SkipNext,
         _ => return Err(Refusal::Syntax),
     };
+    call.out.ok();
+    Ok(())
+}
+
+/// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
+fn unblock(call: &mut Call<'_>) -> Answer {
+    let error = match call.args[3..] {
+        [] => None,
+        [how] if how.eq_ignore_ascii_case(b"TIMEOUT") => None,
+        [how] if how.eq_ignore_ascii_case(b"ERROR") => Some("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+        [_] => return Err(Refusal::Says("CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+        _ => return Err(Refusal::Syntax),
+    };
+    let id = u64::try_from(integer(call.args[2])?).unwrap_or(0);
+    let done = call.server.unblock(id, error);
+    call.out.boolean(done);
+    Ok(())
+}
+
+/// `CLIENT PAUSE milliseconds [WRITE | ALL]`
+fn pause(call: &mut Call<'_>) -> Answer {
+    let held = match call.args[3..] {
+        [] => Held::All,
+        [mode] if mode.eq_ignore_ascii_case(b"ALL") => Held::All,
+        [mode] if mode.eq_ignore_ascii_case(b"WRITE") => Held::Writes,
+        [_] => return Err(Refusal::Says("CLIENT PAUSE mode must be WRITE or ALL")),
+        _ => return Err(Refusal::Syntax),
+    };
+    let millis =
+        integer(call.args[2]).map_err(|_| Refusal::Says("timeout is not an integer or out of range"))?;
+    let millis = u64::try_from(millis).map_err(|_| Refusal::Says("timeout is negative"))?;
+    call.server.pause.begin(millis, held, call.now);
+    call.out.ok();
+    Ok(())
+}
+
+fn unpause(call: &mut Call<'_>) -> Answer {
+    let revision = call.server.revision();
+    call.server.pause.end(revision);
     call.out.ok();
     Ok(())
 }

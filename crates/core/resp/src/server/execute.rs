@@ -1,10 +1,13 @@
 //! One request: found, checked, run, answered.
 
+use std::time::Duration;
+
 use adsum_keyspace::{Now, limits};
 use adsum_script::Patience;
 
 use super::{Flow, SCRATCH, Server, writer};
 use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, WRITE, Wait};
+use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
 use crate::scripts::holds_up;
 use crate::session::Replies;
@@ -61,6 +64,9 @@ struct Todo<'a> {
 impl Server {
     /// Runs one request. The reply goes to the client's outbox, and what others get to hear of it to theirs.
     pub fn execute(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
+        if let Some(rest) = self.rest_of_pause(session, request, now) {
+            return Flow::Paused { rest };
+        }
         self.scripts.patience = Patience::Short;
         self.execute_so(session, request, now)
     }
@@ -69,6 +75,25 @@ impl Server {
     pub fn execute_patiently(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
         self.scripts.patience = Patience::Long;
         self.execute_so(session, request, now)
+    }
+
+    /// For how long a request has to wait for the end of a pause.
+    fn rest_of_pause(&mut self, session: &Session, request: &Request<'_>, now: Now) -> Option<Duration> {
+        if !self.pause.is_on() || request.args.is_empty() {
+            return None;
+        }
+        let writes = self.may_write(&request.args)
+            || request.args[0].eq_ignore_ascii_case(b"exec")
+                && session.multi.iter().flat_map(Multi::requests).any(|args| self.may_write(&args));
+        let rest = self.pause.rest(writes, now)?;
+        self.pause.wait(&session.client);
+        Some(rest)
+    }
+
+    /// Whether a request may change something, or reach somebody.
+    fn may_write(&self, args: &[&[u8]]) -> bool {
+        const MAY: [&str; 4] = ["eval", "evalsha", "publish", "spublish"];
+        self.find(args).is_ok_and(|command| command.flags.has(WRITE) || MAY.contains(&command.name))
     }
 
     fn execute_so(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {

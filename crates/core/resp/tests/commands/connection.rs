@@ -75,8 +75,8 @@ fn clients_are_listed() {
     world.run(&mut two, "SELECT 3");
     world.run(&mut two, "SUBSCRIBE a");
     world.pass(5000);
-    let list = "id=1 addr=127.0.0.1:1 name=web-1 age=5 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=client|list user=default redir=-1 resp=2 lib-name=redis-rs lib-ver=\\n\
-                id=2 addr=127.0.0.1:1 name= age=5 idle=5 flags=P db=3 sub=1 psub=0 ssub=0 multi=-1 cmd=subscribe user=default redir=-1 resp=2 lib-name= lib-ver=\\n";
+    let list = "id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 name=web-1 age=5 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=client|list user=default redir=-1 resp=2 lib-name=redis-rs lib-ver=\\n\
+                id=2 addr=127.0.0.1:1 laddr=127.0.0.1:6379 name= age=5 idle=5 flags=P db=3 sub=1 psub=0 ssub=0 multi=-1 cmd=subscribe user=default redir=-1 resp=2 lib-name= lib-ver=\\n";
     assert_eq!(world.run(&mut one, "CLIENT LIST").split_once(' ').unwrap().1, list);
     let second = list.split_inclusive("\\n").nth(1).unwrap();
     assert_eq!(world.run(&mut one, "CLIENT LIST TYPE pubsub").split_once(' ').unwrap().1, second);

@@ -15,6 +15,7 @@ mod lists;
 mod lock_libraries;
 mod locks;
 mod notifications;
+mod pauses;
 mod pubsub;
 mod robustness;
 mod scan;

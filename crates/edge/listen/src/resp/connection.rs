@@ -216,6 +216,10 @@ impl<E: Engine> Connection<E> {
                         match server.execute(session, &request, now) {
                             Flow::Continue => {}
                             Flow::HeldUp => return Turn::HeldUp(input[done - consumed..done].to_vec()),
+                            Flow::Paused { rest } => {
+                                done -= consumed;
+                                return Turn::Flow(Flow::Paused { rest });
+                            }
                             flow => return Turn::Flow(flow),
                         }
                     }
@@ -277,6 +281,7 @@ impl<E: Engine> Connection<E> {
             Turn::Flow(Flow::Blocked { timeout }) => {
                 self.blocked = Some(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
             }
+            Turn::Flow(Flow::Paused { rest }) => self.blocked = Some(Instant::now().checked_add(rest)),
             Turn::Flow(Flow::Deferred(deferred)) => {
                 self.mailbox.hold();
                 self.deferred = Some(self.clerk.write(deferred));
