@@ -3,6 +3,8 @@
 use crate::command::Command;
 
 mod acl;
+mod bitfields;
+mod bits;
 mod client;
 mod cluster;
 mod config;
@@ -54,6 +56,8 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("string", strings::COMMANDS),
     ("string", set::COMMANDS),
     ("string", counters::COMMANDS),
+    ("bitmap", bits::COMMANDS),
+    ("bitmap", bitfields::COMMANDS),
     ("generic", keys::COMMANDS),
     ("generic", scan::COMMANDS),
     ("generic", expiry::COMMANDS),

@@ -45,3 +45,5 @@ pub const TRACKED: usize = 1_000_000;
 pub const TRACKED_BYTES: usize = 64 * 1024 * 1024;
 /// Prefixes that one client can track.
 pub const PREFIXES: usize = 1000;
+/// Bytes that one BITOP combines.
+pub const BITOP: usize = 256 * 1024 * 1024;

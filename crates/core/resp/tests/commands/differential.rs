@@ -20,6 +20,7 @@ const SCRIPT: &str = include_str!("differential/script.txt");
 const SCRIPTS: &str = include_str!("differential/scripts.txt");
 /// One command a line, in which words in capitals such as KEY are drawn: see [`drawn`].
 const FORMS: &str = include_str!("differential/forms.txt");
+const BITS: &str = include_str!("differential/bits.txt");
 const HASHES: &str = include_str!("differential/hashes.txt");
 const SETS: &str = include_str!("differential/sets.txt");
 const SORTED_SETS: &str = include_str!("differential/sorted_sets.txt");
@@ -232,6 +233,16 @@ fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
         "NUMBER" => ["0", "1", "2", "10", "-3", "1.5", "7"][draw(7)].to_owned(),
         "w_NUMBER" => format!("w_{}", ["0", "1", "2", "10"][draw(4)]),
         "hash_NUMBER" => format!("hash_{}", ["0", "1", "2", "10"][draw(4)]),
+        "BITS" => ["b1", "b1", "b2", "b3", "other"][draw(5)].to_owned(),
+        "FLAG" => ["0", "1", "1", "2"][draw(4)].to_owned(),
+        "OFFSET" => ["0", "3", "7", "8", "20", "63", "#1", "#2", "-1", "x"][draw(10)].to_owned(),
+        "WIDTH" => {
+            ["u8", "i8", "u1", "i1", "u63", "i64", "i5", "u13", "u64", "i65", "8"][draw(11)].to_owned()
+        }
+        "BY" => {
+            ["1", "-1", "5", "300", "-300", "9223372036854775807", "-9223372036854775808"][draw(7)].to_owned()
+        }
+        "EDGE" => ["0", "1", "2", "-1", "-2", "9", "30", "-30"][draw(8)].to_owned(),
         "STREAM" => ["x", "x", "x", "y", "other"][draw(5)].to_owned(),
         "GROUP" => ["g", "g", "h"][draw(3)].to_owned(),
         "CONSUMER" => ["ann", "bob"][draw(2)].to_owned(),
@@ -267,6 +278,12 @@ fn compare_drawn(forms: &str, seed: u64, first: &[&str]) {
     };
     let drawn = (0..4000).map(|_| drawn(forms[draw(forms.len())], &mut draw));
     compare(&first.iter().map(ToString::to_string).chain(drawn).collect::<Vec<_>>());
+}
+
+#[test]
+fn bits_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(BITS, 0xb175, &["LPUSH other x"]);
+    compare_drawn(BITS, 0xb176, &["HELLO 3", "LPUSH other x"]);
 }
 
 #[test]
