@@ -47,3 +47,7 @@ pub const TRACKED_BYTES: usize = 64 * 1024 * 1024;
 pub const PREFIXES: usize = 1000;
 /// Bytes that one BITOP combines.
 pub const BITOP: usize = 256 * 1024 * 1024;
+/// Bytes of a reply that can name the same thing any number of times.
+pub const REPLY: usize = 256 * 1024 * 1024;
+/// Keys and fields that one SORT looks up.
+pub const LOOKED_UP: usize = 4_000_000;

@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
     TooLarge(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]
     PatternTooLong(usize),
+    #[error("ERR the reply would be over the limit of {limit} bytes: ask for less at once", limit = crate::limits::REPLY)]
+    ReplyTooLong,
     /// The fence under which the lock is held, 0 when it is not.
     #[error("FENCED {0}")]
     Fenced(u64),
@@ -62,6 +64,11 @@ pub(crate) enum Refusal {
 }
 
 pub(crate) type Answer = Result<(), Refusal>;
+
+/// Whether a reply is short enough so far.
+pub(crate) fn check_reply(bytes: usize) -> Answer {
+    if bytes > crate::limits::REPLY { Err(Refusal::ReplyTooLong) } else { Ok(()) }
+}
 
 impl Refusal {
     /// As Redis tells of a command that it does not know: with as many of its arguments as fit.

@@ -1,5 +1,6 @@
 //! CLIENT. <https://redis.io/docs/latest/commands/client-list/>
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -107,7 +108,7 @@ fn choose(call: &Call<'_>) -> Result<Vec<Arc<Client>>, Refusal> {
             Ok(all.filter(|client| kind.is_of(client)).collect())
         }
         [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
-            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<Vec<u64>, _>>()?;
+            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<BTreeSet<u64>, _>>()?;
             Ok(all.filter(|client| ids.contains(&client.id)).collect())
         }
         _ => Err(Refusal::Syntax),

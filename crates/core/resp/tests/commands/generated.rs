@@ -224,3 +224,89 @@ fn keys_of_another_type_are_refused_in_redis_words() {
     assert!(count > 700 && refused > 400, "{refused} of {count}");
     sides.end();
 }
+
+/// What no sensible client sends.
+const ABSURD: [&str; 8] = [
+    "9223372036854775807",
+    "-9223372036854775808",
+    "-9223372036854775807",
+    "18446744073709551616",
+    "-1000000",
+    "1e308",
+    "nan",
+    "\"\"",
+];
+
+/// Those after which the connection is not as it was, or nobody's requests are run for a while.
+const ENDS: [&str; 5] = ["quit", "reset", "client reply", "client pause", "multi"];
+
+#[test]
+fn absurd_numbers_cost_nothing_and_the_connection_goes_on() {
+    const REPLY: usize = 16 * 1024 * 1024;
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let mut count = 0;
+    for command in table().iter().filter(|command| !ENDS.contains(&command.name.as_str())) {
+        for (absurd, key) in
+            ABSURD.iter().flat_map(|absurd| ["s", "l", "h", "t", "z", "x"].map(|key| (absurd, key)))
+        {
+            for key_line in KEYS {
+                run_here(&mut world, &mut peer, key_line.as_bytes());
+            }
+            for more in 0..3 {
+                let words = command.words() + more;
+                let sane = command.line(words, key);
+                let line: Vec<&str> =
+                    sane.split(' ').map(|word| if word == "1" { absurd } else { word }).collect();
+                let reply = run_here(&mut world, &mut peer, line.join(" ").as_bytes());
+                assert!(reply.len() < REPLY, "{} bytes for {}", reply.len(), line.join(" "));
+                run_here(&mut world, &mut peer, b"UNSUBSCRIBE ;; PUNSUBSCRIBE ;; SUNSUBSCRIBE ;; UNWATCH");
+                assert_eq!(
+                    run_here(&mut world, &mut peer, b"ECHO on"),
+                    b"$2\r\non\r\n",
+                    "after {}",
+                    line.join(" ")
+                );
+                count += 1;
+            }
+        }
+        run_here(&mut world, &mut peer, b"FLUSHALL");
+    }
+    assert!(count > 10_000, "{count}");
+}
+
+#[test]
+fn a_reply_that_names_the_same_thing_without_end_is_refused() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let refused = "-ERR the reply would be over the limit of 268435456 bytes: ask for less at once";
+    let value = "v".repeat(1_000_000);
+    for line in [
+        format!("SET s {value}"),
+        format!("HSET h f {value}"),
+        format!("SADD t {value}"),
+        format!("ZADD z 1 {value}"),
+    ] {
+        // Too long for a line, but not for a request.
+        let words: Vec<&str> = line.split(' ').collect();
+        let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+        world.send(&mut peer, format!("*{}\r\n{words}", line.split(' ').count()).as_bytes());
+        assert!([":1", "+OK"].contains(&peer.received().as_str()));
+    }
+    let list = format!("RPUSH l{}", " s".repeat(300));
+    assert_eq!(world.run(&mut peer, &list), ":300");
+    for line in [
+        format!("MGET{}", " s".repeat(300)),
+        format!("HMGET h{}", " f".repeat(300)),
+        "SORT l BY nosort GET *".to_owned(),
+        "SRANDMEMBER t -1000000".to_owned(),
+        "HRANDFIELD h -1000000 WITHVALUES".to_owned(),
+        "ZRANDMEMBER z -1000000".to_owned(),
+    ] {
+        assert_eq!(world.run(&mut peer, &line), refused, "{}", &line[..10]);
+    }
+    let list = format!("RPUSH many{}", " x".repeat(1000));
+    assert_eq!(world.run(&mut peer, &list), ":1000");
+    let line = format!("SORT many BY nosort{}", " GET #".repeat(5000));
+    assert_eq!(world.run(&mut peer, &line), "-ERR a SORT looks up 4000000 keys at most, not 5000000");
+}
