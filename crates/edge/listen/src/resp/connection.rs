@@ -1,12 +1,13 @@
 //! One connection: read, run, send, wait.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_model::Revision;
 use adsum_resp::{Deferred, Flow, Outbox as _, Parsed, Parser, ProtocolError, Wake};
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -385,7 +386,7 @@ impl<E: Engine> Connection<E> {
 
     /// Runs complete requests right from the desk, so that only what is left over needs memory of its own.
     fn read_on(&mut self, desk: &mut [u8]) -> Result<(), Ended> {
-        let count = match self.stream.try_read(desk) {
+        let count = match self.receive(desk) {
             Ok(0) => {
                 self.ended = true;
                 return Ok(());
@@ -402,6 +403,21 @@ impl<E: Engine> Connection<E> {
         }
         self.input.extend_from_slice(fresh);
         Ok(())
+    }
+
+    /// What has come, as far as there is room. Less than there is room for was all, so that nothing more is expected to be
+    /// there, as after a read that would have had to wait: else each request would cost such a read as well.
+    fn receive(&self, desk: &mut [u8]) -> io::Result<usize> {
+        let mut received = None;
+        let outcome = self.stream.try_io(Interest::READABLE, || {
+            let count = (&*SockRef::from(&self.stream)).read(desk)?;
+            received = Some(count);
+            if (1..desk.len()).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match received {
+            Some(count) => Ok(count),
+            None => outcome.map(|()| 0),
+        }
     }
 
     fn unblock(&mut self) {
