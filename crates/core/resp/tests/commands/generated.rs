@@ -87,6 +87,11 @@ fn table() -> Vec<Described> {
     all
 }
 
+/// Of all commands and subcommands.
+pub(crate) fn names() -> Vec<String> {
+    table().into_iter().map(|command| command.name).collect()
+}
+
 fn describe(command: &Value) -> Described {
     let fields = command.list();
     let (name, flags) = (fields[0].word().replace('|', " "), fields[2].list());

@@ -221,3 +221,14 @@ fn with_everysec_nobody_says_that_a_write_is_on_disk() {
     world.server.set_durability("everysec");
     assert_eq!(world.run(&mut peer, "WAITAOF 1 0 100"), "*2 :0 :0");
 }
+
+#[test]
+fn the_guide_names_every_command() {
+    let guide = include_str!("../../../../../docs/guide/redis.md");
+    let table = guide.split("## Commands").nth(1).unwrap().split("There is no").next().unwrap();
+    let told: Vec<&str> = table.split(|c: char| !c.is_ascii_uppercase() && c != '_' && c != '-').collect();
+    let mut names = super::generated::names();
+    assert!(names.len() > 250, "{}", names.len());
+    names.retain(|name| !told.contains(&name.to_uppercase().rsplit(' ').next().unwrap()));
+    assert_eq!(names, Vec::<String>::new(), "not in docs/guide/redis.md");
+}
