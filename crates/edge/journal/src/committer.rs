@@ -32,7 +32,7 @@ const BUFFER_KEPT: usize = 8 << 20;
 
 /// How long records gather when a sync is not wanted at once: nobody waits for their write, and it is a small part of what
 /// may be lost anyway.
-pub(crate) const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How often a full disk is looked at.
 const PROBE: Duration = Duration::from_millis(250);

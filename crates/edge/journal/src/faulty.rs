@@ -48,7 +48,6 @@ struct State {
     unsynced_names: Vec<NameChange>,
     operations: u64,
     syncs: u64,
-    writes: u64,
     dead: bool,
 }
 
@@ -82,11 +81,6 @@ impl FaultyDisk {
     /// How many file syncs there were.
     pub(crate) fn syncs(&self) -> u64 {
         self.0.lock().syncs
-    }
-
-    /// How many writes there were.
-    pub(crate) fn writes(&self) -> u64 {
-        self.0.lock().writes
     }
 
     /// Whether the power has gone.
@@ -348,7 +342,6 @@ impl File for FaultyFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.0.lock();
-        state.writes += 1;
         let growth = (offset as usize + bytes.len()).saturating_sub(state.inode(self.id).cached.len());
         let written = bytes.len() - growth.saturating_sub(state.room());
         state.change(self.id, Change::Write(offset as usize, bytes[..written].to_vec()))?;

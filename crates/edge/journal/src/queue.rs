@@ -222,3 +222,32 @@ impl Pending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn taken(queue: &Queue, earliest: Instant) -> usize {
+        let mut batch = Vec::new();
+        assert!(queue.take(&mut batch, None, Some(earliest)) == Wake::Work);
+        batch.len()
+    }
+
+    #[test]
+    fn little_gathers_until_its_time_and_much_is_taken_at_once() {
+        let queue = Queue::new(0, 0, false);
+        queue.append(1, |buffer| buffer.push(1));
+        let earliest = Instant::now() + Duration::from_millis(20);
+        assert!(taken(&queue, earliest) > 0 && Instant::now() >= earliest);
+        let never = Instant::now() + Duration::from_secs(3600);
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.append(2, |buffer| buffer.resize(buffer.len() + ENOUGH, 0)));
+            assert!(taken(&queue, never) >= ENOUGH);
+        });
+        queue.append(3, |buffer| buffer.push(3));
+        queue.close();
+        assert!(queue.take(&mut Vec::new(), None, Some(never)) == Wake::Close);
+    }
+}

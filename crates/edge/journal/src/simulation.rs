@@ -9,7 +9,6 @@ use proptest::prelude::*;
 
 use crate::{
     Durability, FailureKind, Options, WriteError,
-    committer::GATHER,
     faulty::{Faults, FaultyDisk},
     workload::{Witness, append_one_by_one, check, chunks, open, options, payload, read},
 };
@@ -219,24 +218,6 @@ fn every_second_writes_soon_and_syncs_seldom() {
     assert_eq!(read(&killed), Ok(200), "written, so a killed process loses nothing");
     journal.wait_durable(200).expect("within a second");
     assert_eq!(read(&disk.after_power_cut(7)), Ok(200));
-}
-
-#[test]
-fn every_second_writes_together_what_comes_within_a_moment() {
-    let disk = FaultyDisk::default();
-    let options = Options { durability: Durability::EverySecond, ..options(64 << 20) };
-    let (journal, _) = open(&disk, options).expect("new");
-    let (begin, before) = (Instant::now(), disk.writes());
-    for revision in 1..=1000 {
-        journal.append(revision, &payload(revision));
-        std::thread::yield_now();
-    }
-    while journal.pending_bytes() > 0 {
-        std::thread::yield_now();
-    }
-    let (writes, moments) = (disk.writes() - before, begin.elapsed().as_millis() / GATHER.as_millis());
-    assert!(u128::from(writes) <= moments + 2, "{writes} writes in {moments} moments");
-    assert_eq!(read(&disk.copy()), Ok(1000));
 }
 
 #[test]
