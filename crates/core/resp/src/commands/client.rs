@@ -200,6 +200,7 @@ struct Victims<'a> {
     spare_self: bool,
     id: Option<u64>,
     address: Option<&'a [u8]>,
+    local: Option<&'a [u8]>,
     kind: Option<Kind>,
     other_user: bool,
 }
@@ -235,6 +236,7 @@ impl<'a> Victims<'a> {
             spare_self: true,
             id: None,
             address: None,
+            local: None,
             kind: None,
             other_user: false,
         };
@@ -250,6 +252,7 @@ impl<'a> Victims<'a> {
                     )
                 }
                 b"ADDR" => victims.address = Some(value),
+                b"LADDR" => victims.local = Some(value),
                 b"TYPE" => victims.kind = Some(Kind::parse(value)?),
                 b"USER" => victims.other_user = *value != b"default",
                 b"SKIPME" => victims.spare_self = parse_yes(value)?,
@@ -264,6 +267,7 @@ impl<'a> Victims<'a> {
         !spared
             && self.id.is_none_or(|id| client.id == id)
             && self.address.is_none_or(|address| client.peer.as_bytes() == address)
+            && self.local.is_none_or(|address| client.local.as_bytes() == address)
             && self.kind.is_none_or(|kind| kind.is_of(client))
     }
 }

@@ -19,7 +19,7 @@ pub(super) const REDIS_VERSION: &str = "7.2.4";
 type Fields = Vec<(&'static str, String)>;
 type Section = (&'static str, fn(&Server, Now) -> Fields);
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -27,6 +27,7 @@ const SECTIONS: [Section; 8] = [
     ("Stats", stats),
     ("Replication", replication),
     ("CPU", cpu),
+    ("Cluster", cluster),
     ("Keyspace", keyspace),
 ];
 
@@ -152,6 +153,10 @@ fn cpu(server: &Server, _: Now) -> Fields {
         ("used_cpu_sys", seconds(server.vitals.cpu_system)),
         ("used_cpu_user", seconds(server.vitals.cpu_user)),
     ]
+}
+
+fn cluster(_: &Server, _: Now) -> Fields {
+    vec![("cluster_enabled", "0".to_owned())]
 }
 
 fn keyspace(server: &Server, _: Now) -> Fields {

@@ -97,6 +97,7 @@ fn clients_are_killed_and_hear_nothing_more() {
     assert_eq!(world.run(&mut one, "PUBLISH a x"), ":0");
     assert_eq!(world.run(&mut one, "CLIENT KILL 1.2.3.4:5"), "-ERR No such client");
     assert_eq!(world.run(&mut one, "CLIENT KILL ID 99"), ":0");
+    assert_eq!(world.run(&mut one, "CLIENT KILL LADDR 127.0.0.1:1"), ":0");
     assert!(matches!(world.send(&mut one, b"CLIENT KILL SKIPME no\r\n"), Flow::Close));
     assert_eq!(one.received(), ":1");
 }

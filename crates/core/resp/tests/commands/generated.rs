@@ -14,6 +14,8 @@ struct Described {
     step: i64,
     /// At which word the number of keys stands.
     counted: Option<usize>,
+    /// At which word it stands for how long to wait; 0 is the last one.
+    timeout: Option<usize>,
 }
 
 /// Those that redis-server 7.0 does not have, or not unless it is told so.
@@ -95,6 +97,7 @@ pub(crate) fn names() -> Vec<String> {
 fn describe(command: &Value) -> Described {
     let fields = command.list();
     let (name, flags) = (fields[0].word().replace('|', " "), fields[2].list());
+    let blocks = flags.iter().any(|flag| flag.word() == "blocking");
     let movable = flags.iter().any(|flag| flag.word() == "movablekeys");
     let place = match name.as_str() {
         "blmpop" | "bzmpop" | "eval" | "evalsha" | "eval_ro" | "evalsha_ro" => 2,
@@ -107,6 +110,7 @@ fn describe(command: &Value) -> Described {
         last: fields[4].number(),
         step: fields[5].number(),
         counted: movable.then_some(place),
+        timeout: blocks.then(|| usize::from(name.ends_with("mpop"))),
         name,
     }
 }
@@ -117,8 +121,12 @@ impl Described {
         let mut line = self.name.clone();
         for at in line.split(' ').count()..words {
             line += " ";
-            // No cursor but the first is known, and its number is any.
-            let other = if self.name.ends_with("scan") { "0" } else { "1" };
+            let other = match self.name.as_str() {
+                // No cursor but the first is known, and its number is any.
+                name if name.ends_with("scan") => "0",
+                _ if self.timeout == Some(at) || self.timeout == Some(0) && at + 1 == words => "0.01",
+                _ => "1",
+            };
             line += if self.is_key(at, words) { key } else { other };
         }
         line

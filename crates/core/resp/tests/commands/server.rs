@@ -86,6 +86,7 @@ fn info_has_the_fields_that_clients_parse() {
         "aof_enabled:1",
         "expired_keys:1",
         "role:master",
+        "cluster_enabled:0",
         "db0:keys=1,expires=0,avg_ttl=0",
     ] {
         assert!(info.lines().any(|other| other == line), "{line} in {info}");
