@@ -244,21 +244,25 @@ impl Tracking {
         self.broadcast(&changes().collect::<Vec<_>>(), scene);
     }
 
-    /// One message for each prefix, however many keys under it have changed.
+    /// One message for each prefix, however many keys under it have changed. All who share it get the same, but for the
+    /// author, who may not want to hear of its own changes.
     fn broadcast(&mut self, changes: &[&Change], scene: Scene<'_>) {
         let mut messages = Vec::new();
         for (prefix, clients) in &self.prefixes {
-            let under = changes.iter().filter(|change| change.key.starts_with(prefix));
-            for client in clients {
-                let told = under.clone().filter(|change| !self.is_own(*client, change, scene));
-                let keys: BTreeSet<&Blob> = told.map(|change| &change.key).collect();
-                messages.push((*client, keys.into_iter().collect::<Vec<_>>()));
+            let under = || changes.iter().copied().filter(|change| change.key.starts_with(prefix));
+            let keys = distinct(under());
+            if keys.is_empty() {
+                continue;
             }
+            if let Some(author) = scene.author.filter(|author| clients.contains(author)) {
+                let told = distinct(under().filter(|change| !self.is_own(author, change, scene)));
+                messages.push((vec![author], told));
+            }
+            let others = clients.iter().copied().filter(|client| scene.author != Some(*client));
+            messages.push((others.collect(), keys));
         }
-        for (client, keys) in messages {
-            if !keys.is_empty() {
-                self.tell(client, Told::Keys(&keys), scene);
-            }
+        for (clients, keys) in messages.into_iter().filter(|(_, keys)| !keys.is_empty()) {
+            clients.into_iter().for_each(|client| self.tell(client, Told::Keys(&keys), scene));
         }
     }
 
@@ -308,6 +312,11 @@ impl Tracking {
             to.outbox.push(revision, &bytes, Wake::Push);
         }
     }
+}
+
+/// The keys of changes, each once, in order.
+fn distinct<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<&'a Blob> {
+    changes.map(|change| &change.key).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Nothing for a client that has no form for it: one that speaks RESP2 and is not subscribed to hear of another one.

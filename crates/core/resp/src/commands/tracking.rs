@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adsum_keyspace::{Blob, limits::KEY};
+use adsum_keyspace::Blob;
 
 use crate::command::Call;
 use crate::limits;
@@ -118,10 +118,12 @@ impl<'a> Said<'a> {
             all.insert(Blob::from(""));
         }
         all.extend(self.prefixes.iter().map(|prefix| Blob::from(*prefix)));
-        if all.len() > limits::PREFIXES || all.iter().any(|prefix| prefix.len() > KEY) {
-            let limit = limits::PREFIXES;
+        if all.len() > limits::PREFIXES
+            || all.iter().map(|prefix| prefix.len()).sum::<usize>() > limits::PREFIX_BYTES
+        {
+            let (count, bytes) = (limits::PREFIXES, limits::PREFIX_BYTES);
             return Err(Refusal::Told(format!(
-                "ERR a client can track {limit} prefixes of {KEY} bytes at most"
+                "ERR a client can track {count} prefixes of {bytes} bytes at most"
             )));
         }
         Ok(all)

@@ -79,7 +79,10 @@ impl Server {
 
     /// For how long a request has to wait for the end of a pause.
     fn rest_of_pause(&mut self, session: &Session, request: &Request<'_>, now: Now) -> Option<Duration> {
-        if !self.pause.is_on() || request.args.is_empty() {
+        // Unlike in Redis whoever ends a pause is not held by it: nobody could.
+        if !self.pause.is_on()
+            || self.find_if_any(&request.args).is_none_or(|command| command.name == "client|unpause")
+        {
             return None;
         }
         let writes = self.may_write(&request.args)
@@ -90,10 +93,14 @@ impl Server {
         Some(rest)
     }
 
+    fn find_if_any(&self, args: &[&[u8]]) -> Option<&'static Command> {
+        if args.is_empty() { None } else { self.find(args).ok() }
+    }
+
     /// Whether a request may change something, or reach somebody.
     fn may_write(&self, args: &[&[u8]]) -> bool {
         const MAY: [&str; 4] = ["eval", "evalsha", "publish", "spublish"];
-        self.find(args).is_ok_and(|command| command.flags.has(WRITE) || MAY.contains(&command.name))
+        self.find_if_any(args).is_some_and(|command| command.flags.has(WRITE) || MAY.contains(&command.name))
     }
 
     fn execute_so(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {

@@ -80,7 +80,12 @@ fn all_requests_are_held_by_a_pause_of_all() {
     let mut peer = world.connect();
     assert_eq!(world.run(&mut peer, "CLIENT PAUSE 50"), "+OK");
     assert!(matches!(world.execute(&mut peer, "PING"), Flow::Paused { .. }));
+    assert_eq!(world.run(&mut peer, "NOSUCH"), "-ERR unknown command 'NOSUCH', with args beginning with:");
     world.pass(50);
+    assert_eq!(world.run(&mut peer, "PING"), "+PONG");
+    assert_eq!(world.run(&mut peer, "CLIENT PAUSE 9223372036854775807"), "+OK");
+    assert!(matches!(world.execute(&mut peer, "PING"), Flow::Paused { .. }));
+    assert_eq!(world.run(&mut peer, "CLIENT UNPAUSE"), "+OK", "or nobody could");
     assert_eq!(world.run(&mut peer, "PING"), "+PONG");
     check(
         "

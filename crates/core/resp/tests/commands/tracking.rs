@@ -235,3 +235,42 @@ fn what_is_remembered_has_a_bound_and_who_is_forgotten_is_told() {
     world.run(&mut peer, "CLIENT TRACKING OFF");
     assert!(world.run(&mut peer, "INFO stats").contains("tracking_total_items:0 "));
 }
+
+#[test]
+fn the_prefixes_of_a_client_have_a_bound() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let refused = "-ERR a client can track 1000 prefixes of 1048576 bytes at most";
+    let many = |count: usize, width: usize| -> String {
+        (0..count).map(|n| format!(" PREFIX {n:0width$}")).collect()
+    };
+    assert_eq!(world.run(&mut peer, &format!("CLIENT TRACKING ON BCAST{}", many(1001, 4))), refused);
+    assert_eq!(world.run(&mut peer, &format!("CLIENT TRACKING ON BCAST{}", many(1, 60_000))), "+OK");
+    assert_eq!(
+        world.run(&mut peer, &format!("CLIENT TRACKING ON BCAST{}", many(999, 4))),
+        "-ERR Prefix '0000' overlaps with an existing prefix '".to_owned()
+            + &"0".repeat(60_000)
+            + "'. Prefixes for a single client must not overlap."
+    );
+    world.run(&mut peer, "CLIENT TRACKING OFF");
+    assert_eq!(world.run(&mut peer, &format!("CLIENT TRACKING ON BCAST{}", many(1000, 4))), "+OK");
+    assert_eq!(world.run(&mut peer, "CLIENT TRACKING ON BCAST PREFIX x"), refused);
+    assert!(world.run(&mut peer, "INFO stats").contains("tracking_total_prefixes:1000 "));
+    world.server.disconnect(peer.session);
+    let mut other = world.connect();
+    assert!(world.run(&mut other, "INFO stats").contains("tracking_total_prefixes:0 "));
+}
+
+#[test]
+fn all_who_share_a_prefix_are_told_and_the_author_of_what_is_not_its_own() {
+    play(
+        "
+        A: CLIENT TRACKING ON BCAST PREFIX x NOLOOP
+        B: CLIENT TRACKING ON BCAST PREFIX x
+        A: MSET x1 1 x2 2 y 3
+        B <- >2 $10 invalidate *2 $2 x1 $2 x2
+        B: SET x1 2 -> +OK >2 $10 invalidate *1 $2 x1
+        A <- >2 $10 invalidate *1 $2 x1
+        ",
+    );
+}
