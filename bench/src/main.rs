@@ -22,7 +22,8 @@ cargo xtask bench WHAT
 
   keyspace [KEYS]            reads at a revision beside a writer: copy-on-write tree, before-images, others
   keyspace SUBJECT [KEYS]    one column of that table
-  resp [ROUNDS]              SET, GET, INCR with redis-benchmark: adsum agent beside redis-server
+  resp [ROUNDS]              strings, lists, hashes, locks, scripts, PUBLISH with redis-benchmark: adsum agent
+                             beside redis-server
   gateway [OPTIONS]          requests per second and their cost: adsum beside haproxy, nginx, traefik and caddy
   rollout [OPTIONS]          updates under load and scaling: adsum beside Docker Swarm behind haproxy
   scale-up                   from the wish for 20 or 200 instances until all of them get requests

@@ -1,4 +1,4 @@
-//! `bench resp`: SET, GET and INCR with `redis-benchmark`, our agent beside redis-server with the same durability.
+//! `bench resp`: what coordination asks for with `redis-benchmark`, our agent beside redis-server with the same durability.
 //! Both run at the same time and are loaded in turn, so that what disturbs one round disturbs both.
 
 mod load;
@@ -9,25 +9,45 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use self::load::{LOADS, Load};
+use self::load::{LOCK, Load, SET, WORKS};
 use crate::rounds::{Rounds, duration};
 use crate::server::Server;
 use crate::table::Table;
 
-const ROUNDS: usize = 5;
-const DURABILITIES: [&str; 2] = ["everysec", "always"];
+const ROUNDS: usize = 3;
+const PIPELINES: [usize; 2] = [1, 16];
+
+/// What both servers are asked for while they promise the same.
+struct Contest {
+    durability: &'static str,
+    loads: Vec<Load>,
+}
+
+impl Contest {
+    fn all() -> [Contest; 2] {
+        [
+            Contest { durability: "everysec", loads: Load::all(&WORKS, &PIPELINES) },
+            Contest { durability: "always", loads: Load::all(&[SET, LOCK], &PIPELINES) },
+        ]
+    }
+
+    /// How many times as much as redis-server the agent is to do.
+    fn goal(&self, load: &Load) -> f64 {
+        if self.durability == "always" || load.pipeline > 1 { 1.5 } else { 1.0 }
+    }
+}
 
 /// One server and what was measured of it, load by load.
 struct Side {
     server: Server,
-    figures: [Figures; LOADS.len()],
+    figures: Vec<Figures>,
 }
 
 #[derive(Default)]
 struct Figures {
     /// Requests per second.
     rate: Rounds,
-    /// Seconds of the server's processor time per million requests.
+    /// Microseconds of the server's processor time per request, user and system.
     cpu: Rounds,
 }
 
@@ -38,69 +58,76 @@ pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
         _ => anyhow::bail!("resp takes the number of rounds"),
     };
     let program = Server::agent_program().map_err(|error| eprintln!("adsum is left out: {error:#}")).ok();
-    for durability in DURABILITIES {
-        compare(durability, rounds, program.as_deref())?;
-    }
-    Ok(())
-}
-
-fn compare(durability: &str, rounds: usize, program: Option<&Path>) -> anyhow::Result<()> {
-    let redis = ["--appendonly", "yes", "--appendfsync", durability];
-    let mut sides = vec![Side::of(Server::redis(&redis)?)];
-    if let Some(program) = program {
-        sides.push(Side::of(Server::agent(program, durability)?));
-    }
-    let flush = Rounds::of((0..20).map(|_| fsync(sides[0].server.folder()).unwrap_or(f64::NAN)));
-    for round in 0..rounds {
-        eprintln!("{durability}: round {} of {rounds}", round + 1);
-        for (at, load) in LOADS.iter().enumerate() {
-            sides.iter_mut().try_for_each(|side| side.measure(at, load))?;
-        }
-        // The first of one round is the last of the next.
-        sides.reverse();
-    }
-    if rounds % 2 == 1 {
-        sides.reverse();
-    }
-    println!(
-        "\n{durability}, {rounds} rounds, best (median); an fsync there takes {}\n",
-        duration(flush.median())
-    );
-    table(&sides).print();
-    Ok(())
-}
-
-fn table(sides: &[Side]) -> Table {
     let mut table = Table::new(&[
         "50 connections",
         "redis-server, requests/s",
         "adsum, requests/s",
         "ratio",
-        "redis-server, CPU s per million",
-        "adsum, CPU s per million",
+        "goal",
+        "met",
+        "redis-server, CPU µs per request",
+        "adsum, CPU µs per request",
     ]);
-    for (at, load) in LOADS.iter().enumerate() {
-        let peer = &sides[0].figures[at];
-        let own = sides.get(1).map(|side| &side.figures[at]);
-        let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_string());
-        table.row(vec![
-            load.to_string(),
-            peer.rate_cell(),
-            or_dash(own.map(Figures::rate_cell)),
-            or_dash(own.map(|own| own.ratio(peer))),
-            peer.cpu_cell(),
-            or_dash(own.map(Figures::cpu_cell)),
-        ]);
+    let begin = Instant::now();
+    for contest in Contest::all() {
+        let sides = contest.hold(rounds, program.as_deref())?;
+        contest.report(&sides, &mut table);
     }
-    table
+    println!("\n{rounds} rounds in {:.0?}, best (median)\n", begin.elapsed());
+    table.print();
+    Ok(())
+}
+
+impl Contest {
+    /// Redis first, and ours when there is one.
+    fn hold(&self, rounds: usize, program: Option<&Path>) -> anyhow::Result<Vec<Side>> {
+        let redis = ["--appendonly", "yes", "--appendfsync", self.durability];
+        let mut sides = vec![self.side(Server::redis(&redis)?)];
+        if let Some(program) = program {
+            sides.push(self.side(Server::agent(program, self.durability)?));
+        }
+        let flush = Rounds::of((0..20).map(|_| fsync(sides[0].server.folder()).unwrap_or(f64::NAN)));
+        println!("{}: an fsync takes {}", self.durability, duration(flush.median()));
+        for round in 0..rounds {
+            eprintln!("{}: round {} of {rounds}", self.durability, round + 1);
+            for (at, load) in self.loads.iter().enumerate() {
+                sides.iter_mut().try_for_each(|side| side.measure(at, load))?;
+            }
+            // The first of one round is the last of the next.
+            sides.reverse();
+        }
+        if rounds % 2 == 1 {
+            sides.reverse();
+        }
+        Ok(sides)
+    }
+
+    fn side(&self, server: Server) -> Side {
+        Side { server, figures: self.loads.iter().map(|_| Figures::default()).collect() }
+    }
+
+    fn report(&self, sides: &[Side], table: &mut Table) {
+        for (at, load) in self.loads.iter().enumerate() {
+            let (peer, goal) = (&sides[0].figures[at], self.goal(load));
+            let own = sides.get(1).map(|side| &side.figures[at]);
+            let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_string());
+            table.row(vec![
+                format!("{load}, {}", self.durability),
+                peer.rate_cell(),
+                or_dash(own.map(Figures::rate_cell)),
+                or_dash(own.map(|own| own.ratio_cell(peer))),
+                format!("{goal:.1}"),
+                or_dash(own.map(|own| if own.ratio(peer) >= goal { "yes" } else { "**no**" }.to_string())),
+                peer.cpu_cell(),
+                or_dash(own.map(Figures::cpu_cell)),
+            ]);
+        }
+    }
 }
 
 impl Side {
-    fn of(server: Server) -> Side {
-        Side { server, figures: Default::default() }
-    }
-
     fn measure(&mut self, at: usize, load: &Load) -> anyhow::Result<()> {
+        load.prepare(self.server.resp())?;
         let process = self.server.process();
         let before = process.cpu()?;
         let rate = load.run(self.server.resp())?;
@@ -108,7 +135,7 @@ impl Side {
         std::thread::sleep(Duration::from_millis(200));
         let cpu = (process.cpu()? - before).as_secs_f64();
         self.figures[at].rate.add(rate);
-        self.figures[at].cpu.add(cpu / load.requests as f64 * 1e6);
+        self.figures[at].cpu.add(cpu / load.requests() as f64 * 1e6);
         Ok(())
     }
 }
@@ -122,9 +149,13 @@ impl Figures {
         format!("{:.2} ({:.2})", self.cpu.smallest(), self.cpu.median())
     }
 
-    fn ratio(&self, peer: &Figures) -> String {
-        let best = self.rate.largest() / peer.rate.largest();
-        format!("{best:.2} ({:.2})", self.rate.median() / peer.rate.median())
+    /// Best by best.
+    fn ratio(&self, peer: &Figures) -> f64 {
+        self.rate.largest() / peer.rate.largest()
+    }
+
+    fn ratio_cell(&self, peer: &Figures) -> String {
+        format!("{:.2} ({:.2})", self.ratio(peer), self.rate.median() / peer.rate.median())
     }
 }
 

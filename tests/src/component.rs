@@ -27,6 +27,15 @@ pub fn require(program: &str) -> bool {
     false
 }
 
+/// Records that a test is skipped since something could not be installed that is no program; panics instead when
+/// `ADSUM_TEST_STRICT` is set.
+#[track_caller]
+pub fn absent(what: &str) {
+    let skip = format!("SKIPPED {}: needs {what}", test(Location::caller()));
+    assert!(std::env::var_os("ADSUM_TEST_STRICT").is_none(), "{skip}");
+    record(&crate::program::target().join("test-skips"), &skip);
+}
+
 /// Records that a test is skipped since this machine does not allow what it does. No failure in strict mode either:
 /// what is not allowed cannot be installed.
 #[track_caller]

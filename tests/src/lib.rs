@@ -15,6 +15,7 @@ pub mod component;
 pub mod crowd;
 pub mod etcd;
 pub mod http;
+pub mod libraries;
 pub mod load;
 pub mod lock;
 pub mod output;

@@ -13,6 +13,7 @@ mod kv;
 mod lock;
 mod maint;
 mod node;
+mod script;
 mod service;
 mod settings;
 mod snapshot;

@@ -138,9 +138,10 @@ pub enum Notice {
     XgroupCreateconsumer = 53,
     XgroupDelconsumer = 54,
     Sortstore = 55,
+    Setbit = 56,
 }
 
-const NAMES: [(Notice, &str); 55] = [
+const NAMES: [(Notice, &str); 56] = [
     (Notice::Set, "set"),
     (Notice::Expire, "expire"),
     (Notice::Persist, "persist"),
@@ -196,6 +197,7 @@ const NAMES: [(Notice, &str); 55] = [
     (Notice::XgroupCreateconsumer, "xgroup-createconsumer"),
     (Notice::XgroupDelconsumer, "xgroup-delconsumer"),
     (Notice::Sortstore, "sortstore"),
+    (Notice::Setbit, "setbit"),
 ];
 
 impl Notice {

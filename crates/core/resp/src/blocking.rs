@@ -34,6 +34,8 @@ pub(crate) enum Action {
     Read(Arc<Reading>),
     /// BLMOVE: the element, which is now in another list.
     Move { to: Blob, from: End, into: End },
+    /// DEBUG SLEEP: nothing but the end of its time.
+    Sleep,
     /// LOCK: the fence, with the name of the lock before it when it is one of several. `ttl` in milliseconds.
     Grant { owner: Blob, ttl: u64, named: bool },
 }
@@ -77,6 +79,7 @@ impl Action {
             Action::PopScored { extreme } => sorted_pops::give_one(work, key, *extreme),
             Action::PopManyScored { extreme, count } => sorted_pops::give_many(work, key, *extreme, *count),
             Action::Read(reading) => reading.run_one(work, key),
+            Action::Sleep => Ok(false),
             Action::Pop { .. } | Action::PopMany { .. } | Action::Move { .. } => self.take(work, key),
         }
     }
@@ -103,6 +106,7 @@ impl Action {
             Action::PopScored { .. }
             | Action::PopManyScored { .. }
             | Action::Read(_)
+            | Action::Sleep
             | Action::Grant { .. } => {}
         }
         Ok(true)
@@ -112,6 +116,7 @@ impl Action {
     pub(crate) fn give_up(&self, out: &mut Writer<'_>) {
         match self {
             Action::Grant { .. } => out.null(),
+            Action::Sleep => out.ok(),
             _ => out.null_array(),
         }
     }

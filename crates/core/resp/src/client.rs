@@ -11,16 +11,32 @@ use crate::{Outbox, Protocol};
 
 pub(crate) type ClientId = u64;
 
+/// Addresses with ports, as CLIENT LIST shows them.
+#[derive(Clone, Debug, Default)]
+pub struct Ends {
+    pub peer: String,
+    /// At which the client has reached us; empty when that is not known.
+    pub local: String,
+}
+
+impl From<String> for Ends {
+    fn from(peer: String) -> Ends {
+        Ends { peer, local: String::new() }
+    }
+}
+
 /// Shared by the client's [`crate::Session`] and the registry of clients. All access happens under the lock of the
-/// server; the atomics are there because a session may live on any thread.
+/// server, but for HELLO while a script has that; the atomics are there because a session may live on any thread.
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) peer: String,
+    pub(crate) local: String,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) since: Now,
     pub(crate) database: AtomicU8,
     pub(crate) channels: AtomicUsize,
     pub(crate) patterns: AtomicUsize,
+    pub(crate) shards: AtomicUsize,
     pub(crate) blocked: AtomicBool,
     /// Whether a key that it watches has changed.
     pub(crate) touched: AtomicBool,
@@ -69,21 +85,24 @@ impl Client {
     }
 
     pub(crate) fn subscriptions(&self) -> usize {
-        self.channels.load(Relaxed) + self.patterns.load(Relaxed)
+        self.channels.load(Relaxed) + self.patterns.load(Relaxed) + self.shards.load(Relaxed)
     }
 }
 
 impl Clients {
-    pub(crate) fn add(&mut self, outbox: Arc<dyn Outbox>, peer: String, now: Now) -> Arc<Client> {
+    pub(crate) fn add(&mut self, outbox: Arc<dyn Outbox>, ends: Ends, now: Now) -> Arc<Client> {
+        let Ends { peer, local } = ends;
         self.last_id += 1;
         let client = Arc::new(Client {
             id: self.last_id,
             peer,
+            local,
             outbox,
             since: now,
             database: AtomicU8::new(0),
             channels: AtomicUsize::new(0),
             patterns: AtomicUsize::new(0),
+            shards: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
             touched: AtomicBool::new(false),
             names: Mutex::default(),

@@ -2,10 +2,15 @@
 
 use crate::command::Command;
 
+mod acl;
+mod bitfields;
+mod bits;
 mod client;
+mod cluster;
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod counters;
+mod debug;
 mod draws;
 mod expiry;
 mod hashes;
@@ -18,10 +23,12 @@ mod list_moves;
 pub(crate) mod lists;
 mod locks;
 mod member_scan;
+mod monitoring;
 mod object;
 mod pubsub;
 mod scan;
 mod scripts;
+mod sentinel;
 mod server;
 mod set;
 mod set_algebra;
@@ -40,7 +47,8 @@ mod stream_trims;
 mod streams;
 mod strings;
 mod switches;
-mod transactions;
+mod tracking;
+pub(crate) mod transactions;
 mod watches;
 
 /// With the group that Redis' documentation puts them in.
@@ -48,6 +56,8 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("string", strings::COMMANDS),
     ("string", set::COMMANDS),
     ("string", counters::COMMANDS),
+    ("bitmap", bits::COMMANDS),
+    ("bitmap", bitfields::COMMANDS),
     ("generic", keys::COMMANDS),
     ("generic", scan::COMMANDS),
     ("generic", expiry::COMMANDS),
@@ -77,7 +87,12 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("pubsub", pubsub::COMMANDS),
     ("connection", connection::COMMANDS),
     ("connection", client::COMMANDS),
+    ("connection", cluster::COMMANDS),
+    ("connection", sentinel::COMMANDS),
     ("server", server::COMMANDS),
+    ("server", debug::COMMANDS),
+    ("server", acl::COMMANDS),
+    ("server", monitoring::COMMANDS),
     ("server", config::COMMANDS),
     ("server", info::COMMANDS),
     ("server", introspection::COMMANDS),

@@ -40,3 +40,15 @@ pub const SEMAPHORE: usize = 1024;
 pub const CLIENT_NAME: usize = 1024;
 /// Bytes of a glob pattern.
 pub const PATTERN: usize = 64 * 1024;
+/// Keys of clients that track what they read, counted once for each, and the bytes of the keys.
+pub const TRACKED: usize = 1_000_000;
+pub const TRACKED_BYTES: usize = 64 * 1024 * 1024;
+/// Prefixes that one client can track, and the bytes of them.
+pub const PREFIXES: usize = 1000;
+pub const PREFIX_BYTES: usize = 1024 * 1024;
+/// Bytes that one BITOP combines.
+pub const BITOP: usize = 256 * 1024 * 1024;
+/// Bytes of a reply that can name the same thing any number of times.
+pub const REPLY: usize = 256 * 1024 * 1024;
+/// Keys and fields that one SORT looks up.
+pub const LOOKED_UP: usize = 4_000_000;

@@ -123,7 +123,12 @@ fn class(notice: Notice) -> u8 {
         | Notice::XgroupCreateconsumer
         | Notice::XgroupDelconsumer => b't',
         Notice::Expired => b'x',
-        Notice::Set | Notice::Append | Notice::Incrby | Notice::Incrbyfloat | Notice::Setrange => b'$',
+        Notice::Set
+        | Notice::Append
+        | Notice::Incrby
+        | Notice::Incrbyfloat
+        | Notice::Setrange
+        | Notice::Setbit => b'$',
         Notice::Lpush
         | Notice::Rpush
         | Notice::Lpop

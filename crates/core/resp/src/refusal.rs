@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
     TooLarge(usize),
     #[error("ERR pattern of {0} bytes is over the limit of {limit} bytes", limit = crate::limits::PATTERN)]
     PatternTooLong(usize),
+    #[error("ERR the reply would be over the limit of {limit} bytes: ask for less at once", limit = crate::limits::REPLY)]
+    ReplyTooLong,
     /// The fence under which the lock is held, 0 when it is not.
     #[error("FENCED {0}")]
     Fenced(u64),
@@ -63,6 +65,11 @@ pub(crate) enum Refusal {
 
 pub(crate) type Answer = Result<(), Refusal>;
 
+/// Whether a reply is short enough so far.
+pub(crate) fn check_reply(bytes: usize) -> Answer {
+    if bytes > crate::limits::REPLY { Err(Refusal::ReplyTooLong) } else { Ok(()) }
+}
+
 impl Refusal {
     /// As Redis tells of a command that it does not know: with as many of its arguments as fit.
     pub(crate) fn unknown_command(args: &[&[u8]]) -> Refusal {
@@ -75,6 +82,13 @@ impl Refusal {
         }
         let name = cut(args[0], 128);
         Refusal::Told(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    }
+
+    /// An EXEC that is refused ends the transaction, and says so.
+    pub(crate) fn of_exec(&self) -> Refusal {
+        let text = self.to_string();
+        let text = text.strip_prefix("ERR ").unwrap_or(&text);
+        Refusal::Told(format!("EXECABORT Transaction discarded because of: {text}"))
     }
 
     pub(crate) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> Refusal {

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
+use adsum_keyspace::{Commit, Garbage, Keyspace, Now, Publish, TooBig, Transaction};
 use adsum_model::Revision;
 
 use crate::blocking::Waiters;
-use crate::client::{Client, Clients};
-use crate::command::Table;
+use crate::client::{Client, ClientId, Clients, Ends};
+use crate::command::{Command, Table};
 use crate::cursors::Cursors;
 use crate::grants::Grants;
 use crate::lot::Lot;
 use crate::multi::Watched;
+use crate::pause::Pause;
 use crate::readers::Readers;
 use crate::scripts::Scripts;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
+use crate::tracking::{Scene, Tracking};
 use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
 
 mod execute;
@@ -44,8 +46,14 @@ pub struct Server {
     pub(crate) watched: Watched,
     pub(crate) grants: Grants,
     pub(crate) scripts: Scripts,
+    pub(crate) tracking: Tracking,
+    pub(crate) pause: Pause,
+    /// Whose request is being run.
+    pub(crate) author: Option<ClientId>,
     /// Of the transaction that is under way.
     pub(crate) marks: Marks,
+    /// What it publishes to shard channels.
+    pub(crate) shard_messages: Vec<Publish>,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
@@ -67,6 +75,11 @@ pub enum Flow {
     /// Nothing was done, since a script takes so long that others would be held up: the same request is to be run by
     /// [`Server::execute_patiently`], on a thread that serves nobody else.
     HeldUp,
+    /// Nothing was done, as a pause has been asked for: the same request again when the outbox is woken with
+    /// [`Wake::Unblocked`], or after this time.
+    Paused {
+        rest: Duration,
+    },
     /// Send what is in the outbox and close.
     Close,
 }
@@ -101,7 +114,11 @@ impl Server {
             watched: Watched::default(),
             grants: Grants::default(),
             scripts: Scripts::new(),
+            tracking: Tracking::default(),
+            pause: Pause::default(),
+            author: None,
             marks: Marks::new(),
+            shard_messages: Vec::new(),
             no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),
@@ -164,9 +181,9 @@ impl Server {
         self.no_growth = reason;
     }
 
-    /// `peer`: address and port, as CLIENT LIST shows them.
-    pub fn connect(&mut self, outbox: Arc<dyn Outbox>, peer: String, now: Now) -> Session {
-        Session::new(self.clients.add(outbox, peer, now))
+    /// `ends`: the address of the client, or both.
+    pub fn connect(&mut self, outbox: Arc<dyn Outbox>, ends: impl Into<Ends>, now: Now) -> Session {
+        Session::new(self.clients.add(outbox, ends.into(), now))
     }
 
     /// How many clients are connected.
@@ -181,20 +198,36 @@ impl Server {
 
     /// The time of a blocked command is over. Answers with null unless the client was served meanwhile.
     pub fn time_out(&mut self, session: &mut Session, _now: Now) {
-        let mut bytes = Vec::new();
-        let mut out = Writer::new(&mut bytes, session.protocol());
-        let silent = if let Some(waiter) = self.waiters.remove(session.id()) {
-            waiter.action.give_up(&mut out);
-            waiter.silent
-        } else if let Some(reader) = self.readers.remove(session.id()) {
-            out.null_array();
-            reader.silent
-        } else {
-            return;
-        };
-        if !silent {
+        if let Some(bytes) = self.stop_waiting(&session.client) {
             self.reply(session, &bytes);
         }
+    }
+
+    /// Takes a client out of what it waits for. What it gets then; None when it did not wait.
+    fn stop_waiting(&mut self, client: &Client) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut out = writer(client, &mut bytes);
+        let silent = if let Some(waiter) = self.waiters.remove(client.id) {
+            waiter.action.give_up(&mut out);
+            waiter.silent
+        } else {
+            let reader = self.readers.remove(client.id)?;
+            out.null_array();
+            reader.silent
+        };
+        Some(if silent { Vec::new() } else { bytes })
+    }
+
+    /// Has a client go on that waits, with this error or as if its time were over. Whether it did.
+    pub(crate) fn unblock(&mut self, id: ClientId, error: Option<&str>) -> bool {
+        let Some(client) = self.clients.by_id.get(&id).cloned() else { return false };
+        let Some(mut bytes) = self.stop_waiting(&client) else { return false };
+        if let Some(error) = error.filter(|_| !bytes.is_empty()) {
+            bytes.clear();
+            writer(&client, &mut bytes).error(error);
+        }
+        client.outbox.push(self.revision(), &bytes, Wake::Unblocked);
+        true
     }
 
     pub(crate) fn forget(&mut self, client: &Client) {
@@ -202,7 +235,17 @@ impl Server {
         self.readers.remove(client.id);
         self.watched.remove(client);
         self.subscriptions.remove_client(client);
+        self.tracking.turn_off(client.id);
+        self.pause.forget(client);
         self.clients.by_id.remove(&client.id);
+    }
+
+    /// A command has been run, for a client or for its script.
+    pub(crate) fn note_command(&mut self, command: &Command, args: &[&[u8]]) {
+        if self.tracking.clients() > 0 {
+            let (revision, author) = (self.revision(), self.author);
+            self.tracking.note_command(command, args, Scene { clients: &self.clients, author, revision });
+        }
     }
 
     pub(crate) fn revision(&self) -> Revision {

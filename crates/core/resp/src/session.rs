@@ -18,6 +18,8 @@ pub struct Session {
     pub(crate) replies: Replies,
     /// What is queued since MULTI.
     pub(crate) multi: Option<Multi>,
+    /// Whether what it watches is to be forgotten before the next request.
+    pub(crate) lets_go: bool,
     /// The last reading of watches that found nothing.
     pub(crate) read: Option<Reading>,
 }
@@ -33,7 +35,7 @@ pub(crate) enum Replies {
 
 impl Session {
     pub(crate) fn new(client: Arc<Client>) -> Session {
-        Session { client, database: 0, replies: Replies::On, multi: None, read: None }
+        Session { client, database: 0, replies: Replies::On, multi: None, lets_go: false, read: None }
     }
 
     /// Of the client, as `CLIENT ID` gives it.
@@ -58,6 +60,12 @@ impl Session {
     /// Whether the request that is being run gets no reply.
     pub(crate) fn is_silent(&self) -> bool {
         self.replies != Replies::On
+    }
+
+    /// Without the server: what is queued is dropped now, and what is watched by the next request.
+    pub(crate) fn leave_multi(&mut self) {
+        self.multi = None;
+        self.lets_go = true;
     }
 
     pub(crate) fn database(&self) -> Database {

@@ -48,6 +48,11 @@ impl Settings {
         setting.expect("it was put there").1 = appendfsync.to_owned();
     }
 
+    /// Whether what is answered is on disk.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.fixed.iter().any(|(name, value)| *name == "appendfsync" && value == "always")
+    }
+
     /// The settings whose names one of the patterns matches, each once.
     pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(&str, String)> {
         let all = self.fixed.iter().map(|(name, value)| (*name, value.clone()));

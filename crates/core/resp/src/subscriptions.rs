@@ -15,15 +15,18 @@ use crate::{Protocol, Wake, Writer, glob, limits};
 pub(crate) enum To {
     Channel,
     Pattern,
+    /// A channel of SSUBSCRIBE: a name of its own, that no pattern matches.
+    Shard,
 }
 
 type Subscribers = BTreeMap<ClientId, Arc<Client>>;
 
-/// By channel and by pattern, and the other way round.
+/// By channel, pattern and shard channel, and the other way round.
 #[derive(Default)]
 pub(crate) struct Subscriptions {
     channels: BTreeMap<Blob, Subscribers>,
     patterns: BTreeMap<Blob, Subscribers>,
+    shards: BTreeMap<Blob, Subscribers>,
     by_client: HashMap<ClientId, Names>,
 }
 
@@ -31,6 +34,7 @@ pub(crate) struct Subscriptions {
 struct Names {
     channels: BTreeSet<Blob>,
     patterns: BTreeSet<Blob>,
+    shards: BTreeSet<Blob>,
     /// Of all names.
     bytes: usize,
 }
@@ -49,7 +53,7 @@ impl Subscriptions {
             names.bytes += name.len();
         }
         names.count(client);
-        self.table(to).entry(name.clone()).or_default().insert(client.id, client.clone());
+        self.table_mut(to).entry(name.clone()).or_default().insert(client.id, client.clone());
     }
 
     pub(crate) fn remove(&mut self, to: To, name: &[u8], client: &Client) {
@@ -70,6 +74,7 @@ impl Subscriptions {
         let Some(names) = self.by_client.remove(&client.id) else { return };
         names.channels.iter().for_each(|name| self.remove_subscriber(To::Channel, name, client.id));
         names.patterns.iter().for_each(|name| self.remove_subscriber(To::Pattern, name, client.id));
+        names.shards.iter().for_each(|name| self.remove_subscriber(To::Shard, name, client.id));
         Names::default().count(client);
     }
 
@@ -79,21 +84,24 @@ impl Subscriptions {
         let names = match to {
             To::Channel => &names.channels,
             To::Pattern => &names.patterns,
+            To::Shard => &names.shards,
         };
         names.iter().cloned().collect()
     }
 
-    /// The channels that somebody is subscribed to, with how many are.
-    pub(crate) fn channels(&self) -> impl Iterator<Item = (&Blob, usize)> {
-        self.channels.iter().map(|(channel, subscribers)| (channel, subscribers.len()))
+    /// The names that somebody is subscribed to.
+    pub(crate) fn names(&self, to: To) -> impl Iterator<Item = &Blob> {
+        self.table(to).keys()
     }
 
-    pub(crate) fn subscribers(&self, channel: &[u8]) -> usize {
-        self.channels.get(channel).map_or(0, BTreeMap::len)
+    /// How many are subscribed to exactly this name.
+    pub(crate) fn subscribers(&self, to: To, name: &[u8]) -> usize {
+        self.table(to).get(name).map_or(0, BTreeMap::len)
     }
 
-    pub(crate) fn patterns(&self) -> usize {
-        self.patterns.len()
+    /// How many names somebody is subscribed to.
+    pub(crate) fn len(&self, to: To) -> usize {
+        self.table(to).len()
     }
 
     /// Whether a keyspace notification could reach anybody.
@@ -107,7 +115,8 @@ impl Subscriptions {
     /// How many a message would reach, where a client counts once for each of its subscriptions.
     pub(crate) fn audience(&self, channel: &[u8]) -> usize {
         let patterns = self.patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel));
-        self.subscribers(channel) + patterns.map(|(_, subscribers)| subscribers.len()).sum::<usize>()
+        self.subscribers(To::Channel, channel)
+            + patterns.map(|(_, subscribers)| subscribers.len()).sum::<usize>()
     }
 
     /// Sends a message to everybody who hears it: those of the channel, then those of each pattern.
@@ -133,15 +142,36 @@ impl Subscriptions {
         }
     }
 
-    fn table(&mut self, to: To) -> &mut BTreeMap<Blob, Subscribers> {
+    /// Sends a message to everybody who is subscribed to this shard channel.
+    pub(crate) fn publish_to_shard(&self, channel: &[u8], payload: &[u8], revision: Revision) {
+        if let Some(subscribers) = self.shards.get(channel) {
+            send(subscribers, revision, |out| {
+                out.push(3);
+                out.text("smessage");
+                out.bulk(channel);
+                out.bulk(payload);
+            });
+        }
+    }
+
+    fn table(&self, to: To) -> &BTreeMap<Blob, Subscribers> {
+        match to {
+            To::Channel => &self.channels,
+            To::Pattern => &self.patterns,
+            To::Shard => &self.shards,
+        }
+    }
+
+    fn table_mut(&mut self, to: To) -> &mut BTreeMap<Blob, Subscribers> {
         match to {
             To::Channel => &mut self.channels,
             To::Pattern => &mut self.patterns,
+            To::Shard => &mut self.shards,
         }
     }
 
     fn remove_subscriber(&mut self, to: To, name: &[u8], client: ClientId) {
-        let table = self.table(to);
+        let table = self.table_mut(to);
         if let Some(subscribers) = table.get_mut(name) {
             subscribers.remove(&client);
             if subscribers.is_empty() {
@@ -156,17 +186,19 @@ impl Names {
         match to {
             To::Channel => &mut self.channels,
             To::Pattern => &mut self.patterns,
+            To::Shard => &mut self.shards,
         }
     }
 
     fn len(&self) -> usize {
-        self.channels.len() + self.patterns.len()
+        self.channels.len() + self.patterns.len() + self.shards.len()
     }
 
     /// Lets everybody see how many there are.
     fn count(&self, client: &Client) {
         client.channels.store(self.channels.len(), Relaxed);
         client.patterns.store(self.patterns.len(), Relaxed);
+        client.shards.store(self.shards.len(), Relaxed);
     }
 }
 

@@ -30,6 +30,10 @@ use crate::{
 /// A buffer that one large batch has widened beyond this is given back.
 const BUFFER_KEPT: usize = 8 << 20;
 
+/// How long records gather when a sync is not wanted at once: nobody waits for their write, and it is a small part of what
+/// may be lost anyway.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How often a full disk is looked at.
 const PROBE: Duration = Duration::from_millis(250);
 
@@ -69,13 +73,16 @@ impl Committer {
         }
         // What is left in it after a round waits for room.
         let mut batch = Vec::new();
+        let mut earliest = None;
         loop {
-            let wake = self.queue.take(&mut batch, self.due());
+            let wake = self.queue.take(&mut batch, self.due(), earliest);
             if wake == Wake::Look {
                 self.next_look = Instant::now();
             }
             let written = self.commit(&mut batch, wake)?;
             self.queue.written(written as u64);
+            let gathers = written > 0 && !self.interval.is_zero();
+            earliest = gathers.then(|| Instant::now() + GATHER);
             batch.drain(..written);
             batch.shrink_to(BUFFER_KEPT);
             if wake == Wake::Close {

@@ -36,7 +36,12 @@ struct Pending {
     closing: bool,
     /// Somebody wants to know whether there is room.
     asked: bool,
+    /// The committer lets it become more before it looks.
+    gathers: bool,
 }
+
+/// Bytes for which the committer is woken while it lets a batch gather.
+const ENOUGH: usize = 1 << 20;
 
 /// Why the committer is woken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +58,8 @@ impl Queue {
     /// Everything up to `revision` is on disk, with `bytes` of records behind the snapshot; `full` when there was no room
     /// for the reserve.
     pub(crate) fn new(revision: u64, bytes: u64, full: bool) -> Queue {
-        let pending = Pending { frames: Vec::new(), last: revision, closing: false, asked: false };
+        let pending =
+            Pending { frames: Vec::new(), last: revision, closing: false, asked: false, gathers: false };
         Queue {
             pending: Mutex::new(pending),
             work: Condvar::new(),
@@ -78,13 +84,19 @@ impl Queue {
         let bytes = draft.finish() as u64;
         self.unwritten.fetch_add(bytes, Ordering::Relaxed);
         self.since_snapshot.fetch_add(bytes, Ordering::Relaxed);
-        self.work.notify_one();
+        if !pending.gathers || pending.frames.len() >= ENOUGH {
+            self.work.notify_one();
+        }
     }
 
     /// Gives what is appended to an empty `batch`, as soon as there is something, or something is `due`. A batch that
-    /// still waits for room gets nothing, but when the queue is closed: then it gets all.
-    pub(crate) fn take(&self, batch: &mut Vec<u8>, due: Option<Instant>) -> Wake {
+    /// still waits for room gets nothing, but when the queue is closed: then it gets all. Before `earliest` only much is
+    /// something: to wake the committer for each record costs those who append more than the record itself.
+    pub(crate) fn take(&self, batch: &mut Vec<u8>, due: Option<Instant>, earliest: Option<Instant>) -> Wake {
         let mut pending = self.pending.lock();
+        if let Some(earliest) = earliest {
+            self.gather(&mut pending, earliest);
+        }
         let waits = !batch.is_empty();
         while (pending.frames.is_empty() || waits) && !pending.closing && !pending.asked {
             match due {
@@ -94,6 +106,16 @@ impl Queue {
             }
         }
         pending.hand_over(batch)
+    }
+
+    fn gather(&self, pending: &mut MutexGuard<'_, Pending>, until: Instant) {
+        pending.gathers = true;
+        while pending.frames.len() < ENOUGH && !pending.closing && !pending.asked {
+            if self.work.wait_until(pending, until).timed_out() {
+                break;
+            }
+        }
+        pending.gathers = false;
     }
 
     pub(crate) fn written(&self, bytes: u64) {
@@ -198,5 +220,34 @@ impl Pending {
             (false, true) => Wake::Look,
             (false, false) => Wake::Work,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn taken(queue: &Queue, earliest: Instant) -> usize {
+        let mut batch = Vec::new();
+        assert!(queue.take(&mut batch, None, Some(earliest)) == Wake::Work);
+        batch.len()
+    }
+
+    #[test]
+    fn little_gathers_until_its_time_and_much_is_taken_at_once() {
+        let queue = Queue::new(0, 0, false);
+        queue.append(1, |buffer| buffer.push(1));
+        let earliest = Instant::now() + Duration::from_millis(20);
+        assert!(taken(&queue, earliest) > 0 && Instant::now() >= earliest);
+        let never = Instant::now() + Duration::from_secs(3600);
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.append(2, |buffer| buffer.resize(buffer.len() + ENOUGH, 0)));
+            assert!(taken(&queue, never) >= ENOUGH);
+        });
+        queue.append(3, |buffer| buffer.push(3));
+        queue.close();
+        assert!(queue.take(&mut Vec::new(), None, Some(never)) == Wake::Close);
     }
 }

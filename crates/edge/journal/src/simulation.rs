@@ -201,7 +201,7 @@ fn many_appends_share_few_syncs() {
 }
 
 #[test]
-fn every_second_writes_at_once_and_syncs_seldom() {
+fn every_second_writes_soon_and_syncs_seldom() {
     let disk = FaultyDisk::default();
     let options = Options { durability: Durability::EverySecond, ..options(64 << 20) };
     let (begin, before) = (Instant::now(), disk.syncs());

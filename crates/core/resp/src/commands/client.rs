@@ -1,16 +1,20 @@
 //! CLIENT. <https://redis.io/docs/latest/commands/client-list/>
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use adsum_keyspace::Now;
 
+use super::tracking;
 use crate::client::Client;
 use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
-use crate::number::parse_integer;
+use crate::number::{integer, parse_integer};
+use crate::pause::Held;
 use crate::refusal::{Answer, Refusal};
 use crate::session::Replies;
-use crate::{Flow, Protocol, Wake, limits};
+use crate::tracking::Mode;
+use crate::{Flow, Protocol, Server, Wake, limits};
 
 pub(super) const COMMANDS: &[Command] = &[Command::container(
     "client",
@@ -25,6 +29,13 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
         Command::server("client|no-evict", 3, OTHERS, on_or_off),
         Command::server("client|no-touch", 3, PLAIN, on_or_off),
         Command::server("client|reply", 3, PLAIN, reply),
+        Command::server("client|unblock", -3, OTHERS, unblock),
+        Command::server("client|pause", -3, OTHERS, pause),
+        Command::server("client|unpause", 2, OTHERS, unpause),
+        Command::server("client|tracking", -3, PLAIN, tracking::tracking),
+        Command::server("client|caching", 3, PLAIN, tracking::caching),
+        Command::server("client|getredir", 2, PLAIN, tracking::getredir),
+        Command::server("client|trackinginfo", 2, PLAIN, tracking::trackinginfo),
     ],
 )];
 
@@ -83,7 +94,7 @@ fn setinfo(call: &mut Call<'_>) -> Answer {
 /// `CLIENT LIST [TYPE type] [ID id [id ...]]`
 fn list(call: &mut Call<'_>) -> Answer {
     let chosen = choose(call)?;
-    let lines: String = chosen.iter().map(|client| line(client, call.now) + "\n").collect();
+    let lines: String = chosen.iter().map(|client| line(call.server, client, call.now) + "\n").collect();
     call.out.verbatim(&lines);
     Ok(())
 }
@@ -97,7 +108,7 @@ fn choose(call: &Call<'_>) -> Result<Vec<Arc<Client>>, Refusal> {
             Ok(all.filter(|client| kind.is_of(client)).collect())
         }
         [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
-            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<Vec<u64>, _>>()?;
+            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<BTreeSet<u64>, _>>()?;
             Ok(all.filter(|client| ids.contains(&client.id)).collect())
         }
         _ => Err(Refusal::Syntax),
@@ -137,36 +148,50 @@ impl Kind {
 }
 
 fn info(call: &mut Call<'_>) -> Answer {
-    let line = line(&call.session.client, call.now) + "\n";
+    let line = line(call.server, &call.session.client, call.now) + "\n";
     call.out.verbatim(&line);
     Ok(())
 }
 
 /// One client as CLIENT LIST shows it: those fields of Redis that have a meaning here, in its order.
-fn line(client: &Client, now: Now) -> String {
+fn line(server: &Server, client: &Client, now: Now) -> String {
     let last = client.last();
-    let flags = match (client.blocked.load(Relaxed), client.subscriptions() > 0) {
-        (true, _) => "b",
-        (false, true) => "P",
-        (false, false) => "N",
-    };
     let resp = if client.protocol() == Protocol::Resp3 { 3 } else { 2 };
     let seconds = |since: u64| now.tick.saturating_sub(since) / 1000;
     let names = client.names.lock();
     format!(
-        "id={} addr={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub=0 multi=-1 cmd={} user=default resp={resp} lib-name={} lib-ver={}",
+        "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi=-1 cmd={} user=default redir={} resp={resp} lib-name={} lib-ver={}",
         client.id,
         client.peer,
+        client.local,
         names.name,
         seconds(client.since.tick),
         seconds(last.seen),
+        flags(server, client),
         client.database.load(Relaxed),
         client.channels.load(Relaxed),
         client.patterns.load(Relaxed),
+        client.shards.load(Relaxed),
         last.command,
+        tracking::redirect(server.tracking.of(client.id)),
         names.library,
         names.library_version,
     )
+}
+
+/// `N` for one with none.
+fn flags(server: &Server, client: &Client) -> String {
+    let tracked = server.tracking.of(client.id);
+    let broadcasts = tracked.is_some_and(|tracked| matches!(tracked.options.mode, Mode::Broadcast(_)));
+    let all = [
+        ('P', client.subscriptions() > 0),
+        ('b', client.blocked.load(Relaxed)),
+        ('t', tracked.is_some()),
+        ('R', tracked.is_some_and(|tracked| tracked.broken)),
+        ('B', broadcasts),
+    ];
+    let flags: String = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).collect();
+    if flags.is_empty() { "N".to_owned() } else { flags }
 }
 
 /// Which clients to kill. `CLIENT KILL addr:port` is the old form, which says whether it found one.
@@ -175,6 +200,7 @@ struct Victims<'a> {
     spare_self: bool,
     id: Option<u64>,
     address: Option<&'a [u8]>,
+    local: Option<&'a [u8]>,
     kind: Option<Kind>,
     other_user: bool,
 }
@@ -210,6 +236,7 @@ impl<'a> Victims<'a> {
             spare_self: true,
             id: None,
             address: None,
+            local: None,
             kind: None,
             other_user: false,
         };
@@ -225,6 +252,7 @@ impl<'a> Victims<'a> {
                     )
                 }
                 b"ADDR" => victims.address = Some(value),
+                b"LADDR" => victims.local = Some(value),
                 b"TYPE" => victims.kind = Some(Kind::parse(value)?),
                 b"USER" => victims.other_user = *value != b"default",
                 b"SKIPME" => victims.spare_self = parse_yes(value)?,
@@ -239,6 +267,7 @@ impl<'a> Victims<'a> {
         !spared
             && self.id.is_none_or(|id| client.id == id)
             && self.address.is_none_or(|address| client.peer.as_bytes() == address)
+            && self.local.is_none_or(|address| client.local.as_bytes() == address)
             && self.kind.is_none_or(|kind| kind.is_of(client))
     }
 }
@@ -268,6 +297,45 @@ fn reply(call: &mut Call<'_>) -> Answer {
         b"SKIP" => Replies::SkipNext,
         _ => return Err(Refusal::Syntax),
     };
+    call.out.ok();
+    Ok(())
+}
+
+/// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
+fn unblock(call: &mut Call<'_>) -> Answer {
+    let error = match call.args[3..] {
+        [] => None,
+        [how] if how.eq_ignore_ascii_case(b"TIMEOUT") => None,
+        [how] if how.eq_ignore_ascii_case(b"ERROR") => Some("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+        [_] => return Err(Refusal::Says("CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+        _ => return Err(Refusal::Syntax),
+    };
+    let id = u64::try_from(integer(call.args[2])?).unwrap_or(0);
+    let done = call.server.unblock(id, error);
+    call.out.boolean(done);
+    Ok(())
+}
+
+/// `CLIENT PAUSE milliseconds [WRITE | ALL]`
+fn pause(call: &mut Call<'_>) -> Answer {
+    let held = match call.args[3..] {
+        [] => Held::All,
+        [mode] if mode.eq_ignore_ascii_case(b"ALL") => Held::All,
+        [mode] if mode.eq_ignore_ascii_case(b"WRITE") => Held::Writes,
+        [_] => return Err(Refusal::Says("CLIENT PAUSE mode must be WRITE or ALL")),
+        _ => return Err(Refusal::Syntax),
+    };
+    let millis =
+        integer(call.args[2]).map_err(|_| Refusal::Says("timeout is not an integer or out of range"))?;
+    let millis = u64::try_from(millis).map_err(|_| Refusal::Says("timeout is negative"))?;
+    call.server.pause.begin(millis, held, call.now);
+    call.out.ok();
+    Ok(())
+}
+
+fn unpause(call: &mut Call<'_>) -> Answer {
+    let revision = call.server.revision();
+    call.server.pause.end(revision);
     call.out.ok();
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::keys::database;
 use crate::command::{AT_ONCE, Call, Command, FAST, Flags, NO_SCRIPT, WHILE_SUBSCRIBED};
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
-use crate::{Flow, Protocol};
+use crate::{Flow, Protocol, Session, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::server("ping", -1, FAST.and(WHILE_SUBSCRIBED), ping),
@@ -63,16 +63,21 @@ fn quit(call: &mut Call<'_>) -> Answer {
 fn reset(call: &mut Call<'_>) -> Answer {
     call.server.subscriptions.remove_client(&call.session.client);
     call.server.watched.remove(&call.session.client);
+    call.server.tracking.turn_off(call.session.id());
     call.session.reset();
     call.out.set_protocol(Protocol::Resp2);
     call.out.simple("RESET");
     Ok(())
 }
 
-/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
 fn hello(call: &mut Call<'_>) -> Answer {
-    let protocol = match call.args.get(1) {
-        None => call.session.protocol(),
+    greet(call.session, call.args, &mut call.out)
+}
+
+/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+pub(crate) fn greet(session: &Session, args: &[&[u8]], out: &mut Writer<'_>) -> Answer {
+    let protocol = match args.get(1) {
+        None => session.protocol(),
         Some(version) => match parse_integer(version) {
             Some(2) => Protocol::Resp2,
             Some(3) => Protocol::Resp3,
@@ -80,13 +85,13 @@ fn hello(call: &mut Call<'_>) -> Answer {
             None => return Err(Refusal::Says("Protocol version is not an integer or out of range")),
         },
     };
-    let name = hello_options(call.args.get(2..).unwrap_or_default())?;
+    let name = hello_options(args.get(2..).unwrap_or_default())?;
     if let Some(name) = name {
-        call.session.client.names.lock().name = name;
+        session.client.names.lock().name = name;
     }
-    call.session.client.set_protocol(protocol);
-    call.out.set_protocol(protocol);
-    introduce(call);
+    session.client.set_protocol(protocol);
+    out.set_protocol(protocol);
+    introduce(session, out);
     Ok(())
 }
 
@@ -112,12 +117,11 @@ fn hello_options(mut words: &[&[u8]]) -> Result<Option<String>, Refusal> {
     }
 }
 
-fn introduce(call: &mut Call<'_>) {
-    let protocol = match call.session.protocol() {
+fn introduce(session: &Session, out: &mut Writer<'_>) {
+    let protocol = match session.protocol() {
         Protocol::Resp2 => 2,
         Protocol::Resp3 => 3,
     };
-    let out = &mut call.out;
     out.map(7);
     for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
         out.text(name);
@@ -126,7 +130,7 @@ fn introduce(call: &mut Call<'_>) {
     out.text("proto");
     out.integer(protocol);
     out.text("id");
-    out.integer(call.session.id() as i64);
+    out.integer(session.id() as i64);
     for (name, value) in [("mode", "standalone"), ("role", "master")] {
         out.text(name);
         out.text(value);
@@ -135,9 +139,14 @@ fn introduce(call: &mut Call<'_>) {
     out.array(0);
 }
 
-/// As Redis without a password: the user `default` gets in with any.
 fn auth(call: &mut Call<'_>) -> Answer {
-    match call.args[1..] {
+    log_in(call.args, &mut call.out)
+}
+
+/// As Redis without a password: the user `default` gets in with any.
+pub(crate) fn log_in(args: &[&[u8]], out: &mut Writer<'_>) -> Answer {
+    match args[1..] {
+        [] => return Err(Refusal::Arity("auth")),
         [_] => {
             return Err(Refusal::Says(
                 "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
@@ -146,7 +155,7 @@ fn auth(call: &mut Call<'_>) -> Answer {
         [user, _] => check_user(user)?,
         _ => return Err(Refusal::Syntax),
     }
-    call.out.ok();
+    out.ok();
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::{lists::check_weight, sorted_sets};
 use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
 use crate::decimal;
 use crate::number::{integer, parse_float, parse_integer};
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Protocol, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -120,6 +120,7 @@ fn hmget(work: &mut Work<'_, '_>) -> Answer {
     work.out.array(work.args.len() - 2);
     for field in &work.args[2..] {
         work.out.bulk_or_null(hash.and_then(|hash| hash.get(field)).map(Blob::as_slice));
+        check_reply(work.out.mark())?;
     }
     Ok(())
 }
@@ -211,8 +212,13 @@ fn hrandfield(work: &mut Work<'_, '_>) -> Answer {
     let mut lot = work.lot.fork();
     work.reply_with((drawing.count(hash.len()), 0), move |out| {
         let ranks = drawing.ranks(hash.len(), &mut lot);
-        sorted_sets::begin_pairs(out, ranks.len(), with_values);
-        for (field, value) in ranks.into_iter().filter_map(|rank| hash.nth(rank)) {
+        let drawn: Vec<_> = ranks.into_iter().filter_map(|rank| hash.nth(rank)).collect();
+        if let Err(refusal) = check_reply(drawn.iter().map(|(field, value)| field.len() + value.len()).sum())
+        {
+            return out.error(&refusal.to_string());
+        }
+        sorted_sets::begin_pairs(out, drawn.len(), with_values);
+        for (field, value) in drawn {
             if with_values && out.protocol() == Protocol::Resp3 {
                 out.array(2);
             }

@@ -7,6 +7,7 @@ use adsum_keyspace::{Database, Now};
 use crate::Server;
 use crate::command::{Call, Command, Flags, READ};
 use crate::refusal::Answer;
+use crate::subscriptions::To;
 
 pub(super) const COMMANDS: &[Command] = &[Command::server("info", -1, FLAGS, info)];
 
@@ -18,7 +19,7 @@ pub(super) const REDIS_VERSION: &str = "7.2.4";
 type Fields = Vec<(&'static str, String)>;
 type Section = (&'static str, fn(&Server, Now) -> Fields);
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -26,6 +27,7 @@ const SECTIONS: [Section; 8] = [
     ("Stats", stats),
     ("Replication", replication),
     ("CPU", cpu),
+    ("Cluster", cluster),
     ("Keyspace", keyspace),
 ];
 
@@ -75,6 +77,7 @@ fn clients(server: &Server, _: Now) -> Fields {
         ("connected_clients", server.connected().to_string()),
         ("maxclients", server.about.max_clients.to_string()),
         ("blocked_clients", (server.waiters.len() + server.readers.len()).to_string()),
+        ("tracking_clients", server.tracking.clients().to_string()),
         ("pubsub_clients", subscribed.to_string()),
     ]
 }
@@ -125,8 +128,12 @@ fn stats(server: &Server, _: Now) -> Fields {
         ("total_commands_processed", stats.commands.to_string()),
         ("expired_keys", stats.expired.to_string()),
         ("evicted_keys", "0".to_owned()),
-        ("pubsub_channels", server.subscriptions.channels().count().to_string()),
-        ("pubsub_patterns", server.subscriptions.patterns().to_string()),
+        ("pubsub_channels", server.subscriptions.len(To::Channel).to_string()),
+        ("pubsub_patterns", server.subscriptions.len(To::Pattern).to_string()),
+        ("pubsubshard_channels", server.subscriptions.len(To::Shard).to_string()),
+        ("tracking_total_keys", server.tracking.keys().to_string()),
+        ("tracking_total_items", server.tracking.pairs().to_string()),
+        ("tracking_total_prefixes", server.tracking.prefixes().to_string()),
         ("total_error_replies", stats.errors.to_string()),
     ]
 }
@@ -146,6 +153,10 @@ fn cpu(server: &Server, _: Now) -> Fields {
         ("used_cpu_sys", seconds(server.vitals.cpu_system)),
         ("used_cpu_user", seconds(server.vitals.cpu_user)),
     ]
+}
+
+fn cluster(_: &Server, _: Now) -> Fields {
+    vec![("cluster_enabled", "0".to_owned())]
 }
 
 fn keyspace(server: &Server, _: Now) -> Fields {

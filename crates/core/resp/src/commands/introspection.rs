@@ -1,7 +1,7 @@
 //! COMMAND: what the commands are. <https://redis.io/docs/latest/commands/command/>
 
 use crate::command::{Call, Command, FAST, Flags, KeysAt};
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Writer, glob};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
@@ -44,6 +44,7 @@ fn info(call: &mut Call<'_>) -> Answer {
             Some(command) => describe(command, &mut call.out),
             None => call.out.null(),
         }
+        check_reply(call.out.mark())?;
     }
     Ok(())
 }

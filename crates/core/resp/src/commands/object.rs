@@ -1,10 +1,10 @@
-//! How a value is kept. <https://redis.io/docs/latest/commands/object-encoding/>
+//! How a value is kept, and what memory that takes. <https://redis.io/docs/latest/commands/object-encoding/>
 //!
 //! The names are those that Redis would give to such a value; nothing here is encoded in that way.
 
-use adsum_keyspace::{Entry, Value};
+use adsum_keyspace::{Database, Entry, Value};
 
-use crate::command::{Command, KeysAt, READ, Work};
+use crate::command::{Call, Command, FAST, KeysAt, READ, Work};
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 
@@ -20,21 +20,34 @@ pub(super) const COMMANDS: &[Command] = &[
             Command::keys("object|freq", 3, READ, SECOND, freq),
         ],
     ),
-    Command::container("memory", &[Command::keys("memory|usage", -3, READ, SECOND, usage)]),
+    Command::container(
+        "memory",
+        &[
+            Command::keys("memory|usage", -3, READ, SECOND, usage),
+            Command::server("memory|stats", 2, FAST, stats),
+            Command::server("memory|doctor", 2, FAST, doctor),
+            Command::server("memory|malloc-stats", 2, FAST, malloc_stats),
+            Command::server("memory|purge", 2, FAST, purge),
+        ],
+    ),
 ];
 
 /// The longest string that Redis keeps in one piece with its header.
 const EMBEDDED: usize = 44;
 
 fn encoding(work: &mut Work<'_, '_>) -> Answer {
-    let encoding = work.tx.get(work.db, work.args[2]).map(|entry| match &entry.value {
+    let encoding = work.tx.get(work.db, work.args[2]).map(|entry| encoding_of(&entry.value));
+    work.out.bulk_or_null(encoding.map(str::as_bytes));
+    Ok(())
+}
+
+pub(super) fn encoding_of(value: &Value) -> &'static str {
+    match value {
         Value::String(bytes) if parse_integer(bytes).is_some() => "int",
         Value::String(bytes) if bytes.len() <= EMBEDDED => "embstr",
         Value::String(_) => "raw",
         aggregate => of_aggregate(aggregate),
-    });
-    work.out.bulk_or_null(encoding.map(str::as_bytes));
-    Ok(())
+    }
 }
 
 /// Small aggregates have names of their own, for whoever looks at them.
@@ -100,4 +113,43 @@ fn usage(work: &mut Work<'_, '_>) -> Answer {
 
 fn weight(entry: &Entry) -> usize {
     size_of::<Entry>() + entry.value.weight()
+}
+
+/// What is known of the memory of the whole process, under Redis' names.
+fn stats(call: &mut Call<'_>) -> Answer {
+    let vitals = call.server.vitals;
+    let keys: usize =
+        (0..Database::USERS).map(|number| call.server.keyspace().keys(Database::User(number)).len()).sum();
+    let memory = vitals.memory as usize;
+    let fields = [
+        ("peak.allocated", vitals.peak_memory as usize),
+        ("total.allocated", memory),
+        ("replication.backlog", 0),
+        ("clients.slaves", 0),
+        ("keys.count", keys),
+        ("keys.bytes-per-key", memory.checked_div(keys).unwrap_or(0)),
+        ("dataset.bytes", memory),
+    ];
+    call.out.map(fields.len());
+    for (field, value) in fields {
+        call.out.text(field);
+        call.out.count(value);
+    }
+    Ok(())
+}
+
+fn doctor(call: &mut Call<'_>) -> Answer {
+    call.out.verbatim("Nothing is evicted and nothing is kept twice: see used_memory in INFO memory.\n");
+    Ok(())
+}
+
+fn malloc_stats(call: &mut Call<'_>) -> Answer {
+    call.out.verbatim("Stats not supported for the current allocator");
+    Ok(())
+}
+
+/// The allocator gives back what it can by itself.
+fn purge(call: &mut Call<'_>) -> Answer {
+    call.out.ok();
+    Ok(())
 }

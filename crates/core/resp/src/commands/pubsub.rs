@@ -1,6 +1,8 @@
 //! Channels. <https://redis.io/docs/latest/develop/pubsub/>
 
-use adsum_keyspace::{Blob, limits::KEY};
+use std::sync::atomic::Ordering::Relaxed;
+
+use adsum_keyspace::{Blob, Publish, limits::KEY};
 
 use super::scan::check_pattern;
 use crate::command::{Call, Command, FAST, KeysAt, NO_SCRIPT, PUBSUB, WHILE_SUBSCRIBED, Work};
@@ -11,15 +13,20 @@ use crate::{glob, limits};
 pub(super) const COMMANDS: &[Command] = &[
     Command::server("subscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Channel)),
     Command::server("psubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Pattern)),
+    Command::server("ssubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Shard)),
     Command::server("unsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Channel)),
     Command::server("punsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Pattern)),
+    Command::server("sunsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Shard)),
     Command::keys("publish", 3, PUBSUB.and(FAST), KeysAt::None, publish),
+    Command::server("spublish", 3, PUBSUB.and(FAST), spublish),
     Command::container(
         "pubsub",
         &[
-            Command::server("pubsub|channels", -2, PUBSUB, channels),
-            Command::server("pubsub|numsub", -2, PUBSUB, numsub),
+            Command::server("pubsub|channels", -2, PUBSUB, |call| channels(call, To::Channel)),
+            Command::server("pubsub|numsub", -2, PUBSUB, |call| numsub(call, To::Channel)),
             Command::server("pubsub|numpat", 2, PUBSUB, numpat),
+            Command::server("pubsub|shardchannels", -2, PUBSUB, |call| channels(call, To::Shard)),
+            Command::server("pubsub|shardnumsub", -2, PUBSUB, |call| numsub(call, To::Shard)),
         ],
     ),
 ];
@@ -32,12 +39,13 @@ fn subscribe(call: &mut Call<'_>, to: To) -> Answer {
     let word = match to {
         To::Channel => "subscribe",
         To::Pattern => "psubscribe",
+        To::Shard => "ssubscribe",
     };
     for name in names {
         let name = Blob::from(*name);
         let client = call.session.client.clone();
         call.server.subscriptions.add(to, &name, &client);
-        confirm(call, word, Some(&name));
+        confirm(call, to, word, Some(&name));
     }
     Ok(())
 }
@@ -63,6 +71,7 @@ fn unsubscribe(call: &mut Call<'_>, to: To) -> Answer {
     let word = match to {
         To::Channel => "unsubscribe",
         To::Pattern => "punsubscribe",
+        To::Shard => "sunsubscribe",
     };
     let names = match &call.args[1..] {
         [] => call.server.subscriptions.of_client(to, call.session.id()),
@@ -70,19 +79,26 @@ fn unsubscribe(call: &mut Call<'_>, to: To) -> Answer {
     };
     for name in &names {
         call.server.subscriptions.remove(to, name, &call.session.client);
-        confirm(call, word, Some(name));
+        confirm(call, to, word, Some(name));
     }
     if names.is_empty() {
-        confirm(call, word, None);
+        confirm(call, to, word, None);
     }
     Ok(())
 }
 
-fn confirm(call: &mut Call<'_>, word: &str, name: Option<&[u8]>) {
+/// With how many subscriptions are left of the client, where shard channels have a count of their own.
+fn confirm(call: &mut Call<'_>, to: To, word: &str, name: Option<&[u8]>) {
+    let client = &call.session.client;
+    let shards = client.shards.load(Relaxed);
+    let left = match to {
+        To::Channel | To::Pattern => client.subscriptions() - shards,
+        To::Shard => shards,
+    };
     call.out.push(3);
     call.out.text(word);
     call.out.bulk_or_null(name);
-    call.out.count(call.session.client.subscriptions());
+    call.out.count(left);
 }
 
 /// The message leaves with the commit of its transaction.
@@ -93,31 +109,39 @@ fn publish(work: &mut Work<'_, '_>) -> Answer {
     Ok(())
 }
 
-fn channels(call: &mut Call<'_>) -> Answer {
+/// The same of a shard channel.
+fn spublish(call: &mut Call<'_>) -> Answer {
+    let (channel, payload) = (call.args[1], call.args[2]);
+    call.out.count(call.server.subscriptions.subscribers(To::Shard, channel));
+    call.server.shard_messages.push(Publish { channel: channel.into(), payload: payload.into() });
+    Ok(())
+}
+
+fn channels(call: &mut Call<'_>, to: To) -> Answer {
     let pattern = match call.args[2..] {
         [] => None,
         [pattern] => Some(check_pattern(pattern)?),
         _ => return Err(Refusal::Arity("pubsub|channels")),
     };
-    let channels = call.server.subscriptions.channels().map(|(channel, _)| channel);
-    let channels: Vec<&Blob> =
-        channels.filter(|channel| pattern.is_none_or(|pattern| glob::matches(pattern, channel))).collect();
-    call.out.array(channels.len());
-    channels.into_iter().for_each(|channel| call.out.bulk(channel));
+    let names = call.server.subscriptions.names(to);
+    let names: Vec<&Blob> =
+        names.filter(|name| pattern.is_none_or(|pattern| glob::matches(pattern, name))).collect();
+    call.out.array(names.len());
+    names.into_iter().for_each(|name| call.out.bulk(name));
     Ok(())
 }
 
-fn numsub(call: &mut Call<'_>) -> Answer {
+fn numsub(call: &mut Call<'_>, to: To) -> Answer {
     let channels = &call.args[2..];
     call.out.array(channels.len() * 2);
     for channel in channels {
         call.out.bulk(channel);
-        call.out.count(call.server.subscriptions.subscribers(channel));
+        call.out.count(call.server.subscriptions.subscribers(to, channel));
     }
     Ok(())
 }
 
 fn numpat(call: &mut Call<'_>) -> Answer {
-    call.out.count(call.server.subscriptions.patterns());
+    call.out.count(call.server.subscriptions.len(To::Pattern));
     Ok(())
 }

@@ -36,15 +36,19 @@ enum Name {
 
 /// `EVAL script numkeys [key ...] [arg ...]`
 fn run(call: &mut Call<'_>, name: Name, read_only: bool) -> Answer {
+    let sha = match name {
+        Name::Body => None,
+        Name::Sha => Some(parse_sha(call.args[1]).ok_or(Refusal::NoScript)?),
+    };
     let count = integer(call.args[2])?;
     let rest = &call.args[3..];
     if count > rest.len() as i64 {
         return Err(Refusal::Says("Number of keys can't be greater than number of args"));
     }
     let count = usize::try_from(count).map_err(|_| Refusal::Says("Number of keys can't be negative"))?;
-    let sha = match name {
-        Name::Body => call.server.scripts.load(call.args[1])?,
-        Name::Sha => parse_sha(call.args[1]).ok_or(Refusal::NoScript)?,
+    let sha = match sha {
+        None => call.server.scripts.load(call.args[1])?,
+        Some(sha) => sha,
     };
     let (keys, arguments) = rest.split_at(count);
     let script = Script { sha, keys, arguments, read_only };

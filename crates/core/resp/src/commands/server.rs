@@ -1,6 +1,6 @@
 //! What is asked of the server as a whole. <https://redis.io/docs/latest/commands/?group=server>
 
-use crate::command::{ADMIN, Call, Command, FAST, NO_SCRIPT};
+use crate::command::{Call, Command, FAST, NO_SCRIPT};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
@@ -9,7 +9,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::server("lastsave", 1, FAST, lastsave),
     Command::server("role", 1, FAST.and(NO_SCRIPT), role),
     Command::server("wait", 3, NO_SCRIPT, wait),
-    Command::server("debug", -2, ADMIN.and(NO_SCRIPT), debug),
+    Command::server("waitaof", 4, NO_SCRIPT, waitaof),
 ];
 
 /// Unix time in seconds, and the microseconds of the second.
@@ -37,17 +37,28 @@ fn role(call: &mut Call<'_>) -> Answer {
 /// There are no replicas to wait for, and this is said at once.
 fn wait(call: &mut Call<'_>) -> Answer {
     integer(call.args[1])?;
-    let timeout =
-        integer(call.args[2]).map_err(|_| Refusal::Says("timeout is not an integer or out of range"))?;
-    if timeout < 0 {
-        return Err(Refusal::Says("timeout is negative"));
-    }
+    check_timeout(call.args[2])?;
     call.out.integer(0);
     Ok(())
 }
 
-fn debug(_: &mut Call<'_>) -> Answer {
-    Err(Refusal::Says(
-        "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
-    ))
+/// `WAITAOF numlocal numreplicas timeout`: how many journals have this client's writes, here and elsewhere. With
+/// `always` nothing is answered before it is on disk; with `everysec` nobody can say yet, which is said at once.
+fn waitaof(call: &mut Call<'_>) -> Answer {
+    if !(0..=1).contains(&integer(call.args[1])?) {
+        return Err(Refusal::Says("value is out of range, value must between 0 and 1"));
+    }
+    if integer(call.args[2])? < 0 {
+        return Err(Refusal::NotPositive);
+    }
+    check_timeout(call.args[3])?;
+    call.out.array(2);
+    call.out.boolean(call.server.settings.is_synced());
+    call.out.integer(0);
+    Ok(())
+}
+
+fn check_timeout(millis: &[u8]) -> Answer {
+    let timeout = integer(millis).map_err(|_| Refusal::Says("timeout is not an integer or out of range"))?;
+    if timeout < 0 { Err(Refusal::Says("timeout is negative")) } else { Ok(()) }
 }

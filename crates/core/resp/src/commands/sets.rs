@@ -9,7 +9,7 @@ use super::lists::check_weight;
 use super::strings::check_length;
 use crate::command::{Command, FAST, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
 use crate::number::integer;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_reply};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("sadd", -3, WRITE.and(FAST), ONE_KEY, sadd),
@@ -148,8 +148,12 @@ fn srandmember(work: &mut Work<'_, '_>) -> Answer {
     let mut lot = work.lot.fork();
     work.reply_with((drawing.count(set.len()), 0), move |out| {
         let ranks = drawing.ranks(set.len(), &mut lot);
-        out.array(ranks.len());
-        ranks.into_iter().filter_map(|rank| set.nth(rank)).for_each(|(member, ())| out.bulk(member));
+        let drawn: Vec<_> = ranks.into_iter().filter_map(|rank| set.nth(rank)).collect();
+        if let Err(refusal) = check_reply(drawn.iter().map(|(member, ())| member.len()).sum()) {
+            return out.error(&refusal.to_string());
+        }
+        out.array(drawn.len());
+        drawn.into_iter().for_each(|(member, ())| out.bulk(member));
     });
     Ok(())
 }

@@ -6,9 +6,10 @@ use std::cmp::Ordering;
 use adsum_keyspace::{Blob, List, Notice, Value, limits};
 
 use super::lists::check_weight;
+use super::scan::check_pattern;
 use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::{integer, parse_float};
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_reply};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("sort", -2, WRITE, ONE_KEY, |work| sort(work, true)),
@@ -34,7 +35,7 @@ fn sort(work: &mut Work<'_, '_>, may_store: bool) -> Answer {
     let (elements, in_order) = elements(work, &options)?;
     let sorted = if in_order { elements } else { options.sort(work, elements)? };
     let kept = options.keep(sorted);
-    let found = options.look_up(work, kept);
+    let found = options.look_up(work, kept)?;
     match options.store {
         Some(key) => store(work, key, found)?,
         None => work.reply_with((found.len(), 0), move |out| {
@@ -71,11 +72,11 @@ impl<'a> Options<'a> {
                     rest
                 }
                 (b"BY", [pattern, rest @ ..]) => {
-                    options.by = Some(pattern);
+                    options.by = Some(check_pattern(pattern)?);
                     rest
                 }
                 (b"GET", [pattern, rest @ ..]) => {
-                    options.get.push(pattern);
+                    options.get.push(check_pattern(pattern)?);
                     rest
                 }
                 _ => return Err(Refusal::Syntax),
@@ -115,17 +116,25 @@ impl<'a> Options<'a> {
     }
 
     /// What is asked for of each element, in order.
-    fn look_up(&self, work: &mut Work<'_, '_>, elements: Vec<Blob>) -> Vec<Option<Blob>> {
+    fn look_up(&self, work: &mut Work<'_, '_>, elements: Vec<Blob>) -> Result<Vec<Option<Blob>>, Refusal> {
         if self.get.is_empty() {
-            return elements.into_iter().map(Some).collect();
+            return Ok(elements.into_iter().map(Some).collect());
         }
-        let mut found = Vec::with_capacity(elements.len() * self.get.len());
+        let (count, limit) = (elements.len().saturating_mul(self.get.len()), crate::limits::LOOKED_UP);
+        if count > limit {
+            return Err(Refusal::Told(format!("ERR a SORT looks up {limit} keys at most, not {count}")));
+        }
+        let mut found = Vec::with_capacity(count);
+        let mut bytes = 0;
         for element in elements {
             for pattern in &self.get {
-                found.push(at_pattern(work, pattern, &element));
+                let value = at_pattern(work, pattern, &element);
+                bytes += value.as_ref().map_or(0, |value| value.len());
+                check_reply(bytes)?;
+                found.push(value);
             }
         }
-        found
+        Ok(found)
     }
 }
 

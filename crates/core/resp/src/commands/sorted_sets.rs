@@ -9,7 +9,7 @@ use super::lists::check_weight;
 use super::strings::check_length;
 use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
 use crate::number::parse_float;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Protocol, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -290,8 +290,11 @@ fn zrandmember(work: &mut Work<'_, '_>) -> Answer {
     let mut lot = work.lot.fork();
     work.reply_with((drawing.count(set.len()), 0), move |out| {
         let ranks = drawing.ranks(set.len(), &mut lot);
-        let length = ranks.len();
-        write(out, length, ranks.into_iter().filter_map(|rank| set.nth(rank)), with_scores);
+        let drawn: Vec<_> = ranks.into_iter().filter_map(|rank| set.nth(rank)).collect();
+        if let Err(refusal) = check_reply(drawn.iter().map(|(member, _)| member.len()).sum()) {
+            return out.error(&refusal.to_string());
+        }
+        write(out, drawn.len(), drawn.into_iter(), with_scores);
     });
     Ok(())
 }

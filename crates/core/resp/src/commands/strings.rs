@@ -4,7 +4,7 @@ use adsum_keyspace::{Blob, Database, Notice, Transaction, Value, limits};
 
 use crate::command::{ALL_KEYS, Command, FAST, KeysAt, ONE_KEY, READ, WRITE, Work};
 use crate::number::integer;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_reply};
 
 const PAIRS: KeysAt = KeysAt::Range { first: 1, last: -1, step: 2 };
 
@@ -65,6 +65,7 @@ fn mget(work: &mut Work<'_, '_>) -> Answer {
         // A key of another type counts as missing here.
         let value = read(work.tx, work.db, key).unwrap_or(None);
         work.out.bulk_or_null(value.map(Blob::as_slice));
+        check_reply(work.out.mark())?;
     }
     Ok(())
 }

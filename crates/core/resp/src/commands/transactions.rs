@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use adsum_keyspace::Blob;
 
 use crate::command::{AT_ONCE, Call, Command, FAST, Flags, KeysAt, NO_SCRIPT, Run};
-use crate::limits;
 use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
 use crate::scripts::holds_up;
+use crate::{Session, Writer, limits};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::server("multi", 1, FLAGS, multi),
@@ -29,11 +29,15 @@ pub(super) const COMMANDS: &[Command] = &[
 const FLAGS: Flags = FAST.and(NO_SCRIPT).and(AT_ONCE);
 
 fn multi(call: &mut Call<'_>) -> Answer {
-    if call.session.multi.is_some() {
+    begin(call.session, &mut call.out)
+}
+
+pub(crate) fn begin(session: &mut Session, out: &mut Writer<'_>) -> Answer {
+    if session.multi.is_some() {
         return Err(Refusal::Says("MULTI calls can not be nested"));
     }
-    call.session.multi = Some(Multi::default());
-    call.out.ok();
+    session.multi = Some(Multi::default());
+    out.ok();
     Ok(())
 }
 

@@ -1,10 +1,13 @@
 //! One request: found, checked, run, answered.
 
+use std::time::Duration;
+
 use adsum_keyspace::{Now, limits};
 use adsum_script::Patience;
 
 use super::{Flow, SCRATCH, Server, writer};
 use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, WRITE, Wait};
+use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
 use crate::scripts::holds_up;
 use crate::session::Replies;
@@ -61,6 +64,9 @@ struct Todo<'a> {
 impl Server {
     /// Runs one request. The reply goes to the client's outbox, and what others get to hear of it to theirs.
     pub fn execute(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
+        if let Some(rest) = self.rest_of_pause(session, request, now) {
+            return Flow::Paused { rest };
+        }
         self.scripts.patience = Patience::Short;
         self.execute_so(session, request, now)
     }
@@ -71,6 +77,32 @@ impl Server {
         self.execute_so(session, request, now)
     }
 
+    /// For how long a request has to wait for the end of a pause.
+    fn rest_of_pause(&mut self, session: &Session, request: &Request<'_>, now: Now) -> Option<Duration> {
+        // Unlike in Redis whoever ends a pause is not held by it: nobody could.
+        if !self.pause.is_on()
+            || self.find_if_any(&request.args).is_none_or(|command| command.name == "client|unpause")
+        {
+            return None;
+        }
+        let writes = self.may_write(&request.args)
+            || request.args[0].eq_ignore_ascii_case(b"exec")
+                && session.multi.iter().flat_map(Multi::requests).any(|args| self.may_write(&args));
+        let rest = self.pause.rest(writes, now)?;
+        self.pause.wait(&session.client);
+        Some(rest)
+    }
+
+    fn find_if_any(&self, args: &[&[u8]]) -> Option<&'static Command> {
+        if args.is_empty() { None } else { self.find(args).ok() }
+    }
+
+    /// Whether a request may change something, or reach somebody.
+    fn may_write(&self, args: &[&[u8]]) -> bool {
+        const MAY: [&str; 4] = ["eval", "evalsha", "publish", "spublish"];
+        self.find_if_any(args).is_some_and(|command| command.flags.has(WRITE) || MAY.contains(&command.name))
+    }
+
     fn execute_so(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
         debug_assert!(!session.is_blocked());
         if request.args.is_empty() {
@@ -78,8 +110,13 @@ impl Server {
         }
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
+        if std::mem::take(&mut session.lets_go) {
+            self.watched.remove(&session.client);
+        }
         let skip = session.replies == Replies::SkipNext;
+        self.author = Some(session.id());
         let mut flow = self.run(session, &request.args, now, &mut bytes);
+        self.author = None;
         self.scripts.overseer.end();
         if matches!(flow, Flow::HeldUp) {
             self.scratch = bytes;
@@ -94,9 +131,22 @@ impl Server {
         if !bytes.is_empty() && !skip && session.replies == Replies::On {
             self.reply(session, &bytes);
         }
+        self.track(session, request);
         bytes.shrink_to(SCRATCH);
         self.scratch = bytes;
         flow
+    }
+
+    /// What is to be told of the request to the client itself, behind its reply; and CLIENT CACHING ends with the request
+    /// that it was said for.
+    fn track(&mut self, session: &Session, request: &Request<'_>) {
+        self.tracking.send_pending();
+        if self.tracking.clients() > 0
+            && session.multi.is_none()
+            && !request.args[0].eq_ignore_ascii_case(b"client")
+        {
+            self.tracking.end_of_request(session.id());
+        }
     }
 
     fn run(&mut self, session: &mut Session, args: &[&[u8]], now: Now, bytes: &mut Vec<u8>) -> Flow {
@@ -111,6 +161,10 @@ impl Server {
                 self.queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
             }
             (Ok(command), _) => self.run_now(session, command, &Todo { args, now }, bytes),
+            (Err(refusal), _) if args[0].eq_ignore_ascii_case(b"exec") => {
+                session.leave_multi();
+                Err(refusal.of_exec())
+            }
             (Err(refusal), multi) => {
                 multi.iter_mut().for_each(|multi| multi.refuse());
                 Err(refusal)
@@ -159,6 +213,7 @@ impl Server {
                 let mut later = None;
                 let answer = self.step(session, todo.args, todo.now, (&mut out, Some(&mut later)), run);
                 self.finish(todo.now, bytes)?;
+                self.note_command(command, todo.args);
                 answer.map(|()| match later {
                     Some(write) => Flow::Deferred(Deferred::new(self.revision(), session.protocol(), write)),
                     None => Flow::Continue,

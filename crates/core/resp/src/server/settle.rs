@@ -14,6 +14,7 @@ use crate::blocking::{Action, Ready};
 use crate::client::Client;
 use crate::readers::{Reader, Reading};
 use crate::refusal::Refusal;
+use crate::tracking::Scene;
 
 impl Server {
     /// Reacts to a transaction. Returns when nothing follows any more: a client that was served may have made work
@@ -24,6 +25,9 @@ impl Server {
         }
         for Publish { channel, payload } in publishes {
             self.subscriptions.publish(&channel, &payload, self.revision());
+        }
+        for Publish { channel, payload } in std::mem::take(&mut self.shard_messages) {
+            self.subscriptions.publish_to_shard(&channel, &payload, self.revision());
         }
         while let Some(place) = self.waiters.next_ready() {
             self.serve_waiters(&place, now);
@@ -71,6 +75,8 @@ impl Server {
         self.readers.note(&commit);
         self.watched.note(&commit);
         self.grants.note(&commit);
+        let (clients, author, revision) = (&self.clients, self.author, commit.revision);
+        self.tracking.note(&commit, Scene { clients, author, revision });
         self.commits.push(commit);
     }
 

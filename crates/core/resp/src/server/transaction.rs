@@ -56,9 +56,15 @@ impl Server {
 
     /// Takes the transaction back that is under way.
     pub(crate) fn take_back(&mut self) {
-        self.marks.clear();
-        self.grants.forget_fresh();
+        self.forget_outcome();
         self.keyspace.roll_back();
+    }
+
+    /// Forgets what was to come of the transaction.
+    fn forget_outcome(&mut self) {
+        self.marks.clear();
+        self.shard_messages.clear();
+        self.grants.forget_fresh();
     }
 
     /// Whether the transaction that is under way is still as small as one has to be.
@@ -114,7 +120,10 @@ impl Server {
         out: &mut Writer<'_>,
     ) -> Result<Flow, Refusal> {
         match command.run {
-            Run::Keys(run) => self.step(session, args, now, (out, None), run)?,
+            Run::Keys(run) => {
+                self.step(session, args, now, (out, None), run)?;
+                self.note_command(command, args);
+            }
             Run::Blocking(plan) => {
                 let wait = plan(args)?;
                 if !self.attempt(session, &wait, now, out)? {
@@ -196,7 +205,7 @@ impl Server {
         let outcome = match self.keyspace.finish(now) {
             Ok(outcome) => outcome,
             Err(error) => {
-                self.grants.forget_fresh();
+                self.forget_outcome();
                 return Err(error);
             }
         };

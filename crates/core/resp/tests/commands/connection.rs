@@ -75,8 +75,8 @@ fn clients_are_listed() {
     world.run(&mut two, "SELECT 3");
     world.run(&mut two, "SUBSCRIBE a");
     world.pass(5000);
-    let list = "id=1 addr=127.0.0.1:1 name=web-1 age=5 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=client|list user=default resp=2 lib-name=redis-rs lib-ver=\\n\
-                id=2 addr=127.0.0.1:1 name= age=5 idle=5 flags=P db=3 sub=1 psub=0 ssub=0 multi=-1 cmd=subscribe user=default resp=2 lib-name= lib-ver=\\n";
+    let list = "id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 name=web-1 age=5 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=client|list user=default redir=-1 resp=2 lib-name=redis-rs lib-ver=\\n\
+                id=2 addr=127.0.0.1:1 laddr=127.0.0.1:6379 name= age=5 idle=5 flags=P db=3 sub=1 psub=0 ssub=0 multi=-1 cmd=subscribe user=default redir=-1 resp=2 lib-name= lib-ver=\\n";
     assert_eq!(world.run(&mut one, "CLIENT LIST").split_once(' ').unwrap().1, list);
     let second = list.split_inclusive("\\n").nth(1).unwrap();
     assert_eq!(world.run(&mut one, "CLIENT LIST TYPE pubsub").split_once(' ').unwrap().1, second);
@@ -97,6 +97,7 @@ fn clients_are_killed_and_hear_nothing_more() {
     assert_eq!(world.run(&mut one, "PUBLISH a x"), ":0");
     assert_eq!(world.run(&mut one, "CLIENT KILL 1.2.3.4:5"), "-ERR No such client");
     assert_eq!(world.run(&mut one, "CLIENT KILL ID 99"), ":0");
+    assert_eq!(world.run(&mut one, "CLIENT KILL LADDR 127.0.0.1:1"), ":0");
     assert!(matches!(world.send(&mut one, b"CLIENT KILL SKIPME no\r\n"), Flow::Close));
     assert_eq!(one.received(), ":1");
 }

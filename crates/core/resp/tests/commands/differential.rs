@@ -20,13 +20,14 @@ const SCRIPT: &str = include_str!("differential/script.txt");
 const SCRIPTS: &str = include_str!("differential/scripts.txt");
 /// One command a line, in which words in capitals such as KEY are drawn: see [`drawn`].
 const FORMS: &str = include_str!("differential/forms.txt");
+const BITS: &str = include_str!("differential/bits.txt");
 const HASHES: &str = include_str!("differential/hashes.txt");
 const SETS: &str = include_str!("differential/sets.txt");
 const SORTED_SETS: &str = include_str!("differential/sorted_sets.txt");
 const SORTS: &str = include_str!("differential/sorts.txt");
 const STREAMS: &str = include_str!("differential/streams.txt");
 
-struct Redis {
+pub(crate) struct Redis {
     process: Child,
     commands: UnixStream,
     events: UnixStream,
@@ -42,7 +43,7 @@ impl Drop for Redis {
 
 impl Redis {
     /// None, with a note, where there is no redis-server 7.
-    fn start() -> Option<Redis> {
+    pub(crate) fn start() -> Option<Redis> {
         let version = Command::new(PATH).arg("--version").output().ok();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         if !version.is_some_and(|version| version.contains("v=7.")) {
@@ -73,7 +74,7 @@ impl Redis {
     }
 
     /// The reply to one line, found by the reply to a second one.
-    fn run(&mut self, line: &[u8]) -> Vec<u8> {
+    pub(crate) fn run(&mut self, line: &[u8]) -> Vec<u8> {
         const MARK: &[u8] = b"$10\r\n--marker--\r\n";
         let request = [&lines(line), b"\r\nECHO --marker--\r\n".as_slice()].concat();
         self.commands.write_all(&request).unwrap();
@@ -99,7 +100,7 @@ fn read_until(stream: &mut UnixStream, mark: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn run_here(world: &mut World, peer: &mut Peer, line: &[u8]) -> Vec<u8> {
+pub(crate) fn run_here(world: &mut World, peer: &mut Peer, line: &[u8]) -> Vec<u8> {
     if let Flow::Blocked { .. } = world.send(peer, &[&lines(line), b"\r\n".as_slice()].concat()) {
         world.server.time_out(&mut peer.session, world.now);
     }
@@ -232,6 +233,16 @@ fn drawn(form: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
         "NUMBER" => ["0", "1", "2", "10", "-3", "1.5", "7"][draw(7)].to_owned(),
         "w_NUMBER" => format!("w_{}", ["0", "1", "2", "10"][draw(4)]),
         "hash_NUMBER" => format!("hash_{}", ["0", "1", "2", "10"][draw(4)]),
+        "BITS" => ["b1", "b1", "b2", "b3", "other"][draw(5)].to_owned(),
+        "FLAG" => ["0", "1", "1", "2"][draw(4)].to_owned(),
+        "OFFSET" => ["0", "3", "7", "8", "20", "63", "#1", "#2", "-1", "x"][draw(10)].to_owned(),
+        "WIDTH" => {
+            ["u8", "i8", "u1", "i1", "u63", "i64", "i5", "u13", "u64", "i65", "8"][draw(11)].to_owned()
+        }
+        "BY" => {
+            ["1", "-1", "5", "300", "-300", "9223372036854775807", "-9223372036854775808"][draw(7)].to_owned()
+        }
+        "EDGE" => ["0", "1", "2", "-1", "-2", "9", "30", "-30"][draw(8)].to_owned(),
         "STREAM" => ["x", "x", "x", "y", "other"][draw(5)].to_owned(),
         "GROUP" => ["g", "g", "h"][draw(3)].to_owned(),
         "CONSUMER" => ["ann", "bob"][draw(2)].to_owned(),
@@ -267,6 +278,12 @@ fn compare_drawn(forms: &str, seed: u64, first: &[&str]) {
     };
     let drawn = (0..4000).map(|_| drawn(forms[draw(forms.len())], &mut draw));
     compare(&first.iter().map(ToString::to_string).chain(drawn).collect::<Vec<_>>());
+}
+
+#[test]
+fn bits_drawn_by_lot_get_the_same_answers_as_from_redis() {
+    compare_drawn(BITS, 0xb175, &["LPUSH other x"]);
+    compare_drawn(BITS, 0xb176, &["HELLO 3", "LPUSH other x"]);
 }
 
 #[test]

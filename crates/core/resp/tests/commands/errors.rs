@@ -13,7 +13,7 @@ fn what_is_no_command_is_told_in_redis_words() {
         CLIENT -> -ERR wrong number of arguments for 'client' command
         CLIENT FOO -> -ERR unknown subcommand 'FOO'. Try CLIENT HELP.
         CLIENT SETNAME -> -ERR wrong number of arguments for 'client|setname' command
-        DEBUG SLEEP 1 -> -ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.
+        DEBUG SEGFAULT -> -ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.
         "#,
     );
 }

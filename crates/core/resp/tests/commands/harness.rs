@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use adsum_keyspace::{Keyspace, Now};
 use adsum_model::Revision;
-use adsum_resp::{About, Flow, Outbox, Parsed, Parser, Server, Session, Wake};
+use adsum_resp::{About, Ends, Flow, Outbox, Parsed, Parser, Server, Session, Wake};
 
 /// Keeps what a client was sent.
 #[derive(Default)]
@@ -55,7 +55,8 @@ impl World {
 
     pub(crate) fn connect(&mut self) -> Peer {
         let outbox = Arc::new(Recorder::default());
-        let session = self.server.connect(outbox.clone(), "127.0.0.1:1".into(), self.now);
+        let ends = Ends { peer: "127.0.0.1:1".into(), local: "127.0.0.1:6379".into() };
+        let session = self.server.connect(outbox.clone(), ends, self.now);
         Peer { session, outbox }
     }
 

@@ -105,3 +105,44 @@ fn the_names_of_subscriptions_are_limited() {
     peer.take();
     assert_eq!(world.run(&mut peer, "SUBSCRIBE more"), "*3 $9 subscribe $4 more :256");
 }
+
+#[test]
+fn shard_channels_are_names_of_their_own() {
+    let mut world = World::new();
+    let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+    world.run(&mut other, "PSUBSCRIBE *");
+    let subscribed = "*3 $10 ssubscribe $1 s :1 *3 $10 ssubscribe $1 t :2";
+    assert_eq!(world.run(&mut peer, "SSUBSCRIBE s t"), subscribed);
+    assert_eq!(world.run(&mut peer, "GET a").split(':').next(), Some("-ERR Can't execute 'get'"));
+    let mut sender = world.connect();
+    assert_eq!(world.run(&mut sender, "SPUBLISH s m"), ":1");
+    assert_eq!(world.run(&mut sender, "PUBLISH t m"), ":1");
+    assert_eq!(peer.received(), "*3 $8 smessage $1 s $1 m");
+    assert_eq!(other.received(), "*4 $8 pmessage $1 * $1 t $1 m");
+    assert_eq!(world.run(&mut sender, "PUBSUB SHARDCHANNELS"), "*2 $1 s $1 t");
+    assert_eq!(world.run(&mut sender, "PUBSUB SHARDCHANNELS t*"), "*1 $1 t");
+    assert_eq!(world.run(&mut sender, "PUBSUB SHARDNUMSUB s u"), "*4 $1 s :1 $1 u :0");
+    assert_eq!(world.run(&mut sender, "PUBSUB CHANNELS"), "*0");
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE c"), "*3 $9 subscribe $1 c :1");
+    let ended = "*3 $12 sunsubscribe $1 s :1 *3 $12 sunsubscribe $1 t :0";
+    assert_eq!(world.run(&mut peer, "SUNSUBSCRIBE"), ended);
+    assert_eq!(world.run(&mut peer, "SUNSUBSCRIBE"), "*3 $12 sunsubscribe $-1 :0");
+    assert_eq!(world.run(&mut sender, "SPUBLISH s m"), ":0");
+    assert_eq!(world.run(&mut peer, "UNSUBSCRIBE"), "*3 $11 unsubscribe $1 c :0");
+}
+
+#[test]
+fn a_message_to_a_shard_channel_leaves_with_its_transaction() {
+    let mut world = World::new();
+    let [mut peer, mut sender] = [(); 2].map(|()| world.connect());
+    world.run(&mut peer, "SSUBSCRIBE s");
+    for line in ["MULTI", "SPUBLISH s one", "SET a 1", "SPUBLISH s two"] {
+        world.run(&mut sender, line);
+        assert_eq!(peer.received(), "");
+    }
+    assert_eq!(world.run(&mut sender, "EXEC"), "*3 :1 +OK :1");
+    assert_eq!(peer.received(), "*3 $8 smessage $1 s $3 one *3 $8 smessage $1 s $3 two");
+    let script = "EVAL \"return redis.call('spublish','s','three')\" 0";
+    assert_eq!(world.run(&mut sender, script), ":1");
+    assert_eq!(peer.received(), "*3 $8 smessage $1 s $5 three");
+}

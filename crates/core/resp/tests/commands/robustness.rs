@@ -75,9 +75,14 @@ fn names() -> Vec<String> {
     let list = world.run(&mut peer, "COMMAND LIST");
     let mut names: Vec<String> =
         list.split(' ').filter(|word| !word.starts_with(['*', '$'])).map(str::to_owned).collect();
-    for container in ["CLIENT", "CONFIG", "PUBSUB", "OBJECT", "MEMORY"] {
+    let containers = [
+        "CLIENT", "CONFIG", "PUBSUB", "OBJECT", "MEMORY", "ACL", "CLUSTER", "SENTINEL", "SLOWLOG", "LATENCY",
+    ];
+    for container in containers {
         let help = world.run(&mut peer, &format!("{container} HELP"));
-        names.extend(help.split(" +").skip(1).map(|name| format!("{container}|{name}")));
+        // A pause would hold everything behind it.
+        let subcommands = help.split(" +").skip(1).filter(|name| *name != "PAUSE");
+        names.extend(subcommands.map(|name| format!("{container}|{name}")));
     }
     names
 }

@@ -270,23 +270,80 @@ fn a_script_that_changes_too_much_is_taken_back() {
     assert_eq!(world.run(&mut peer, "DBSIZE"), ":0");
 }
 
+/// What a client gets without the server.
+fn answer_while_busy(peer: &mut Peer, overseer: &Overseer, line: &str) -> String {
+    let line = format!("{line}\r\n");
+    let mut parser = adsum_resp::Parser::default();
+    let adsum_resp::Parsed::Request { request, .. } = parser.parse(line.as_bytes()) else { panic!() };
+    let mut out = Vec::new();
+    adsum_resp::answer_while_busy(Some(&mut peer.session), &request, overseer, &mut out);
+    super::harness::show(&out)
+}
+
+const BUSY: &str = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+
 #[test]
 fn clients_that_are_refused_while_a_script_runs_can_kill_it() {
     let (mut world, overseer) = world(Duration::from_millis(300));
     let mut peer = world.connect();
     world.run(&mut peer, "MULTI");
     overseer.begin();
-    let answer = |line: &str, peer: &mut Peer| {
-        let line = format!("{line}\r\n");
-        let mut parser = adsum_resp::Parser::default();
-        let adsum_resp::Parsed::Request { request, .. } = parser.parse(line.as_bytes()) else { panic!() };
-        let mut out = Vec::new();
-        adsum_resp::answer_while_busy(Some(&mut peer.session), &request, &overseer, &mut out);
-        String::from_utf8(out).unwrap()
-    };
-    let busy = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n";
-    assert_eq!(answer("GET a", &mut peer), busy);
-    assert_eq!(answer("script kill", &mut peer), "+OK\r\n");
+    assert_eq!(answer_while_busy(&mut peer, &overseer, "GET a"), BUSY);
+    assert_eq!(answer_while_busy(&mut peer, &overseer, "script kill"), "+OK");
     overseer.end();
     assert!(world.run(&mut peer, "EXEC").starts_with("-EXECABORT"), "a part of it was never queued");
+}
+
+#[test]
+fn while_a_script_runs_a_client_can_introduce_itself() {
+    let (mut world, overseer) = world(Duration::from_millis(300));
+    let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+    world.run(&mut other, "SUBSCRIBE c");
+    overseer.begin();
+    let hello = answer_while_busy(&mut peer, &overseer, "HELLO 3 AUTH default x SETNAME me");
+    assert!(hello.starts_with("%7 $6 server $5 redis"), "{hello}");
+    for (line, expected) in [
+        ("AUTH default x", "+OK"),
+        ("AUTH", "-ERR wrong number of arguments for 'auth' command"),
+        ("AUTH me x", "-WRONGPASS invalid username-password pair or user is disabled."),
+        ("HELLO 4", "-NOPROTO unsupported protocol version"),
+        ("MULTI x", BUSY),
+        ("MULTI", "+OK"),
+        ("HELLO 2", BUSY),
+        ("SET a 1", BUSY),
+        ("DISCARD", "+OK"),
+        ("UNWATCH", "+OK"),
+        ("MULTI", "+OK"),
+        ("MULTI", "-ERR MULTI calls can not be nested"),
+        ("AUTH default x", BUSY),
+    ] {
+        assert_eq!(answer_while_busy(&mut peer, &overseer, line), expected, "{line}");
+    }
+    assert_eq!(
+        answer_while_busy(&mut other, &overseer, "HELLO 3"),
+        BUSY,
+        "it has a message on its way, maybe"
+    );
+    overseer.end();
+    assert!(world.run(&mut peer, "EXEC").starts_with("-EXECABORT"), "a part of it was never queued");
+    assert_eq!(world.run(&mut peer, "CLIENT GETNAME"), "$2 me");
+    assert_eq!(world.run(&mut peer, "GET a"), "_");
+}
+
+#[test]
+fn an_exec_that_a_script_holds_up_ends_its_transaction() {
+    let (mut world, overseer) = world(Duration::from_millis(300));
+    let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+    for line in ["WATCH k", "MULTI", "SET a 1"] {
+        world.run(&mut peer, line);
+    }
+    overseer.begin();
+    let aborted = format!("-EXECABORT Transaction discarded because of: {}", &BUSY[1..]);
+    assert_eq!(answer_while_busy(&mut peer, &overseer, "EXEC"), aborted);
+    overseer.end();
+    assert_eq!(world.run(&mut peer, "GET a"), "$-1", "which is not queued");
+    world.run(&mut other, "SET k 1");
+    world.run(&mut peer, "MULTI");
+    world.run(&mut peer, "SET a 1");
+    assert_eq!(world.run(&mut peer, "EXEC"), "*1 +OK", "k is not watched any more");
 }

@@ -86,6 +86,7 @@ fn info_has_the_fields_that_clients_parse() {
         "aof_enabled:1",
         "expired_keys:1",
         "role:master",
+        "cluster_enabled:0",
         "db0:keys=1,expires=0,avg_ttl=0",
     ] {
         assert!(info.lines().any(|other| other == line), "{line} in {info}");
@@ -120,4 +121,115 @@ fn without_room_what_grows_is_refused_and_what_takes_away_goes_on() {
     assert!(world.run(&mut peer, "EXEC").contains("EXECABORT"));
     world.server.refuse_growth(None);
     assert_eq!(world.run(&mut peer, "SET a 2"), "+OK");
+}
+
+#[test]
+fn a_cluster_is_refused_as_by_a_redis_that_is_none() {
+    check(
+        "
+        CLUSTER INFO -> -ERR This instance has cluster support disabled
+        CLUSTER KEYSLOT a -> -ERR This instance has cluster support disabled
+        CLUSTER KEYSLOT -> -ERR wrong number of arguments for 'cluster|keyslot' command
+        CLUSTER FOO -> -ERR unknown subcommand 'FOO'. Try CLUSTER HELP.
+        READONLY -> -ERR This instance has cluster support disabled
+        READWRITE -> -ERR This instance has cluster support disabled
+        ASKING -> -ERR This instance has cluster support disabled
+        ",
+    );
+}
+
+#[test]
+fn who_asks_a_sentinel_is_sent_where_it_is() {
+    check(
+        "
+        SENTINEL get-master-addr-by-name any -> *2 $9 127.0.0.1 $4 6379
+        SENTINEL REPLICAS any -> *0
+        SENTINEL SENTINELS any -> *0
+        SENTINEL CKQUORUM any -> +OK 1 usable Sentinels. Quorum and failover authorization can be reached
+        SENTINEL FAILOVER any -> -ERR unknown subcommand 'FAILOVER'. Try SENTINEL HELP.
+        ",
+    );
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let masters = world.run(&mut peer, "SENTINEL MASTERS");
+    assert!(
+        masters.starts_with("*1 *40 $4 name $8 mymaster $2 ip $9 127.0.0.1 $4 port $4 6379"),
+        "{masters}"
+    );
+    assert!(masters.contains("$5 flags $6 master"), "{masters}");
+    let master = world.run(&mut peer, "SENTINEL MASTER other");
+    assert!(master.starts_with("*40 $4 name $5 other"), "{master}");
+}
+
+#[test]
+fn there_is_one_user() {
+    check(
+        "
+        ACL WHOAMI -> $7 default
+        ACL USERS -> *1 $7 default
+        ACL LIST -> *1 $34 user default on nopass ~* &* +@all
+        ACL GETUSER default -> *12 $5 flags *2 $2 on $6 nopass $9 passwords *0 $8 commands $5 +@all $4 keys $2 ~* $8 channels $2 &* $9 selectors *0
+        ACL GETUSER nope -> *-1
+        ACL CAT nope -> -ERR Unknown category 'nope'
+        ACL LOG -> *0
+        ACL LOG RESET
+        ACL LOG x -> -ERR value is not an integer or out of range
+        ACL SETUSER me on -> -ERR there is one user, 'default', who may do everything, and no other can be made
+        ",
+    );
+}
+
+#[test]
+fn what_is_not_measured_is_empty() {
+    check(
+        "
+        SLOWLOG GET -> *0
+        SLOWLOG GET -1 -> *0
+        SLOWLOG GET 9223372036854775807 -> *0
+        SLOWLOG GET -2 -> -ERR count should be greater than or equal to -1
+        SLOWLOG LEN -> :0
+        SLOWLOG RESET
+        LATENCY LATEST -> *0
+        LATENCY HISTORY x -> *0
+        LATENCY HISTOGRAM -> *0
+        LATENCY RESET -> :0
+        LATENCY GRAPH x -> -ERR No samples available for event 'x'
+        MEMORY PURGE
+        MEMORY MALLOC-STATS -> $45 Stats not supported for the current allocator
+        SET a 12
+        MEMORY STATS -> *14 $14 peak.allocated :0 $15 total.allocated :0 $19 replication.backlog :0 $14 clients.slaves :0 $10 keys.count :1 $18 keys.bytes-per-key :0 $13 dataset.bytes :0
+        WAITAOF 1 0 100 -> *2 :1 :0
+        WAITAOF 0 1 0 -> *2 :1 :0
+        WAITAOF 2 0 0 -> -ERR value is out of range, value must between 0 and 1
+        WAITAOF 1 -1 0 -> -ERR value is out of range, must be positive
+        WAITAOF 1 0 -1 -> -ERR timeout is negative
+        WAIT 1 x -> -ERR timeout is not an integer or out of range
+        DEBUG OBJECT a -> +Value at:0x0 refcount:1 encoding:int serializedlength:2 lru:0 lru_seconds_idle:0
+        DEBUG OBJECT nope -> -ERR no such key
+        DEBUG JMAP
+        DEBUG SET-ACTIVE-EXPIRE 1
+        DEBUG SET-ACTIVE-EXPIRE 0 -> -ERR keys expire on time here, which cannot be switched off
+        DEBUG SLEEP 0
+        DEBUG SLEEP x
+        ",
+    );
+}
+
+#[test]
+fn with_everysec_nobody_says_that_a_write_is_on_disk() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.server.set_durability("everysec");
+    assert_eq!(world.run(&mut peer, "WAITAOF 1 0 100"), "*2 :0 :0");
+}
+
+#[test]
+fn the_guide_names_every_command() {
+    let guide = include_str!("../../../../../docs/guide/redis.md");
+    let table = guide.split("## Commands").nth(1).unwrap().split("There is no").next().unwrap();
+    let told: Vec<&str> = table.split(|c: char| !c.is_ascii_uppercase() && c != '_' && c != '-').collect();
+    let mut names = super::generated::names();
+    assert!(names.len() > 250, "{}", names.len());
+    names.retain(|name| !told.contains(&name.to_uppercase().rsplit(' ').next().unwrap()));
+    assert_eq!(names, Vec::<String>::new(), "not in docs/guide/redis.md");
 }

@@ -1,6 +1,6 @@
 //! Commands on strings.
 
-use super::harness::check;
+use super::harness::{World, check};
 
 #[test]
 fn set_takes_all_its_options() {
@@ -173,4 +173,29 @@ fn parts_of_strings_are_read_and_written() {
         SETRANGE c -1 x -> -ERR offset is out of range
         "#,
     );
+}
+
+#[test]
+fn bits_end_where_a_value_does() {
+    check(
+        "
+        SETBIT a 67108863 1 -> :0
+        STRLEN a -> :8388608
+        SETBIT a 67108864 1 -> -ERR value of 8388609 bytes is over the limit of 8388608 bytes
+        BITFIELD a SET u8 4294967288 1 -> -ERR value of 536870912 bytes is over the limit of 8388608 bytes
+        BITFIELD a GET u8 4294967295 GET u8 67108856 -> *2 :0 :1
+        SETBIT a 4294967296 1 -> -ERR bit offset is not an integer or out of range
+        GETBIT a 9223372036854775807 -> -ERR bit offset is not an integer or out of range
+        BITCOUNT a -9223372036854775808 9223372036854775807 -> :1
+        BITPOS a 1 -9223372036854775808 9223372036854775807 BIT -> :67108863
+        BITPOS a 1 9223372036854775807 -> :-1
+        ",
+    );
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "SETBIT a 67108863 1");
+    let line = format!("BITOP OR b {}", "a ".repeat(33));
+    let refused = "-ERR BITOP combines 268435456 bytes at most: name fewer keys";
+    assert_eq!(world.run(&mut peer, &line), refused);
+    assert_eq!(world.run(&mut peer, "BITOP OR b a a"), ":8388608");
 }

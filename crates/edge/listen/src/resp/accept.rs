@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adsum_resp::Ends;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -105,7 +106,9 @@ impl<E: Engine> House<E> {
             return;
         }
         let mailbox = Arc::new(Mailbox::new(self.limits.output));
-        let mut client = Client::new(self.engine.clone(), mailbox.clone(), peer.to_string());
+        let local = stream.local_addr().map_or(String::new(), |local| local.to_string());
+        let ends = Ends { peer: peer.to_string(), local };
+        let mut client = Client::new(self.engine.clone(), mailbox.clone(), ends);
         if !self.has_room(&mut client) {
             tracing::warn!(%peer, limit = self.limits.clients, "max number of clients reached");
             refuse(stream);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adsum_keyspace::Now;
-use adsum_resp::{Flow, Overseer, Parsed, Parser, Request, Server, Session, answer_while_busy};
+use adsum_resp::{Ends, Flow, Overseer, Parsed, Parser, Request, Server, Session, answer_while_busy};
 
 use super::outbox::Mailbox;
 use super::{Busy, Engine};
@@ -14,13 +14,13 @@ pub(super) struct Client<E: Engine> {
     /// None until the server could be had for the first time.
     session: Option<Session>,
     mailbox: Arc<Mailbox>,
-    peer: String,
+    ends: Ends,
 }
 
 impl<E: Engine> Client<E> {
     /// One that the server does not know yet.
-    pub(super) fn new(engine: E, mailbox: Arc<Mailbox>, peer: String) -> Client<E> {
-        Client { engine, session: None, mailbox, peer }
+    pub(super) fn new(engine: E, mailbox: Arc<Mailbox>, ends: Ends) -> Client<E> {
+        Client { engine, session: None, mailbox, ends }
     }
 
     /// As CLIENT ID gives it; 0 for one that the server does not know yet.
@@ -34,11 +34,11 @@ impl<E: Engine> Client<E> {
 
     /// Makes the server know it, if there are fewer than `limit` others. Whether there are.
     pub(super) fn introduce(&mut self, limit: usize) -> Result<bool, Busy> {
-        let (session, mailbox, peer) = (&mut self.session, &self.mailbox, &self.peer);
+        let (session, mailbox, ends) = (&mut self.session, &self.mailbox, &self.ends);
         self.engine.try_enter(|server, now| {
             let room = server.connected() < limit;
             if room {
-                *session = Some(server.connect(mailbox.clone(), peer.clone(), now));
+                *session = Some(server.connect(mailbox.clone(), ends.clone(), now));
             }
             room
         })
@@ -48,9 +48,9 @@ impl<E: Engine> Client<E> {
         &mut self,
         body: impl FnOnce(&mut Server, &mut Session, Now) -> T,
     ) -> Result<T, Busy> {
-        let (session, mailbox, peer) = (&mut self.session, &self.mailbox, &self.peer);
+        let (session, mailbox, ends) = (&mut self.session, &self.mailbox, &self.ends);
         self.engine.try_enter(|server, now| {
-            let session = session.get_or_insert_with(|| server.connect(mailbox.clone(), peer.clone(), now));
+            let session = session.get_or_insert_with(|| server.connect(mailbox.clone(), ends.clone(), now));
             body(server, session, now)
         })
     }
@@ -63,7 +63,7 @@ impl<E: Engine> Client<E> {
 
     /// Takes the client away for as long as somebody else runs a request for it.
     pub(super) fn lend(&mut self) -> Client<E> {
-        let absent = Client::new(self.engine.clone(), self.mailbox.clone(), self.peer.clone());
+        let absent = Client::new(self.engine.clone(), self.mailbox.clone(), self.ends.clone());
         std::mem::replace(self, absent)
     }
 

@@ -1,12 +1,13 @@
 //! One connection: read, run, send, wait.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_model::Revision;
 use adsum_resp::{Deferred, Flow, Outbox as _, Parsed, Parser, ProtocolError, Wake};
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -216,6 +217,10 @@ impl<E: Engine> Connection<E> {
                         match server.execute(session, &request, now) {
                             Flow::Continue => {}
                             Flow::HeldUp => return Turn::HeldUp(input[done - consumed..done].to_vec()),
+                            Flow::Paused { rest } => {
+                                done -= consumed;
+                                return Turn::Flow(Flow::Paused { rest });
+                            }
                             flow => return Turn::Flow(flow),
                         }
                     }
@@ -277,6 +282,7 @@ impl<E: Engine> Connection<E> {
             Turn::Flow(Flow::Blocked { timeout }) => {
                 self.blocked = Some(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
             }
+            Turn::Flow(Flow::Paused { rest }) => self.blocked = Some(Instant::now().checked_add(rest)),
             Turn::Flow(Flow::Deferred(deferred)) => {
                 self.mailbox.hold();
                 self.deferred = Some(self.clerk.write(deferred));
@@ -380,7 +386,7 @@ impl<E: Engine> Connection<E> {
 
     /// Runs complete requests right from the desk, so that only what is left over needs memory of its own.
     fn read_on(&mut self, desk: &mut [u8]) -> Result<(), Ended> {
-        let count = match self.stream.try_read(desk) {
+        let count = match self.receive(desk) {
             Ok(0) => {
                 self.ended = true;
                 return Ok(());
@@ -397,6 +403,21 @@ impl<E: Engine> Connection<E> {
         }
         self.input.extend_from_slice(fresh);
         Ok(())
+    }
+
+    /// What has come, as far as there is room. Less than there is room for was all, so that nothing more is expected to be
+    /// there, as after a read that would have had to wait: else each request would cost such a read as well.
+    fn receive(&self, desk: &mut [u8]) -> io::Result<usize> {
+        let mut received = None;
+        let outcome = self.stream.try_io(Interest::READABLE, || {
+            let count = (&*SockRef::from(&self.stream)).read(desk)?;
+            received = Some(count);
+            if (1..desk.len()).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match received {
+            Some(count) => Ok(count),
+            None => outcome.map(|()| 0),
+        }
     }
 
     fn unblock(&mut self) {

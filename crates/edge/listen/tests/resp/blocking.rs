@@ -60,3 +60,45 @@ fn messages_reach_a_client_that_only_listens() {
         listener.expect(format!("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\n{n}\r\n"));
     }
 }
+
+#[test]
+fn a_paused_client_goes_on_with_the_same_request_when_the_pause_ends() {
+    let face = Face::new();
+    let (mut paused, mut other) = (face.connect(), face.connect());
+    other.ask("CLIENT PAUSE 600000 WRITE", "+OK\r\n");
+    paused.send("GET a\r\nINCR a\r\nINCR a\r\nGET a\r\n");
+    paused.expect("$-1\r\n");
+    paused.expect_silence();
+    other.ask("GET a", "$-1\r\n");
+    other.ask("CLIENT UNPAUSE", "+OK\r\n");
+    paused.expect(":1\r\n:2\r\n$1\r\n2\r\n");
+    other.ask("CLIENT PAUSE 20", "+OK\r\n");
+    paused.ask("INCR a", ":3\r\n");
+}
+
+#[test]
+fn a_client_is_sent_to_the_address_that_it_has_reached() {
+    let face = Face::new();
+    let mut client = face.connect();
+    let port = face.bound.addr.port().to_string();
+    let expected = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
+    client.ask("SENTINEL get-master-addr-by-name mymaster", &expected);
+}
+
+#[test]
+fn a_client_that_caches_is_told_of_what_changes() {
+    let face = Face::new();
+    let (mut cache, mut writer) = (face.connect(), face.connect());
+    cache.ask("CLIENT TRACKING ON BCAST", "+OK\r\n");
+    cache.send("HELLO 3\r\nPING\r\n");
+    let mut hello = Vec::new();
+    while !hello.ends_with(b"+PONG\r\n") {
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut cache.0, &mut byte).unwrap();
+        hello.extend(byte);
+    }
+    for n in 0..3 {
+        writer.ask(&format!("SET k{n} x"), "+OK\r\n");
+        cache.expect(format!(">2\r\n$10\r\ninvalidate\r\n*1\r\n$2\r\nk{n}\r\n"));
+    }
+}
