@@ -42,18 +42,28 @@ pub struct Overseer {
     /// When the script began, in microseconds of the clock and 1; 0 when none runs.
     since: AtomicU64,
     killed: AtomicBool,
+    /// It has done so much work that it was asked whether it is to end. One that has not is short, and late only because
+    /// the machine has better things to do.
+    works: AtomicBool,
 }
 
 impl Overseer {
     /// `clock`: the time since some moment, which never falls.
     pub fn new(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Overseer {
-        Overseer { clock: Box::new(clock), since: AtomicU64::new(0), killed: AtomicBool::new(false) }
+        let clock = Box::new(clock);
+        Overseer {
+            clock,
+            since: AtomicU64::new(0),
+            killed: AtomicBool::new(false),
+            works: AtomicBool::new(false),
+        }
     }
 
     /// A script begins, unless one has in the same transaction.
     pub fn begin(&self) {
         if self.since.load(Ordering::Relaxed) == 0 {
             self.killed.store(false, Ordering::Relaxed);
+            self.works.store(false, Ordering::Relaxed);
             self.since.store(self.now() + 1, Ordering::Release);
         }
     }
@@ -67,7 +77,7 @@ impl Overseer {
 
     /// Whether a script has been running for so long that nobody is to wait for it.
     pub fn is_busy(&self) -> bool {
-        self.running_for().is_some_and(|time| time >= BUSY_AFTER)
+        self.works.load(Ordering::Acquire) && self.running_for().is_some_and(|time| time >= BUSY_AFTER)
     }
 
     /// Has the script end that runs. Whether one does.
@@ -84,8 +94,9 @@ impl Overseer {
         (self.clock)()
     }
 
-    /// Whether the script has to end.
+    /// Whether the script has to end. Asked now and then by one that works.
     pub(crate) fn verdict(&self, patience: Patience) -> Option<End> {
+        self.works.store(true, Ordering::Release);
         if self.killed.load(Ordering::Acquire) {
             return Some(End::Killed);
         }
@@ -143,13 +154,24 @@ mod tests {
             (5000, true, Some(End::HoldsUp), Some(End::TooLong)),
         ] {
             time.store(millis, Ordering::Relaxed);
-            assert_eq!(overseer.is_busy(), busy);
             assert_eq!(overseer.verdict(Patience::Short), short);
             assert_eq!(overseer.verdict(Patience::Long), long);
+            assert_eq!(overseer.is_busy(), busy);
         }
         overseer.end();
         assert!(!overseer.is_busy());
         assert_eq!(overseer.verdict(Patience::Long), None);
+    }
+
+    #[test]
+    fn a_short_script_whose_thread_had_to_wait_is_not_busy() {
+        let (overseer, time) = overseer();
+        overseer.begin();
+        assert_eq!(overseer.verdict(Patience::Long), None);
+        overseer.end();
+        overseer.begin();
+        time.store(300, Ordering::Relaxed);
+        assert!(!overseer.is_busy(), "what is known of the one before does not count");
     }
 
     #[test]
