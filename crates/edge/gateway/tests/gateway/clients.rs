@@ -215,3 +215,46 @@ async fn answer_to_head_that_the_gateway_gives_is_one() {
     }
     assert_eq!(wire.get("/").await.status, 404);
 }
+
+#[tokio::test]
+async fn refused_tunnel_takes_its_connection_along() {
+    let backend = Backend::saying("hello").await;
+    let house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    // The bytes of whoever is at the far end of a tunnel that was never built.
+    wire.send("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let answer = wire.answer().await.unwrap();
+    assert!(answer.head.starts_with("HTTP/1.1 400"), "{}", answer.head);
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(wire.rest().await.unwrap(), b"", "nobody has answered them");
+}
+
+#[tokio::test]
+async fn cut_answer_does_not_look_whole_to_a_client_of_http_1_0() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n".to_string()).await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    wire.send("GET / HTTP/1.0\r\nhost: a\r\n\r\n").await;
+    let cut = wire.rest().await;
+    assert!(cut.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset), "{cut:?}");
+}
+
+#[tokio::test]
+async fn answer_before_the_end_of_an_upload_says_that_it_is_the_last() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.head().await?;
+        peer.write("HTTP/1.1 413 Content Too Large\r\ncontent-length: 4\r\n\r\nmuch".to_string()).await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    wire.send(&format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n{}", "x".repeat(5000)))
+        .await;
+    let answer = wire.answer().await.unwrap();
+    assert!(answer.head.starts_with("HTTP/1.1 413"), "{}", answer.head);
+    assert_eq!((answer.text(), answer.header("connection")), ("much", Some("close")));
+}
