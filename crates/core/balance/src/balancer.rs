@@ -11,6 +11,11 @@
 //!
 //! With a hash key both draws come from the key, so that a key stays with its version too.
 //!
+//! An instance that fails five times in a row is ejected: it gets nothing for a while ([`crate::breaker`]), by no strategy,
+//! key or cookie. At most half of the instances of a version (of all, when the service has no shares) are out at a time, so
+//! that no share goes elsewhere for it; when more would be, because others have gone, those whose time is over first
+//! are back at once. In a pool that panics, nobody is out.
+//!
 //! `max_requests` of the policy is for all workers together: each has an equal part of it, and at least 1.
 
 use std::collections::BTreeMap;
@@ -18,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use adsum_model::{Balance, InstanceId, Policy};
 
+use crate::breaker::{Breaker, Ejection};
 use crate::budget::per_worker;
 use crate::class::Class;
 use crate::ewma::Ewma;
@@ -83,6 +89,8 @@ pub struct Balancer {
     /// When the last of the members in slow start has left it.
     ramps_until: Option<Instant>,
     begun: bool,
+    /// Too few instances pass; nobody is ejected then.
+    panic: bool,
 }
 
 impl Balancer {
@@ -98,6 +106,7 @@ impl Balancer {
             shares: 0,
             ramps_until: None,
             begun: false,
+            panic: false,
         }
     }
 
@@ -122,6 +131,13 @@ impl Balancer {
         self.forget_gone();
         self.end_ramps(now);
         self.regroup(weights);
+        self.readmit_surplus(now);
+    }
+
+    /// Whether the pool panics from now on: too few instances pass, and every one is needed.
+    pub fn panic(&mut self, panic: bool, now: Instant) {
+        self.panic = panic;
+        self.readmit_surplus(now);
     }
 
     /// Picks; nothing changes but whose turn it is. [`Balancer::begin`] follows.
@@ -129,7 +145,7 @@ impl Balancer {
         if self.groups.is_empty() {
             return Err(NoPick::Nobody);
         }
-        if let Some(seat) = ask.sticky.and_then(|id| self.sticky(id, ask.tried)) {
+        if let Some(seat) = ask.sticky.and_then(|id| self.sticky(id, ask.tried, now)) {
             return Ok(Picked { seat, kept: true });
         }
         let key = ask.key.filter(|_| matches!(self.strategy, Balance::Hash(_))).map(hash);
@@ -152,14 +168,29 @@ impl Balancer {
     }
 
     /// The head of an answer has come after this time, or the try has failed. What a caller did not wait for counts as
-    /// a lower bound.
+    /// a lower bound. One technical failure too many in a row, and the member is ejected.
     pub fn observe(&mut self, seat: Seat, latency: Duration, class: Class, now: Instant) {
         let Some(member) = self.seats.get_mut(seat) else { return };
+        let sent = now.checked_sub(latency).unwrap_or(now);
         match class {
-            Class::Fine | Class::Business => member.latency.answered(latency, now),
-            Class::Technical => member.latency.failed(latency, now),
+            Class::Fine | Class::Business => {
+                member.latency.answered(latency, now);
+                member.breaker.answered(sent);
+            }
+            Class::Technical => {
+                member.latency.failed(latency, now);
+                if member.breaker.failed(sent) {
+                    self.eject(seat, now);
+                }
+            }
             Class::CallerGone => member.latency.at_least(latency, now),
         }
+    }
+
+    /// Those that would get requests but for their failures.
+    pub fn ejected(&self, now: Instant) -> impl Iterator<Item = (&InstanceId, Ejection)> {
+        let members = self.groups.iter().flat_map(|group| &group.members).map(|at| self.seats.at(*at));
+        members.filter_map(move |member| Some((&member.id, member.breaker.ejection(now)?)))
     }
 
     /// The connection of a request that had begun is an upgraded one from now on, or an event stream.
@@ -204,11 +235,12 @@ impl Balancer {
         departing.map(|(seat, member)| (seat, &member.id, member.in_flight))
     }
 
-    /// Whether there is a routable member that the exchange has not tried.
-    pub fn has_other(&self, exchange: &Exchange) -> bool {
+    /// Whether there is a member that might be picked and that the exchange has not tried.
+    pub fn has_other(&self, exchange: &Exchange, now: Instant) -> bool {
         let untried = |at: &u32| {
             let seat = self.seats.seat(*at);
-            exchange.current() != Some(seat) && !exchange.tried().contains(&seat)
+            let is_new = exchange.current() != Some(seat) && !exchange.tried().contains(&seat);
+            is_new && !self.seats.at(*at).breaker.is_out(now)
         };
         self.groups.iter().flat_map(|group| &group.members).any(untried)
     }
@@ -222,6 +254,7 @@ impl Balancer {
                 listed: true,
                 in_flight: InFlight::default(),
                 latency: Ewma::new(newcomer, now),
+                breaker: Breaker::default(),
                 since: None,
                 hash: hash(candidate.instance.as_str().as_bytes()),
             })
@@ -230,6 +263,8 @@ impl Balancer {
         let member = self.seats.get_mut(seat).expect("it has just been found or added");
         if candidate.routable && !member.routable {
             member.since = ramps.then_some(now);
+            // Its checks have found it well since.
+            member.breaker = Breaker::default();
         }
         member.version = candidate.version;
         member.routable = candidate.routable;
@@ -285,6 +320,36 @@ impl Balancer {
         self.shares = self.groups.iter().map(|group| u64::from(group.share)).sum();
     }
 
+    /// Unless too many of its group are out already.
+    fn eject(&mut self, seat: Seat, now: Instant) {
+        let Some(group) = self.groups.iter().find(|group| group.members.contains(&seat.at)) else { return };
+        if self.out(group, now).count() < self.most_out(group) {
+            self.seats.at_mut(seat.at).breaker.eject(now);
+        }
+    }
+
+    /// Takes those back that are too many to be out, now that the pool is another.
+    fn readmit_surplus(&mut self, now: Instant) {
+        let mut back = Vec::new();
+        for group in &self.groups {
+            let mut out: Vec<(Instant, u32)> = self.out(group, now).collect();
+            out.sort_unstable();
+            let surplus = out.len().saturating_sub(self.most_out(group));
+            back.extend(out.into_iter().take(surplus).map(|(_, at)| at));
+        }
+        back.into_iter().for_each(|at| self.seats.at_mut(at).breaker.readmit());
+    }
+
+    /// The members of a group that are out, each with until when.
+    fn out(&self, group: &Group, now: Instant) -> impl Iterator<Item = (Instant, u32)> {
+        let until = move |at: &u32| Some((self.seats.at(*at).breaker.ejection(now)?.until, *at));
+        group.members.iter().filter_map(until)
+    }
+
+    fn most_out(&self, group: &Group) -> usize {
+        if self.panic { 0 } else { group.members.len() / 2 }
+    }
+
     fn draw_group(&self, lot: u64) -> usize {
         if self.groups.len() == 1 {
             return 0;
@@ -315,12 +380,13 @@ impl Balancer {
         groups.find_map(|group| self.groups[group].choose(&self.strategy, key, lots, &judge))
     }
 
-    fn sticky(&self, id: &str, tried: &[Seat]) -> Option<Seat> {
+    fn sticky(&self, id: &str, tried: &[Seat], now: Instant) -> Option<Seat> {
         let seat = self.seats.find(id)?;
         let shares = |group: &Group| group.members.contains(&seat.at);
         let member = self.seats.get(seat)?;
         let room = self.most == 0 || member.in_flight.load() < self.most;
-        let fits = member.routable && room && !tried.contains(&seat) && self.groups.iter().any(shares);
+        let takes = member.routable && room && !member.breaker.is_out(now);
+        let fits = takes && !tried.contains(&seat) && self.groups.iter().any(shares);
         fits.then_some(seat)
     }
 

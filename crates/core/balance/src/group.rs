@@ -35,8 +35,10 @@ pub(crate) struct Judge<'a> {
 
 impl Judge<'_> {
     fn admits(&self, at: u32) -> bool {
-        let room = self.most == 0 || self.seats.at(at).in_flight.load() < self.most;
-        room && (self.tried.is_empty() || !self.tried.contains(&self.seats.seat(at)))
+        let member = self.seats.at(at);
+        let room = self.most == 0 || member.in_flight.load() < self.most;
+        room && !member.breaker.is_out(self.now)
+            && (self.tried.is_empty() || !self.tried.contains(&self.seats.seat(at)))
     }
 
     fn ramp(&self, at: u32) -> f64 {

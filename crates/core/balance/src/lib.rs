@@ -16,7 +16,7 @@
 //!         Hold { until } => pending.join(..), or event = PendingFull; served: as after a pick; late: event = HoldExpired
 //!         Forward | Refuse(error) | Abandon => the end
 //!     }
-//!     next = exchange.after(event, &Scene { now, lot, others: balancer.has_other(&exchange) }, &mut budget);
+//!     next = exchange.after(event, &Scene { now, lot, others: balancer.has_other(&exchange, now) }, &mut budget);
 //! }
 //! ```
 //!
@@ -25,10 +25,12 @@
 //! Invariants:
 //! - Nothing that an instance may have processed is sent twice, unless it may be by its method or by its policy.
 //! - What was sent is sent again only on the budget, whatever happens.
-//! - A member that is not routable is never picked.
+//! - A member that is not routable is never picked, nor one that has been ejected, while its time lasts.
+//! - Of the members among whom a pick chooses at most half are ejected: never the only one.
 //! - A pick without shares by version looks at two members, however many there are, and allocates nothing.
 
 mod balancer;
+mod breaker;
 mod budget;
 mod class;
 mod deadline;
@@ -40,6 +42,7 @@ mod member;
 mod pending;
 
 pub use balancer::{Ask, Balancer, Candidate, InFlight, NoPick, Picked, Seat};
+pub use breaker::Ejection;
 pub use budget::{Budget, per_worker};
 pub use class::Class;
 pub use deadline::{Deadline, GRPC_TIMEOUT, Moment, X_REQUEST_DEADLINE, write_grpc_timeout};

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use adsum_model::InstanceId;
 
+use crate::breaker::Breaker;
 use crate::ewma::Ewma;
 
 /// The place of an instance in one balancer. Places are used again; a seat is not: it means one instance for ever.
@@ -48,6 +49,7 @@ pub(crate) struct Member {
     pub(crate) listed: bool,
     pub(crate) in_flight: InFlight,
     pub(crate) latency: Ewma,
+    pub(crate) breaker: Breaker,
     /// Since when it is in slow start.
     pub(crate) since: Option<Instant>,
     /// For consistent hashing.
@@ -76,6 +78,10 @@ impl Seats {
     /// The member at a place that is known to be taken.
     pub(crate) fn at(&self, at: u32) -> &Member {
         self.seats[at as usize].1.as_ref().expect("a group lists only places that are taken")
+    }
+
+    pub(crate) fn at_mut(&mut self, at: u32) -> &mut Member {
+        self.seats[at as usize].1.as_mut().expect("a group lists only places that are taken")
     }
 
     pub(crate) fn get(&self, seat: Seat) -> Option<&Member> {

@@ -1,6 +1,7 @@
 //! What a gateway tells of itself while it runs, and to whom.
 
 use std::ops::AddAssign;
+use std::time::Instant;
 
 use adsum_model::{InstanceId, Name, Revision};
 
@@ -30,8 +31,19 @@ pub struct Report {
     pub applied: Revision,
     /// Of every member that drains, and of those that have left the table with something in flight; each once.
     pub in_flight: Vec<(InstanceId, InFlight)>,
+    /// Instances that the worker sends nothing for a while, because they have failed.
+    pub ejected: Vec<Ejected>,
     /// Upgraded and TCP connections cut at the end of a drain, since the worker was started.
     pub cut: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ejected {
+    pub service: Name,
+    pub instance: InstanceId,
+    /// Technical ones, in a row.
+    pub failures: u32,
+    pub until: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -60,7 +60,7 @@ mod visit;
 mod worker;
 
 pub use adsum_forward::{Network, NetworkError};
-pub use control::{Control, InFlight, Report};
+pub use control::{Control, Ejected, InFlight, Report};
 pub use gateway::{Addresses, Gateway, Retirement, StartError, WorkerStatus};
 pub use metrics::{Totals, Tries};
 pub use settings::{AccessLog, Headers, Limits, LogTarget, Settings, TlsSettings};

@@ -99,6 +99,8 @@ pub(crate) struct InstanceSeries {
     /// Tries without an answer.
     pub(crate) failures: Counter,
     pub(crate) in_flight: Counter,
+    /// 1 while it gets nothing for its failures.
+    pub(crate) ejected: Counter,
     pub(crate) upgraded: Counter,
     pub(crate) cut: Counter,
     pub(crate) connections: Counter,
@@ -170,6 +172,7 @@ impl Ledger {
             requests: Classes::default(),
             failures: Counter::default(),
             in_flight: Counter::default(),
+            ejected: Counter::default(),
             upgraded: Counter::default(),
             cut: Counter::default(),
             connections: Counter::default(),

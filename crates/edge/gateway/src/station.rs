@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adsum_balance::{
-    Ask, Balancer, Budget, Candidate, Class, Event, Exchange, Next, NoPick, Pending, Picked, Scene, Seat,
-    per_worker,
+    Ask, Balancer, Budget, Candidate, Class, Ejection, Event, Exchange, Next, NoPick, Pending, Picked, Scene,
+    Seat, per_worker,
 };
 use adsum_model::{Name, Upstream as Speech};
 use adsum_routing::{Member, Pool, Standing};
 use tokio::sync::Notify;
 
+use crate::control::Ejected;
 use crate::metrics::{Ledger, RouteSeries};
 use crate::upstream::{InFlightKind, Role, Trust, Upstream};
 use crate::worker::Worker;
@@ -95,7 +96,10 @@ impl Station {
             version: member.version,
             routable: member.standing == Standing::Routable,
         });
-        self.balancer.borrow_mut().update(&pool.policy, &pool.weights, candidates, now);
+        let mut balancer = self.balancer.borrow_mut();
+        balancer.panic(pool.panic, now);
+        balancer.update(&pool.policy, &pool.weights, candidates, now);
+        drop(balancer);
         self.place_members(pool, worker, now);
         self.serve_pending(now);
         self.disappoint_pending();
@@ -171,6 +175,25 @@ impl Station {
         self.upstreams.borrow().iter().flatten().cloned().collect()
     }
 
+    /// Those of its instances that get nothing for their failures; counts them, too.
+    pub(crate) fn ejected(&self, now: Instant) -> Vec<Ejected> {
+        let balancer = self.balancer.borrow();
+        let mut ejected = Vec::new();
+        for (instance, Ejection { failures, until }) in balancer.ejected(now) {
+            ejected.push(Ejected {
+                service: self.service.clone(),
+                instance: instance.clone(),
+                failures,
+                until,
+            });
+        }
+        for upstream in self.upstreams.borrow().iter().flatten() {
+            let is_out = ejected.iter().any(|ejected| ejected.instance == upstream.instance);
+            upstream.series.ejected.set(is_out.into());
+        }
+        ejected
+    }
+
     pub(crate) fn exchange(
         &self,
         method: &http::Method,
@@ -182,7 +205,7 @@ impl Station {
 
     /// What is to be done after an event.
     pub(crate) fn after(&self, exchange: &mut Exchange, event: Event, now: Instant, lot: u64) -> Next {
-        let others = self.balancer.borrow().has_other(exchange);
+        let others = self.balancer.borrow().has_other(exchange, now);
         let scene = Scene { now, lot, others };
         exchange.after(event, &scene, &mut self.budget.borrow_mut())
     }

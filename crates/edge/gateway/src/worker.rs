@@ -248,7 +248,7 @@ impl Worker {
         of_it.for_each(|upstream| upstream.tell(member.standing, now));
     }
 
-    /// Tells what is applied and in flight.
+    /// Tells what is applied, what is in flight, and who is ejected.
     fn report(&self) {
         self.leaving.borrow_mut().retain(|upstream| !upstream.in_flight().is_empty());
         let applied: Revision = self.table.borrow().revision;
@@ -266,7 +266,10 @@ impl Worker {
                 .for_each(|upstream| count(upstream));
         }
         let in_flight = in_flight.into_iter().collect();
-        self.control.report(self.number, Report { applied, in_flight, cut: self.ledger.cut.get() });
+        let now = Instant::now();
+        let ejected = self.stations.borrow().values().flat_map(|station| station.ejected(now)).collect();
+        let cut = self.ledger.cut.get();
+        self.control.report(self.number, Report { applied, in_flight, ejected, cut });
     }
 
     /// Once a second.

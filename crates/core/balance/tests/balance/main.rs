@@ -4,6 +4,7 @@
 mod balancer;
 mod budget;
 mod class;
+mod ejection;
 mod exchange;
 mod pending;
 mod strategies;

@@ -157,7 +157,7 @@ impl Text {
             &labels,
             &series.requests,
         );
-        let rows: [(&'static str, &'static str, &'static str, &Counter); 5] = [
+        let rows: [(&'static str, &'static str, &'static str, &Counter); 6] = [
             (
                 "adsum_gateway_instance_failures_total",
                 "Tries that got no answer.",
@@ -165,6 +165,12 @@ impl Text {
                 &series.failures,
             ),
             ("adsum_gateway_instance_in_flight", "Requests in flight.", "gauge", &series.in_flight),
+            (
+                "adsum_gateway_instance_ejected",
+                "Workers of the gateway that send it nothing for its failures.",
+                "gauge",
+                &series.ejected,
+            ),
             (
                 "adsum_gateway_instance_upgrades_total",
                 "Upgraded and TCP connections.",

@@ -5,6 +5,7 @@ mod body;
 mod clients;
 mod drain;
 mod early;
+mod ejection;
 mod gone;
 mod kit;
 mod patience;
