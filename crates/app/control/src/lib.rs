@@ -32,7 +32,7 @@ use adsum_runtime::Keeper;
 use adsum_store::{Failed, Store};
 
 pub use acknowledgements::{Acknowledged, Acknowledgements};
-pub use routing::{Current, Port, Routing};
+pub use routing::{Current, Ejection, Port, Routing};
 pub use settings::Settings;
 
 /// Registers the node and runs all controllers until the store fails.

@@ -31,10 +31,12 @@ use troubles::Troubles;
 
 mod desk;
 mod doubts;
+mod ejection;
 mod last_known;
 mod troubles;
 
 pub use desk::Port;
+pub use ejection::Ejection;
 
 /// Between two writes of the table to disk: in a busy moment it changes many times a second.
 const WRITE_PAUSE: Duration = Duration::from_millis(500);
@@ -178,6 +180,11 @@ impl Routing {
         self.inner.desk.ports()
     }
 
+    /// Each instance that gets nothing from some worker for a while, because it has failed.
+    pub fn ejected(&self) -> Vec<Ejection> {
+        self.inner.desk.ejected()
+    }
+
     /// Upgraded and TCP connections that were cut at the end of a drain.
     pub fn cut(&self) -> u64 {
         self.inner.desk.cut()
@@ -280,14 +287,14 @@ async fn follow(store: Store, routing: &Routing) -> Result<Infallible, Failed> {
     routing.inner.last_known.lock().belongs_to(store.cluster());
     routing.inner.desk.follow(directory.clone());
     let mut looked = routing.inner.looked.subscribe();
-    let mut ports = routing.inner.desk.subscribe();
+    let mut told = routing.inner.desk.subscribe();
     let mut troubles = Troubles::default();
     let mut view = directory.view();
     loop {
-        ports.borrow_and_update();
+        told.borrow_and_update();
         looked.borrow_and_update();
         routing.take_in(&view);
-        troubles.log(&store, &routing.current().table, &routing.ports());
+        troubles.log(&store, &routing.current().table, &routing.ports(), &routing.ejected());
         tokio::select! {
             changed = directory.changed(view.revision()) => match changed {
                 Ok(changed) => view = changed,
@@ -297,7 +304,7 @@ async fn follow(store: Store, routing: &Routing) -> Result<Infallible, Failed> {
                 }
             },
             // Both senders live in the routing.
-            _ = ports.changed() => {}
+            _ = told.changed() => {}
             _ = looked.changed() => {}
         }
     }

@@ -1,16 +1,17 @@
 //! Where the gateway's workers bring their reports. Called on their threads: takes a lock for a moment, waits for nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use adsum_gateway::{Control, Report};
+use adsum_gateway::{Control, Ejected, Report};
 use adsum_model::Name;
 use adsum_routing::{InFlight, LEASE, Table};
 use adsum_store::Directory;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::ejection::{Ejection, merge};
 use crate::Acknowledgements;
 
 /// Worker and port numbers are known, so that nothing here grows.
@@ -23,7 +24,8 @@ pub(super) struct Desk {
     started: Instant,
     workers: Vec<Seen>,
     ports: Mutex<BTreeMap<u16, Result<(), String>>>,
-    ports_changed: watch::Sender<u64>,
+    /// Counts what is to be told of.
+    changed: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -31,6 +33,7 @@ struct Seen {
     /// Of the last report, in milliseconds since the start.
     at: AtomicU64,
     cut: AtomicU64,
+    ejected: Mutex<Vec<Ejected>>,
 }
 
 /// A published port, and why it is not open.
@@ -49,7 +52,7 @@ impl Desk {
             started: Instant::now(),
             workers: (0..workers).map(|_| Seen::default()).collect(),
             ports: Mutex::default(),
-            ports_changed: watch::Sender::new(0),
+            changed: watch::Sender::new(0),
         }
     }
 
@@ -63,9 +66,9 @@ impl Desk {
         self.follows.store(false, Ordering::Release);
     }
 
-    /// Rises when a port was opened or could not be.
+    /// Rises when a port was opened or could not be, and when an instance was ejected or is back.
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.ports_changed.subscribe()
+        self.changed.subscribe()
     }
 
     pub(super) fn ports(&self) -> Vec<Port> {
@@ -83,6 +86,23 @@ impl Desk {
         self.workers.iter().map(|seen| seen.cut.load(Ordering::Relaxed)).sum()
     }
 
+    /// Each instance that any worker sends nothing for its failures.
+    pub(super) fn ejected(&self) -> Vec<Ejection> {
+        let reports: Vec<Vec<Ejected>> =
+            self.workers.iter().map(|seen| seen.ejected.lock().clone()).collect();
+        merge(reports, Instant::now())
+    }
+
+    /// The last word of a worker about whom it has ejected.
+    fn eject(&self, worker: usize, ejected: Vec<Ejected>) {
+        let Some(seen) = self.workers.get(worker) else { return };
+        let before = std::mem::replace(&mut *seen.ejected.lock(), ejected.clone());
+        let ids = |ejected: Vec<Ejected>| ejected.into_iter().map(|it| it.instance).collect::<BTreeSet<_>>();
+        if ids(before) != ids(ejected) {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -94,6 +114,7 @@ impl Control for Desk {
             seen.at.store(self.now(), Ordering::Relaxed);
             seen.cut.store(report.cut, Ordering::Relaxed);
         }
+        self.eject(worker, report.ejected);
         let in_flight = report.in_flight.into_iter().map(|(instance, count)| {
             let count = InFlight { requests: count.requests.into(), upgrades: count.upgrades.into() };
             (instance, count)
@@ -102,6 +123,7 @@ impl Control for Desk {
     }
 
     fn ended(&self, worker: usize) {
+        self.eject(worker, Vec::new());
         self.acknowledgements.end(worker);
     }
 
@@ -120,7 +142,7 @@ impl Control for Desk {
 
     fn listening(&self, port: u16, outcome: Result<(), String>) {
         self.ports.lock().insert(port, outcome);
-        self.ports_changed.send_modify(|count| *count += 1);
+        self.changed.send_modify(|count| *count += 1);
     }
 }
 

@@ -98,7 +98,10 @@ fn running(subject: &Subject<'_>, seen: &Seen, instance: &Instance) -> String {
     let probe = probe(subject.state.service.as_ref());
     let reason = because(instance);
     match instance.health {
-        Health::Passing => "gets requests".to_string(),
+        Health::Passing => match seen.ejected(instance) {
+            Some(detail) => format!("passes its check ({probe}) and gets no requests: it was {detail}"),
+            None => "gets requests".to_string(),
+        },
         Health::Starting => format!("is starting: its check ({probe}) has yet to pass{reason}"),
         Health::Warning | Health::Critical if seen.stands_in(instance) => {
             format!("fails its check ({probe}) and gets requests, since too few pass{reason}")

@@ -1,7 +1,9 @@
 //! What the gateway makes of a service and of its instances.
 
+use std::time::Instant;
+
 use adsum_catalog::Catalog;
-use adsum_control::{Current, Port, Routing};
+use adsum_control::{Current, Ejection, Port, Routing};
 use adsum_model::{Instance, Name};
 use adsum_routing::{Member, Pool, Standing, Table};
 
@@ -12,12 +14,18 @@ use super::Fact;
 pub(super) struct Seen {
     current: Current,
     ports: Vec<Port>,
+    ejected: Vec<Ejection>,
     holds: Holds,
 }
 
 impl Seen {
     pub(super) fn of(routing: &Routing, catalog: &Catalog) -> Seen {
-        Seen { current: routing.current(), ports: routing.ports(), holds: Holds::of(routing, catalog) }
+        Seen {
+            current: routing.current(),
+            ports: routing.ports(),
+            ejected: routing.ejected(),
+            holds: Holds::of(routing, catalog),
+        }
     }
 
     fn table(&self) -> &Table {
@@ -97,6 +105,9 @@ impl Seen {
             None => (false, "it is not in the table: only one that runs and passes is".to_string()),
         };
         let mut facts = vec![self.fact("is routed by the gateway", routed, detail)];
+        if let Some(detail) = self.ejected(instance) {
+            facts.push(self.fact("the gateway finds no fault with it", false, format!("it was {detail}")));
+        }
         if member.is_some() {
             facts.push(self.known_everywhere());
         }
@@ -104,6 +115,16 @@ impl Seen {
             facts.push(self.let_go(&holding));
         }
         facts
+    }
+
+    /// `taken out by the gateway after 5 technical failures in a row, for 8 s more`, when it is.
+    pub(super) fn ejected(&self, instance: &Instance) -> Option<String> {
+        let ejection = self.ejected.iter().find(|ejection| ejection.instance == instance.id)?;
+        let seconds = ejection.rest(Instant::now()).as_secs_f64().ceil();
+        let failures = ejection.failures;
+        Some(format!(
+            "taken out by the gateway after {failures} technical failures in a row, for {seconds} s more"
+        ))
     }
 
     fn member(&self, instance: &Instance) -> Option<&Member> {
@@ -215,7 +236,27 @@ mod tests {
         let in_flight = (requests > 0).then(|| (draining().id, count)).into_iter().collect();
         let member = Acknowledged { id, applied: Revision(applied), in_flight, live: true };
         let current = Current { table, fresh: true, since: Instant::now() };
-        Seen { current, ports: Vec::new(), holds: Holds::new(vec![member], catalog) }
+        let holds = Holds::new(vec![member], catalog);
+        Seen { current, ports: Vec::new(), ejected: Vec::new(), holds }
+    }
+
+    #[test]
+    fn an_instance_that_is_out_is_told_with_its_failures_and_the_rest_of_its_time() {
+        let ejection = Ejection {
+            service: draining().service,
+            instance: draining().id,
+            failures: 5,
+            until: Instant::now() + std::time::Duration::from_secs(1000),
+            workers: 1,
+        };
+        let mut seen = seen(3, 0);
+        assert_eq!(seen.ejected(&draining()), None);
+        seen.ejected.push(ejection);
+        let expect = "taken out by the gateway after 5 technical failures in a row, for ";
+        let said = seen.ejected(&draining()).unwrap();
+        assert!(said.starts_with(expect) && said.ends_with(" s more"), "{said}");
+        let facts = seen.instance_facts(&draining());
+        assert!(facts.iter().any(|fact| !fact.holds && fact.detail.starts_with("it was taken out")));
     }
 
     #[test]
