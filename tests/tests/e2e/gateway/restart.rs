@@ -27,8 +27,8 @@ fn requests_are_served_before_the_journal_is_read() {
     let mut agent = Agent::builder().durability("everysec").start();
     create(&agent, "shop", &["--route", "Host(shop.local)"]);
     until_served(&agent, "shop.local");
-    let commands: String = (0..KEYS).map(|key| format!("SET key:{key} {key:0100}\n")).collect();
-    agent.redis_cli_stdin(&[], commands.as_bytes()).ok();
+    let commands: String = (0..KEYS).map(|key| format!("SET key:{key} {key:0100}\r\n")).collect();
+    agent.redis_cli_stdin(&["--pipe"], commands.as_bytes()).ok();
     until_kept(&agent, "shop");
     agent.kill9();
     agent.begin();
