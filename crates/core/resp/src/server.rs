@@ -244,7 +244,8 @@ impl Server {
     pub(crate) fn note_command(&mut self, command: &Command, args: &[&[u8]]) {
         if self.tracking.clients() > 0 {
             let (revision, author) = (self.revision(), self.author);
-            self.tracking.note_command(command, args, Scene { clients: &self.clients, author, revision });
+            let scene = Scene { clients: &self.clients, author, changed_by: author, revision };
+            self.tracking.note_command(command, args, scene);
         }
     }
 

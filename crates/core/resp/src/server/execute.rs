@@ -119,6 +119,8 @@ impl Server {
         self.author = None;
         self.scripts.overseer.end();
         if matches!(flow, Flow::HeldUp) {
+            // Keys that were given up for what it read are given up all the same.
+            self.tracking.send_pending();
             self.scratch = bytes;
             return flow;
         }
