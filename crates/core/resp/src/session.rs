@@ -31,6 +31,8 @@ pub(crate) enum Replies {
     Off,
     /// The request after this one gets no reply.
     SkipNext,
+    /// The request that is being run gets none.
+    SkipThis,
 }
 
 impl Session {

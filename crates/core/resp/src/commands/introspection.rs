@@ -55,14 +55,14 @@ fn describe(command: &Command, out: &mut Writer<'_>) {
     out.text(command.name);
     out.integer(i64::from(command.arity));
     let mut flags: Vec<&str> = command.flags.names().collect();
-    if matches!(command.keys, KeysAt::Counted { .. } | KeysAt::OneAndCounted { .. }) {
+    if !matches!(command.keys, KeysAt::None | KeysAt::Range { .. }) {
         flags.push("movablekeys");
     }
     out.set(flags.len());
     flags.iter().for_each(|flag| out.simple(flag));
     let (first, last, step) = match command.keys {
-        KeysAt::None | KeysAt::Counted { .. } => (0, 0, 0),
-        KeysAt::OneAndCounted { .. } => (1, 1, 1),
+        KeysAt::None | KeysAt::Counted { .. } | KeysAt::Streams => (0, 0, 0),
+        KeysAt::OneAndCounted { .. } | KeysAt::OneAndStored => (1, 1, 1),
         KeysAt::Range { first, last, step } => (first as i64, last as i64, step as i64),
     };
     [first, last, step].into_iter().for_each(|number| out.integer(number));

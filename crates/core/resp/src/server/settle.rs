@@ -26,7 +26,7 @@ impl Server {
         for Publish { channel, payload } in publishes {
             self.subscriptions.publish(&channel, &payload, self.revision());
         }
-        for Publish { channel, payload } in std::mem::take(&mut self.shard_messages) {
+        for Publish { channel, payload } in self.shard_messages.take() {
             self.subscriptions.publish_to_shard(&channel, &payload, self.revision());
         }
         while let Some(place) = self.waiters.next_ready() {

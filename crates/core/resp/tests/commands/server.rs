@@ -35,6 +35,10 @@ fn commands_are_described() {
         COMMAND GETKEYS MSET a 1 b 2 -> *2 $1 a $1 b
         COMMAND GETKEYS LMPOP 2 a b LEFT -> *2 $1 a $1 b
         COMMAND GETKEYS BLPOP a b 0 -> *2 $1 a $1 b
+        COMMAND GETKEYS SORT k BY nosort STORE d -> *2 $1 k $1 d
+        COMMAND GETKEYS SORT k -> *1 $1 k
+        COMMAND GETKEYS XREAD STREAMS a 0 -> *1 $1 a
+        COMMAND GETKEYS XREADGROUP GROUP streams c COUNT 1 STREAMS a b > > -> *2 $1 a $1 b
         COMMAND GETKEYS PING -> -ERR The command has no key arguments
         COMMAND GETKEYS nope -> -ERR Invalid command specified
         COMMAND GETKEYS GET -> -ERR Invalid number of arguments specified for command

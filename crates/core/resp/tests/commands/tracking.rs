@@ -1,5 +1,7 @@
 //! Clients that keep copies are told when a key changes: the bytes of redis-server 7.0.
 
+use adsum_resp::Flow;
+
 use super::harness::{Peer, World};
 
 /// Lines of `who: command -> what who gets`; what the others get stands in lines of `who <- bytes`.
@@ -365,4 +367,39 @@ fn too_many_prefixes_are_refused_before_they_are_compared() {
     let words: String = request.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
     world.send(&mut peer, format!("*{}\r\n{words}", request.split(' ').count()).as_bytes());
     assert_eq!(peer.received(), refused);
+}
+
+#[test]
+fn streams_that_are_read_are_tracked() {
+    play(
+        "
+        A: CLIENT TRACKING ON
+        A: XREAD STREAMS s t 0 0 -> _
+        b: XADD s 1-0 f v -> $3 1-0
+        A <- >2 $10 invalidate *1 $1 s
+        b: XADD s 2-0 f v -> $3 2-0
+        b: XADD t 1-0 f v -> $3 1-0
+        A <- >2 $10 invalidate *1 $1 t
+        ",
+    );
+}
+
+#[test]
+fn what_is_told_of_a_request_comes_behind_a_reply_that_is_written_later() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "HELLO 3");
+    let pairs: String = (0..adsum_resp::limits::AT_ONCE + 1).map(|n| format!(" {n} x")).collect();
+    world.run(&mut peer, &format!("MSET{pairs}"));
+    for line in ["SET due 1 PX 50", "CLIENT TRACKING ON", "GET due"] {
+        world.run(&mut peer, line);
+    }
+    // Later, and no round has taken it out yet: KEYS does.
+    (world.now.tick, world.now.wall) = (world.now.tick + 60, world.now.wall + 60);
+    let Flow::Deferred(deferred) = world.execute(&mut peer, "KEYS *") else { panic!("it is long") };
+    assert_eq!(peer.received(), "");
+    let (revision, reply) = deferred.write();
+    peer.outbox.release(revision, &reply);
+    let got = peer.received();
+    assert!(got.starts_with("*5001 ") && got.ends_with(" >2 $10 invalidate *1 $3 due"), "{got}");
 }
