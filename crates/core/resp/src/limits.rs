@@ -38,6 +38,8 @@ pub const EXEC_REPLY: usize = 64 * 1024 * 1024;
 pub const SEMAPHORE: usize = 1024;
 /// Bytes of a client's name and of what it says about its library.
 pub const CLIENT_NAME: usize = 1024;
+/// Names in one request about settings or commands, each of which is looked for among all.
+pub const NAMES: usize = 1000;
 /// Bytes of a glob pattern.
 pub const PATTERN: usize = 64 * 1024;
 /// Keys of clients that track what they read, counted once for each, and the bytes of the keys.

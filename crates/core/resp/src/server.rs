@@ -26,7 +26,7 @@ mod settle;
 mod transaction;
 mod waiting;
 
-pub(crate) use execute::check_keys;
+pub(crate) use execute::{check_keys, help};
 pub(crate) use transaction::{Marks, ShardMessages, fill_in};
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.

@@ -128,7 +128,8 @@ impl Server {
             self.scratch = bytes;
             return flow;
         }
-        let silent = session.is_silent();
+        let confirmed = std::mem::take(&mut session.confirmed);
+        let silent = session.is_silent() && !confirmed;
         if session.replies == Replies::SkipThis {
             session.replies = Replies::On;
         }
@@ -308,7 +309,8 @@ fn subscribed(command: &Command) -> Refusal {
     ))
 }
 
-pub(super) fn help(command: &Command, out: &mut crate::Writer<'_>) {
+/// The subcommands of a command.
+pub(crate) fn help(command: &Command, out: &mut crate::Writer<'_>) {
     let name = command.name.to_uppercase();
     out.array(command.subcommands.len() + 1);
     out.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));

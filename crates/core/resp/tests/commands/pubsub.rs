@@ -167,3 +167,36 @@ fn what_one_transaction_publishes_has_a_bound() {
         assert!(peer.take().len() > 2_000_000, "{command}");
     }
 }
+
+#[test]
+fn confirmations_come_to_who_wants_no_replies() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "CLIENT REPLY OFF");
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE a"), "*3 $9 subscribe $1 a :1");
+    assert_eq!(world.run(&mut peer, "PING"), "");
+    assert_eq!(world.run(&mut peer, "UNSUBSCRIBE a"), "*3 $11 unsubscribe $1 a :0");
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE"), "");
+}
+
+#[test]
+fn a_shard_channel_cannot_be_subscribed_to_by_a_transaction_and_a_script_that_only_reads_publishes_nothing() {
+    check(
+        "
+        MULTI
+        SSUBSCRIBE s -> +QUEUED
+        EXEC -> *1 -ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client
+        PUBSUB SHARDCHANNELS -> *0
+        ",
+    );
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for command in ["publish", "spublish"] {
+        let line = format!("EVAL_RO \"return redis.call('{command}','c','m')\" 0");
+        let refused = world.run(&mut peer, &line);
+        assert!(
+            refused.starts_with("-ERR Write commands are not allowed from read-only scripts."),
+            "{refused}"
+        );
+    }
+}
