@@ -14,7 +14,7 @@ pub(crate) struct Draft {
     /// Of each change, in the same order.
     pub(crate) undos: Undos,
     pub(crate) publishes: Vec<Publish>,
-    /// Of the changes, as [`Change::effect`] counts.
+    /// Of the changes, as [`Change::effect`] counts, and of what is published.
     pub(crate) bytes: usize,
     /// Noted when somebody else is to decide whether what was read still holds.
     pub(crate) reads: Option<Reads>,

@@ -49,6 +49,13 @@ pub struct Publish {
     pub payload: Blob,
 }
 
+impl Publish {
+    /// Bytes that it takes, roughly: what the limit of a transaction counts.
+    pub fn effect(&self) -> usize {
+        size_of::<Publish>() + self.channel.len() + self.payload.len()
+    }
+}
+
 /// Sees its own writes. What it does becomes one commit, in the order in which it was done.
 pub struct Transaction<'a> {
     state: &'a mut State,
@@ -220,7 +227,9 @@ impl<'a> Transaction<'a> {
     }
 
     pub fn publish(&mut self, channel: Blob, payload: Blob) {
-        self.draft.publishes.push(Publish { channel, payload });
+        let publish = Publish { channel, payload };
+        self.draft.bytes += publish.effect();
+        self.draft.publishes.push(publish);
     }
 
     /// Lets a key go because its time is over, and its dead man's switch fire. Nothing happens when it is not there.

@@ -125,6 +125,10 @@ pub(crate) enum KeysAt {
     OneAndCounted {
         count: usize,
     },
+    /// The first, and the one behind the last STORE.
+    OneAndStored,
+    /// The first half of what stands behind STREAMS.
+    Streams,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,10 +234,35 @@ impl Command {
                 let end = usize::try_from(number).ok()?.checked_add(count + 1)?;
                 (count + 1, end, 1)
             }
+            KeysAt::OneAndStored => {
+                let stored = args.windows(2).skip(2).rposition(|pair| pair[0].eq_ignore_ascii_case(b"STORE"));
+                stored.map_or((0, 0, 1), |at| (at + 3, at + 4, 1))
+            }
+            KeysAt::Streams => {
+                let first = streams_in(args)?;
+                (first, first + (args.len() - first) / 2, 1)
+            }
         };
         let keys = args.get(first..end.max(first))?;
-        let before = if matches!(self.keys, KeysAt::OneAndCounted { .. }) { args.get(1..2)? } else { &[] };
+        let before = match self.keys {
+            KeysAt::OneAndCounted { .. } | KeysAt::OneAndStored => args.get(1..2)?,
+            KeysAt::None | KeysAt::Range { .. } | KeysAt::Counted { .. } | KeysAt::Streams => &[],
+        };
         Some(before.iter().chain(keys.iter().step_by(step)).copied())
+    }
+}
+
+/// Where the names begin of the streams that XREAD or XREADGROUP reads: a group may be named as an option is.
+fn streams_in(args: &[&[u8]]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += match args.get(at)?.to_ascii_uppercase().as_slice() {
+            b"STREAMS" => return Some(at + 1),
+            b"COUNT" | b"BLOCK" => 2,
+            b"GROUP" => 3,
+            b"NOACK" => 1,
+            _ => return None,
+        };
     }
 }
 

@@ -38,11 +38,17 @@ pub const EXEC_REPLY: usize = 64 * 1024 * 1024;
 pub const SEMAPHORE: usize = 1024;
 /// Bytes of a client's name and of what it says about its library.
 pub const CLIENT_NAME: usize = 1024;
+/// Names in one request about settings or commands, each of which is looked for among all.
+pub const NAMES: usize = 1000;
 /// Bytes of a glob pattern.
 pub const PATTERN: usize = 64 * 1024;
 /// Keys of clients that track what they read, counted once for each, and the bytes of the keys.
 pub const TRACKED: usize = 1_000_000;
 pub const TRACKED_BYTES: usize = 64 * 1024 * 1024;
+/// Messages to one client that wait for the end of its own request, and the bytes of them; more become one, that
+/// everything may have changed.
+pub const PENDING: usize = 10_000;
+pub const PENDING_BYTES: usize = 16 * 1024 * 1024;
 /// Prefixes that one client can track, and the bytes of them.
 pub const PREFIXES: usize = 1000;
 pub const PREFIX_BYTES: usize = 1024 * 1024;

@@ -8,6 +8,10 @@ pub trait Outbox: Send + Sync {
     /// Adds bytes behind those that were added before. They must not leave before `revision` is durable.
     fn push(&self, revision: Revision, bytes: &[u8], wake: Wake);
 
+    /// The next reply is being written elsewhere ([`crate::Flow::Deferred`]): what is pushed from now on comes behind it.
+    /// Nothing need be done by who writes it before it looks at what was pushed.
+    fn hold(&self) {}
+
     /// Whether bytes can still arrive. A blocked client whose outbox is closed is passed over, so that no element
     /// is taken out of a list for nobody.
     fn is_open(&self) -> bool {

@@ -65,6 +65,17 @@ pub(crate) enum Refusal {
 
 pub(crate) type Answer = Result<(), Refusal>;
 
+/// Whether a request names few enough settings, sections or commands.
+pub(crate) fn check_names(names: &[&[u8]]) -> Answer {
+    let limit = crate::limits::NAMES;
+    match names.len() {
+        count if count > limit => Err(Refusal::Told(format!(
+            "ERR {count} names are over the limit of {limit}: ask for less at once"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a reply is short enough so far.
 pub(crate) fn check_reply(bytes: usize) -> Answer {
     if bytes > crate::limits::REPLY { Err(Refusal::ReplyTooLong) } else { Ok(()) }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Garbage, Keyspace, Now, Publish, TooBig, Transaction};
+use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
 use adsum_model::Revision;
 
 use crate::blocking::Waiters;
@@ -26,8 +26,8 @@ mod settle;
 mod transaction;
 mod waiting;
 
-pub(crate) use execute::check_keys;
-pub(crate) use transaction::{Marks, fill_in};
+pub(crate) use execute::{check_keys, help};
+pub(crate) use transaction::{Marks, ShardMessages, fill_in};
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
 pub struct Server {
@@ -53,7 +53,7 @@ pub struct Server {
     /// Of the transaction that is under way.
     pub(crate) marks: Marks,
     /// What it publishes to shard channels.
-    pub(crate) shard_messages: Vec<Publish>,
+    pub(crate) shard_messages: ShardMessages,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
@@ -118,7 +118,7 @@ impl Server {
             pause: Pause::default(),
             author: None,
             marks: Marks::new(),
-            shard_messages: Vec::new(),
+            shard_messages: ShardMessages::default(),
             no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),
@@ -244,7 +244,8 @@ impl Server {
     pub(crate) fn note_command(&mut self, command: &Command, args: &[&[u8]]) {
         if self.tracking.clients() > 0 {
             let (revision, author) = (self.revision(), self.author);
-            self.tracking.note_command(command, args, Scene { clients: &self.clients, author, revision });
+            let scene = Scene { clients: &self.clients, author, changed_by: author, revision };
+            self.tracking.note_command(command, args, scene);
         }
     }
 

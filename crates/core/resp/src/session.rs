@@ -16,6 +16,8 @@ pub struct Session {
     pub(crate) client: Arc<Client>,
     pub(crate) database: u8,
     pub(crate) replies: Replies,
+    /// Whether what the request answers with are confirmations of SUBSCRIBE or its like.
+    pub(crate) confirmed: bool,
     /// What is queued since MULTI.
     pub(crate) multi: Option<Multi>,
     /// Whether what it watches is to be forgotten before the next request.
@@ -31,11 +33,21 @@ pub(crate) enum Replies {
     Off,
     /// The request after this one gets no reply.
     SkipNext,
+    /// The request that is being run gets none.
+    SkipThis,
 }
 
 impl Session {
     pub(crate) fn new(client: Arc<Client>) -> Session {
-        Session { client, database: 0, replies: Replies::On, multi: None, lets_go: false, read: None }
+        Session {
+            client,
+            database: 0,
+            replies: Replies::On,
+            confirmed: false,
+            multi: None,
+            lets_go: false,
+            read: None,
+        }
     }
 
     /// Of the client, as `CLIENT ID` gives it.

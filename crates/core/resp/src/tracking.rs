@@ -37,6 +37,10 @@ pub(crate) struct Tracking {
     given_up: Option<Blob>,
     /// For the client whose request is being run: they come behind its reply.
     pending: Vec<Message>,
+    pending_bytes: usize,
+    /// Keys that the request which is being run has read, for a client that is not told of its own changes: what it read
+    /// behind its own write, in one transaction, it still keeps a copy of.
+    read: BTreeSet<Blob>,
 }
 
 struct Message {
@@ -92,6 +96,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) clients: &'a Clients,
     /// Whose request is being run.
     pub(crate) author: Option<ClientId>,
+    /// Whose command has changed something: the author's, or that of a client which had waited for the author's change.
+    pub(crate) changed_by: Option<ClientId>,
     pub(crate) revision: Revision,
 }
 
@@ -113,7 +119,7 @@ impl Tracking {
 
     /// Turned on, or on again with other options.
     pub(crate) fn turn_on(&mut self, client: &Arc<Client>, options: Options) {
-        self.turn_off(client.id);
+        self.take_out(client.id);
         if let Mode::Broadcast(prefixes) = &options.mode {
             for prefix in prefixes {
                 self.prefixes.entry(prefix.clone()).or_default().insert(client.id);
@@ -124,6 +130,14 @@ impl Tracking {
     }
 
     pub(crate) fn turn_off(&mut self, client: ClientId) {
+        self.take_out(client);
+        if self.clients.is_empty() {
+            self.forget_all();
+        }
+    }
+
+    /// A client is no longer told of anything. What it has read stays: it may be about to track with other options.
+    fn take_out(&mut self, client: ClientId) {
         let Some(tracked) = self.clients.remove(&client) else { return };
         if let Mode::Broadcast(prefixes) = tracked.options.mode {
             for prefix in prefixes {
@@ -134,9 +148,6 @@ impl Tracking {
                     }
                 }
             }
-        }
-        if self.clients.is_empty() {
-            self.forget_all();
         }
     }
 
@@ -173,11 +184,13 @@ impl Tracking {
     /// The author of the scene has run a command.
     pub(crate) fn note_command(&mut self, command: &Command, args: &[&[u8]], scene: Scene<'_>) {
         let Some(reader) = scene.author.filter(|_| command.flags.has(READ)) else { return };
-        if !self.clients.get(&reader).is_some_and(Tracked::remembers) {
-            return;
-        }
+        let Some(tracked) = self.clients.get(&reader).filter(|tracked| tracked.remembers()) else { return };
+        let no_loop = tracked.options.no_loop;
         for key in command.keys_in(args).into_iter().flatten() {
             self.remember(key, reader);
+            if no_loop {
+                self.read.insert(Blob::from(key));
+            }
         }
         while self.pairs > limits::TRACKED || self.bytes > limits::TRACKED_BYTES {
             self.give_one_up(scene);
@@ -206,6 +219,7 @@ impl Tracking {
         for reader in self.forget(&key) {
             self.tell(reader, Told::Keys(&[&key]), scene);
         }
+        self.read.remove(&key);
         self.given_up = Some(key);
     }
 
@@ -219,6 +233,7 @@ impl Tracking {
 
     fn forget_all(&mut self) {
         self.readers.clear();
+        self.read.clear();
         (self.pairs, self.bytes) = (0, 0);
     }
 
@@ -238,6 +253,8 @@ impl Tracking {
             for reader in self.forget(&change.key) {
                 if !self.is_own(reader, change, scene) {
                     self.tell(reader, Told::Keys(&[&change.key]), scene);
+                } else if scene.author == Some(reader) && self.read.contains(&change.key) {
+                    self.remember(&change.key, reader);
                 }
             }
         }
@@ -245,7 +262,7 @@ impl Tracking {
     }
 
     /// One message for each prefix, however many keys under it have changed. All who share it get the same, but for the
-    /// author, who may not want to hear of its own changes.
+    /// one who has made the changes, who may not want to hear of its own changes.
     fn broadcast(&mut self, changes: &[&Change], scene: Scene<'_>) {
         let mut messages = Vec::new();
         for (prefix, clients) in &self.prefixes {
@@ -254,11 +271,11 @@ impl Tracking {
             if keys.is_empty() {
                 continue;
             }
-            if let Some(author) = scene.author.filter(|author| clients.contains(author)) {
-                let told = distinct(under().filter(|change| !self.is_own(author, change, scene)));
-                messages.push((vec![author], told));
+            if let Some(client) = scene.changed_by.filter(|client| clients.contains(client)) {
+                let told = distinct(under().filter(|change| !self.is_own(client, change, scene)));
+                messages.push((vec![client], told));
             }
-            let others = clients.iter().copied().filter(|client| scene.author != Some(*client));
+            let others = clients.iter().copied().filter(|client| scene.changed_by != Some(*client));
             messages.push((others.collect(), keys));
         }
         for (clients, keys) in messages.into_iter().filter(|(_, keys)| !keys.is_empty()) {
@@ -268,7 +285,7 @@ impl Tracking {
 
     /// Whether a client has made this change and does not want to hear of it. Time makes keys expire, and no client.
     fn is_own(&self, client: ClientId, change: &Change, scene: Scene<'_>) -> bool {
-        scene.author == Some(client)
+        scene.changed_by == Some(client)
             && change.notices.first() != Some(&Notice::Expired)
             && self.clients.get(&client).is_some_and(|tracked| tracked.options.no_loop)
     }
@@ -300,14 +317,33 @@ impl Tracking {
 
     fn send(&mut self, message: Message, author: Option<ClientId>) {
         if author == Some(message.to.id) {
-            self.pending.push(message);
+            self.put_off(message);
         } else {
             message.to.outbox.push(message.revision, &message.bytes, Wake::Push);
         }
     }
 
+    /// All that wait are for the same client, whose form for the one that stands for many is that of a client which is
+    /// told in another one's place: the only one that a client of RESP2 has.
+    fn put_off(&mut self, message: Message) {
+        self.pending_bytes += message.bytes.len();
+        self.pending.push(message);
+        if self.pending.len() > limits::PENDING || self.pending_bytes > limits::PENDING_BYTES {
+            let last = self.pending.pop();
+            self.pending.clear();
+            self.pending.extend(last.map(|Message { to, revision, mut bytes }| {
+                bytes.clear();
+                write(&to, true, Told::Everything, &mut bytes);
+                Message { to, revision, bytes }
+            }));
+            self.pending_bytes = 0;
+        }
+    }
+
     /// The reply has been sent: what comes behind it.
     pub(crate) fn send_pending(&mut self) {
+        self.read.clear();
+        self.pending_bytes = 0;
         for Message { to, revision, bytes } in self.pending.drain(..) {
             to.outbox.push(revision, &bytes, Wake::Push);
         }

@@ -61,7 +61,7 @@ fn list(call: &mut Call<'_>) -> Answer {
 fn getuser(call: &mut Call<'_>) -> Answer {
     let out = &mut call.out;
     if call.args[2] != b"default" {
-        out.null_array();
+        out.null();
         return Ok(());
     }
     out.map(6);

@@ -202,7 +202,6 @@ struct Victims<'a> {
     address: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
     kind: Option<Kind>,
-    other_user: bool,
 }
 
 fn kill(call: &mut Call<'_>) -> Answer {
@@ -231,15 +230,8 @@ fn kill(call: &mut Call<'_>) -> Answer {
 
 impl<'a> Victims<'a> {
     fn parse(words: &[&'a [u8]]) -> Result<Victims<'a>, Refusal> {
-        let mut victims = Victims {
-            old_form: false,
-            spare_self: true,
-            id: None,
-            address: None,
-            local: None,
-            kind: None,
-            other_user: false,
-        };
+        let mut victims =
+            Victims { old_form: false, spare_self: true, id: None, address: None, local: None, kind: None };
         if let [address] = words {
             return Ok(Victims { old_form: true, spare_self: false, address: Some(address), ..victims });
         }
@@ -254,7 +246,11 @@ impl<'a> Victims<'a> {
                 b"ADDR" => victims.address = Some(value),
                 b"LADDR" => victims.local = Some(value),
                 b"TYPE" => victims.kind = Some(Kind::parse(value)?),
-                b"USER" => victims.other_user = *value != b"default",
+                b"USER" if *value == b"default" => {}
+                b"USER" => {
+                    let name = String::from_utf8_lossy(value);
+                    return Err(Refusal::Told(format!("ERR No such user '{name}'")));
+                }
                 b"SKIPME" => victims.spare_self = parse_yes(value)?,
                 _ => return Err(Refusal::Syntax),
             }
@@ -263,8 +259,7 @@ impl<'a> Victims<'a> {
     }
 
     fn has(&self, client: &Client, own: u64) -> bool {
-        let spared = self.other_user || self.spare_self && client.id == own;
-        !spared
+        !(self.spare_self && client.id == own)
             && self.id.is_none_or(|id| client.id == id)
             && self.address.is_none_or(|address| client.peer.as_bytes() == address)
             && self.local.is_none_or(|address| client.local.as_bytes() == address)

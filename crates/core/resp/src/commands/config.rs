@@ -1,7 +1,8 @@
 //! CONFIG. <https://redis.io/docs/latest/commands/config-get/>
 
+use super::scan::check_pattern;
 use crate::command::{ADMIN, Call, Command, Flags, NO_SCRIPT};
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, check_names};
 use crate::server::Stats;
 use crate::settings::SetError;
 
@@ -18,7 +19,10 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
 const FLAGS: Flags = ADMIN.and(NO_SCRIPT);
 
 fn get(call: &mut Call<'_>) -> Answer {
-    let settings = call.server.settings.get(&call.args[2..]);
+    let patterns = &call.args[2..];
+    check_names(patterns)?;
+    patterns.iter().try_for_each(|pattern| check_pattern(pattern).map(drop))?;
+    let settings = call.server.settings.get(patterns);
     call.out.map(settings.len());
     for (name, value) in settings {
         call.out.text(name);

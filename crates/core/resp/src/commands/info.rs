@@ -6,7 +6,7 @@ use adsum_keyspace::{Database, Now};
 
 use crate::Server;
 use crate::command::{Call, Command, Flags, READ};
-use crate::refusal::Answer;
+use crate::refusal::{Answer, check_names};
 use crate::subscriptions::To;
 
 pub(super) const COMMANDS: &[Command] = &[Command::server("info", -1, FLAGS, info)];
@@ -32,6 +32,7 @@ const SECTIONS: [Section; 9] = [
 ];
 
 fn info(call: &mut Call<'_>) -> Answer {
+    check_names(&call.args[1..])?;
     let wanted: Vec<String> =
         call.args[1..].iter().map(|name| String::from_utf8_lossy(name).to_lowercase()).collect();
     let all =

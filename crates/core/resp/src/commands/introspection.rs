@@ -1,7 +1,8 @@
 //! COMMAND: what the commands are. <https://redis.io/docs/latest/commands/command/>
 
 use crate::command::{Call, Command, FAST, Flags, KeysAt};
-use crate::refusal::{Answer, Refusal, check_reply};
+use crate::refusal::{Answer, Refusal, check_names, check_reply};
+use crate::server::help;
 use crate::{Writer, glob};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
@@ -9,7 +10,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     arity: -1,
     flags: FAST,
     keys: KeysAt::None,
-    run: crate::command::Run::Server(all),
+    run: crate::command::Run::Server(command),
     subcommands: &[
         Command::server("command|count", 2, FLAGS, count),
         Command::server("command|info", -2, FLAGS, info),
@@ -20,6 +21,15 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 }];
 
 const FLAGS: Flags = FAST;
+
+/// `COMMAND [HELP]`
+fn command(call: &mut Call<'_>) -> Answer {
+    match call.args {
+        [name, _] => call.server.commands.find(name).into_iter().for_each(|it| help(it, &mut call.out)),
+        _ => return all(call),
+    }
+    Ok(())
+}
 
 fn all(call: &mut Call<'_>) -> Answer {
     let all = call.server.commands.all();
@@ -38,9 +48,10 @@ fn info(call: &mut Call<'_>) -> Answer {
     if names.is_empty() {
         return all(call);
     }
+    check_names(names)?;
     call.out.array(names.len());
     for name in names {
-        match call.server.commands.find(name) {
+        match find(call, name) {
             Some(command) => describe(command, &mut call.out),
             None => call.out.null(),
         }
@@ -49,20 +60,27 @@ fn info(call: &mut Call<'_>) -> Answer {
     Ok(())
 }
 
+/// By name, where a subcommand is `command|subcommand`.
+fn find(call: &Call<'_>, name: &[u8]) -> Option<&'static Command> {
+    let mut words = name.splitn(2, |byte| *byte == b'|');
+    let command = call.server.commands.find(words.next()?)?;
+    words.next().map_or(Some(command), |name| command.subcommand(name))
+}
+
 /// The ten fields of Redis 7; of categories, tips and key specifications there are none.
 fn describe(command: &Command, out: &mut Writer<'_>) {
     out.array(10);
     out.text(command.name);
     out.integer(i64::from(command.arity));
     let mut flags: Vec<&str> = command.flags.names().collect();
-    if matches!(command.keys, KeysAt::Counted { .. } | KeysAt::OneAndCounted { .. }) {
+    if !matches!(command.keys, KeysAt::None | KeysAt::Range { .. }) {
         flags.push("movablekeys");
     }
     out.set(flags.len());
     flags.iter().for_each(|flag| out.simple(flag));
     let (first, last, step) = match command.keys {
-        KeysAt::None | KeysAt::Counted { .. } => (0, 0, 0),
-        KeysAt::OneAndCounted { .. } => (1, 1, 1),
+        KeysAt::None | KeysAt::Counted { .. } | KeysAt::Streams => (0, 0, 0),
+        KeysAt::OneAndCounted { .. } | KeysAt::OneAndStored => (1, 1, 1),
         KeysAt::Range { first, last, step } => (first as i64, last as i64, step as i64),
     };
     [first, last, step].into_iter().for_each(|number| out.integer(number));
@@ -75,6 +93,7 @@ fn describe(command: &Command, out: &mut Writer<'_>) {
 
 fn docs(call: &mut Call<'_>) -> Answer {
     let names = &call.args[2..];
+    check_names(names)?;
     let all = call.server.commands.all().iter();
     let wanted: Vec<_> = all
         .filter(|(_, command)| {

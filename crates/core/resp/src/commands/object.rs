@@ -99,7 +99,9 @@ fn usage(work: &mut Work<'_, '_>) -> Answer {
     match work.args[3..] {
         [] => {}
         [option, count] if option.eq_ignore_ascii_case(b"SAMPLES") => {
-            integer(count)?;
+            if integer(count)? < 0 {
+                return Err(Refusal::Syntax);
+            }
         }
         _ => return Err(Refusal::Syntax),
     }

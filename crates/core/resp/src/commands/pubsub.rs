@@ -34,6 +34,10 @@ pub(super) const COMMANDS: &[Command] = &[
 const SUBSCRIBES: crate::command::Flags = PUBSUB.and(NO_SCRIPT).and(WHILE_SUBSCRIBED);
 
 fn subscribe(call: &mut Call<'_>, to: To) -> Answer {
+    // The other two may be queued, for clients of old.
+    if to == To::Shard && call.in_transaction {
+        return Err(Refusal::Says("SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     let names = &call.args[1..];
     check_names(call, names)?;
     let word = match to {
@@ -89,6 +93,8 @@ fn unsubscribe(call: &mut Call<'_>, to: To) -> Answer {
 
 /// With how many subscriptions are left of the client, where shard channels have a count of their own.
 fn confirm(call: &mut Call<'_>, to: To, word: &str, name: Option<&[u8]>) {
+    // It is a message and not a reply, so it is sent even to who wants no replies.
+    call.session.confirmed |= !call.in_transaction;
     let client = &call.session.client;
     let shards = client.shards.load(Relaxed);
     let left = match to {
@@ -121,6 +127,7 @@ fn channels(call: &mut Call<'_>, to: To) -> Answer {
     let pattern = match call.args[2..] {
         [] => None,
         [pattern] => Some(check_pattern(pattern)?),
+        _ if to == To::Shard => return Err(Refusal::Arity("pubsub|shardchannels")),
         _ => return Err(Refusal::Arity("pubsub|channels")),
     };
     let names = call.server.subscriptions.names(to);

@@ -7,12 +7,12 @@ use adsum_keyspace::{Blob, List, Notice, Value, limits};
 
 use super::lists::check_weight;
 use super::scan::check_pattern;
-use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, KeysAt, ONE_KEY, READ, WRITE, Work};
 use crate::number::{integer, parse_float};
 use crate::refusal::{Answer, Refusal, check_reply};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("sort", -2, WRITE, ONE_KEY, |work| sort(work, true)),
+    Command::keys("sort", -2, WRITE, KeysAt::OneAndStored, |work| sort(work, true)),
     Command::keys("sort_ro", -2, READ, ONE_KEY, |work| sort(work, false)),
 ];
 

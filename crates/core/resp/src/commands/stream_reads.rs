@@ -25,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "xread",
         arity: -4,
         flags: READ.and(BLOCKS),
-        keys: KeysAt::None,
+        keys: KeysAt::Streams,
         run: Run::Server(|call| run(call, "xread")),
         subcommands: &[],
     },
@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "xreadgroup",
         arity: -7,
         flags: WRITE.and(BLOCKS),
-        keys: KeysAt::None,
+        keys: KeysAt::Streams,
         run: Run::Server(|call| run(call, "xreadgroup")),
         subcommands: &[],
     },
@@ -90,7 +90,10 @@ fn run(call: &mut Call<'_>, command: &'static str) -> Answer {
     };
     let keys = reading.streams.iter().map(|(name, _)| name.clone()).collect();
     let action = Action::Read(Arc::new(reading));
-    call.do_or_wait(Wait { keys, ready: Ready::Given(Kind::Stream), action, timeout })
+    call.do_or_wait(Wait { keys, ready: Ready::Given(Kind::Stream), action, timeout })?;
+    let command = call.server.find(call.args)?;
+    call.server.note_command(command, call.args);
+    Ok(())
 }
 
 impl<'a> Options<'a> {

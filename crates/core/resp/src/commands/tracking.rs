@@ -102,6 +102,8 @@ impl<'a> Said<'a> {
 
     /// Those that the client has, and the new ones; without any, one that all keys are under.
     fn prefixes(&self, before: Option<&Mode>) -> Result<BTreeSet<Blob>, Refusal> {
+        // Before each is compared with each.
+        check_size(self.prefixes.iter().map(|prefix| prefix.len()))?;
         let mut all = match before {
             Some(Mode::Broadcast(prefixes)) => prefixes.clone(),
             _ => BTreeSet::new(),
@@ -118,16 +120,20 @@ impl<'a> Said<'a> {
             all.insert(Blob::from(""));
         }
         all.extend(self.prefixes.iter().map(|prefix| Blob::from(*prefix)));
-        if all.len() > limits::PREFIXES
-            || all.iter().map(|prefix| prefix.len()).sum::<usize>() > limits::PREFIX_BYTES
-        {
-            let (count, bytes) = (limits::PREFIXES, limits::PREFIX_BYTES);
-            return Err(Refusal::Told(format!(
-                "ERR a client can track {count} prefixes of {bytes} bytes at most"
-            )));
-        }
+        check_size(all.iter().map(|prefix| prefix.len()))?;
         Ok(all)
     }
+}
+
+/// Whether a client may track as many prefixes, of which these are the lengths.
+fn check_size(lengths: impl ExactSizeIterator<Item = usize>) -> Answer {
+    let (count, bytes) = (limits::PREFIXES, limits::PREFIX_BYTES);
+    if lengths.len() > count || lengths.sum::<usize>() > bytes {
+        return Err(Refusal::Told(format!(
+            "ERR a client can track {count} prefixes of {bytes} bytes at most"
+        )));
+    }
+    Ok(())
 }
 
 fn overlap(one: &[u8], other: &[u8]) -> bool {

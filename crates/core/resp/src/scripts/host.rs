@@ -58,7 +58,8 @@ impl<'h> Host<'h> {
         if command.flags.has(NO_SCRIPT) {
             return Err(Refusal::Says("This Redis command is not allowed from script"));
         }
-        if self.read_only && command.flags.has(WRITE) {
+        let writes = command.flags.has(WRITE) || ["publish", "spublish"].contains(&command.name);
+        if self.read_only && writes {
             return Err(Refusal::Says("Write commands are not allowed from read-only scripts."));
         }
         self.server.allow_growth(command)?;

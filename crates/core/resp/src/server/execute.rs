@@ -113,23 +113,31 @@ impl Server {
         if std::mem::take(&mut session.lets_go) {
             self.watched.remove(&session.client);
         }
-        let skip = session.replies == Replies::SkipNext;
+        let before = session.replies;
+        if before == Replies::SkipNext {
+            session.replies = Replies::SkipThis;
+        }
         self.author = Some(session.id());
         let mut flow = self.run(session, &request.args, now, &mut bytes);
         self.author = None;
         self.scripts.overseer.end();
         if matches!(flow, Flow::HeldUp) {
+            // Keys that were given up for what it read are given up all the same.
+            self.tracking.send_pending();
+            session.replies = before;
             self.scratch = bytes;
             return flow;
         }
-        if matches!(flow, Flow::Deferred(_)) && (skip || session.replies != Replies::On) {
-            flow = Flow::Continue;
-        }
-        if skip && session.replies == Replies::SkipNext {
+        let confirmed = std::mem::take(&mut session.confirmed);
+        let silent = session.is_silent() && !confirmed;
+        if session.replies == Replies::SkipThis {
             session.replies = Replies::On;
         }
-        if !bytes.is_empty() && !skip && session.replies == Replies::On {
-            self.reply(session, &bytes);
+        match &flow {
+            Flow::Deferred(_) if silent => flow = Flow::Continue,
+            Flow::Deferred(_) => session.client.outbox.hold(),
+            _ if !bytes.is_empty() && !silent => self.reply(session, &bytes),
+            _ => {}
         }
         self.track(session, request);
         bytes.shrink_to(SCRATCH);
@@ -301,7 +309,8 @@ fn subscribed(command: &Command) -> Refusal {
     ))
 }
 
-pub(super) fn help(command: &Command, out: &mut crate::Writer<'_>) {
+/// The subcommands of a command.
+pub(crate) fn help(command: &Command, out: &mut crate::Writer<'_>) {
     let name = command.name.to_uppercase();
     out.array(command.subcommands.len() + 1);
     out.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));

@@ -11,7 +11,7 @@ use super::{Server, writer};
 use crate::Protocol;
 use crate::Wake;
 use crate::blocking::{Action, Ready};
-use crate::client::Client;
+use crate::client::{Client, ClientId};
 use crate::readers::{Reader, Reading};
 use crate::refusal::Refusal;
 use crate::tracking::Scene;
@@ -21,12 +21,12 @@ impl Server {
     /// for another one.
     pub(super) fn settle(&mut self, commit: Option<Arc<Commit>>, publishes: Vec<Publish>, now: Now) {
         if let Some(commit) = commit {
-            self.record(commit);
+            self.record(commit, self.author);
         }
         for Publish { channel, payload } in publishes {
             self.subscriptions.publish(&channel, &payload, self.revision());
         }
-        for Publish { channel, payload } in std::mem::take(&mut self.shard_messages) {
+        for Publish { channel, payload } in self.shard_messages.take() {
             self.subscriptions.publish_to_shard(&channel, &payload, self.revision());
         }
         while let Some(place) = self.waiters.next_ready() {
@@ -66,7 +66,7 @@ impl Server {
         bytes
     }
 
-    fn record(&mut self, commit: Arc<Commit>) {
+    fn record(&mut self, commit: Arc<Commit>, changed_by: Option<ClientId>) {
         self.count_expired(&commit);
         if self.settings.notify.any() && self.subscriptions.may_want_notifications() {
             commit.changes.iter().for_each(|change| self.notify(change, commit.revision));
@@ -76,7 +76,7 @@ impl Server {
         self.watched.note(&commit);
         self.grants.note(&commit);
         let (clients, author, revision) = (&self.clients, self.author, commit.revision);
-        self.tracking.note(&commit, Scene { clients, author, revision });
+        self.tracking.note(&commit, Scene { clients, author, changed_by, revision });
         self.commits.push(commit);
     }
 
@@ -163,7 +163,7 @@ impl Server {
             if matches!(done, Ok(true)) {
                 fill_in(&mut bytes, &marks, commit.revision.0);
             }
-            self.record(commit);
+            self.record(commit, Some(client.id));
         }
         bytes
     }

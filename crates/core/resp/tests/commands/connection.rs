@@ -115,6 +115,33 @@ fn replies_can_be_switched_off() {
 }
 
 #[test]
+fn replies_stay_in_step_however_one_is_skipped() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let lines = [
+        ("CLIENT REPLY SKIP", ""),
+        ("CLIENT REPLY SKIP", ""),
+        ("PING", ""),
+        ("PING", "+PONG"),
+        ("CLIENT REPLY SKIP", ""),
+        ("CLIENT REPLY ON", "+OK"),
+        ("PING", "+PONG"),
+        ("CLIENT REPLY SKIP", ""),
+        ("CLIENT REPLY OFF", ""),
+        ("CLIENT REPLY SKIP", ""),
+        ("PING", ""),
+        ("PING", ""),
+        ("CLIENT REPLY ON", "+OK"),
+        ("CLIENT REPLY SKIP", ""),
+        ("NOPE", ""),
+        ("PING", "+PONG"),
+    ];
+    for (at, (line, expected)) in lines.into_iter().enumerate() {
+        assert_eq!(world.run(&mut peer, line), expected, "{at}: {line}");
+    }
+}
+
+#[test]
 fn quit_says_goodbye() {
     let mut world = World::new();
     let mut peer = world.connect();

@@ -18,18 +18,36 @@ pub(crate) struct Sent {
     pub(crate) wakes: Vec<Wake>,
     pub(crate) revisions: Vec<Revision>,
     pub(crate) closed: bool,
+    /// What came while a reply was being written elsewhere.
+    pub(crate) behind: Option<Vec<u8>>,
 }
 
 impl Outbox for Recorder {
     fn push(&self, revision: Revision, bytes: &[u8], wake: Wake) {
         let mut sent = self.sent.lock().unwrap();
-        sent.bytes.extend_from_slice(bytes);
+        match &mut sent.behind {
+            Some(behind) => behind.extend_from_slice(bytes),
+            None => sent.bytes.extend_from_slice(bytes),
+        }
         sent.wakes.push(wake);
         sent.revisions.push(revision);
     }
 
+    fn hold(&self) {
+        self.sent.lock().unwrap().behind.get_or_insert_default();
+    }
+
     fn is_open(&self) -> bool {
         !self.sent.lock().unwrap().closed
+    }
+}
+
+impl Recorder {
+    /// The reply is there that was written elsewhere.
+    pub(crate) fn release(&self, revision: Revision, reply: &[u8]) {
+        let behind = self.sent.lock().unwrap().behind.take().expect("it is held for a deferred reply");
+        self.push(revision, reply, Wake::No);
+        self.sent.lock().unwrap().bytes.extend_from_slice(&behind);
     }
 }
 
@@ -79,7 +97,7 @@ impl World {
                     flow = self.server.execute(&mut peer.session, &request, self.now);
                     if let Flow::Deferred(deferred) = flow {
                         let (revision, bytes) = deferred.write();
-                        peer.outbox.push(revision, &bytes, Wake::No);
+                        peer.outbox.release(revision, &bytes);
                         flow = Flow::Continue;
                     }
                     rest = &rest[consumed..];

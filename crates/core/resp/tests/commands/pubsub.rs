@@ -146,3 +146,57 @@ fn a_message_to_a_shard_channel_leaves_with_its_transaction() {
     assert_eq!(world.run(&mut sender, script), ":1");
     assert_eq!(peer.received(), "*3 $8 smessage $1 s $5 three");
 }
+
+#[test]
+fn what_one_transaction_publishes_has_a_bound() {
+    let mut world = World::new();
+    let [mut peer, mut sender] = [(); 2].map(|()| world.connect());
+    world.run(&mut peer, "SUBSCRIBE c");
+    world.run(&mut peer, "SSUBSCRIBE c");
+    for command in ["publish", "spublish"] {
+        let mut send = |count: usize| {
+            let line = format!(
+                "EVAL \"local s = string.rep('x', 1000000) for i = 1, {count} do redis.call('{command}', 'c', s) end return 1\" 0"
+            );
+            world.run(&mut sender, &line)
+        };
+        let refused = send(70);
+        assert!(refused.starts_with("-TXNTOOBIG the transaction changes "), "{command}: {refused}");
+        assert_eq!(peer.take().len(), 0, "{command}");
+        assert_eq!(send(2), ":1");
+        assert!(peer.take().len() > 2_000_000, "{command}");
+    }
+}
+
+#[test]
+fn confirmations_come_to_who_wants_no_replies() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "CLIENT REPLY OFF");
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE a"), "*3 $9 subscribe $1 a :1");
+    assert_eq!(world.run(&mut peer, "PING"), "");
+    assert_eq!(world.run(&mut peer, "UNSUBSCRIBE a"), "*3 $11 unsubscribe $1 a :0");
+    assert_eq!(world.run(&mut peer, "SUBSCRIBE"), "");
+}
+
+#[test]
+fn a_shard_channel_cannot_be_subscribed_to_by_a_transaction_and_a_script_that_only_reads_publishes_nothing() {
+    check(
+        "
+        MULTI
+        SSUBSCRIBE s -> +QUEUED
+        EXEC -> *1 -ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client
+        PUBSUB SHARDCHANNELS -> *0
+        ",
+    );
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for command in ["publish", "spublish"] {
+        let line = format!("EVAL_RO \"return redis.call('{command}','c','m')\" 0");
+        let refused = world.run(&mut peer, &line);
+        assert!(
+            refused.starts_with("-ERR Write commands are not allowed from read-only scripts."),
+            "{refused}"
+        );
+    }
+}

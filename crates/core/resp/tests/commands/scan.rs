@@ -92,13 +92,14 @@ fn a_long_listing_is_of_its_moment_however_late_it_is_written() {
             panic!("{line} is not deferred")
         };
         world.run(&mut peer, "DEL q k1 k2");
-        let (_, bytes) = deferred.write();
+        let (revision, bytes) = deferred.write();
         assert!(show(&bytes).starts_with(&format!("*{length} ")), "{line}");
         world.run(&mut peer, "RPUSH q x");
         for n in 1..6000 {
             world.run(&mut peer, &format!("RPUSH q {n}"));
         }
         world.run(&mut peer, "MSET k1 x k2 x");
+        peer.outbox.release(revision, &bytes);
     }
     assert!(matches!(world.execute(&mut peer, "KEYS k1*"), Flow::Continue), "a thousand are not many");
     world.run(&mut peer, "MULTI");

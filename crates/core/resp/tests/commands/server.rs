@@ -31,10 +31,16 @@ fn commands_are_described() {
     check(
         "
         COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *0 *0 *0 *0
+        COMMAND INFO config|get CONFIG|nope get|x -> *3 *10 $10 config|get :-3 *2 +admin +noscript :0 :0 :0 *0 *0 *0 *0 $-1 $-1
+        COMMAND HELP -> *6 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +COUNT +INFO +DOCS +LIST +GETKEYS
         COMMAND INFO nope -> *1 $-1
         COMMAND GETKEYS MSET a 1 b 2 -> *2 $1 a $1 b
         COMMAND GETKEYS LMPOP 2 a b LEFT -> *2 $1 a $1 b
         COMMAND GETKEYS BLPOP a b 0 -> *2 $1 a $1 b
+        COMMAND GETKEYS SORT k BY nosort STORE d -> *2 $1 k $1 d
+        COMMAND GETKEYS SORT k -> *1 $1 k
+        COMMAND GETKEYS XREAD STREAMS a 0 -> *1 $1 a
+        COMMAND GETKEYS XREADGROUP GROUP streams c COUNT 1 STREAMS a b > > -> *2 $1 a $1 b
         COMMAND GETKEYS PING -> -ERR The command has no key arguments
         COMMAND GETKEYS nope -> -ERR Invalid command specified
         COMMAND GETKEYS GET -> -ERR Invalid number of arguments specified for command
@@ -169,7 +175,7 @@ fn there_is_one_user() {
         ACL USERS -> *1 $7 default
         ACL LIST -> *1 $34 user default on nopass ~* &* +@all
         ACL GETUSER default -> *12 $5 flags *2 $2 on $6 nopass $9 passwords *0 $8 commands $5 +@all $4 keys $2 ~* $8 channels $2 &* $9 selectors *0
-        ACL GETUSER nope -> *-1
+        ACL GETUSER nope -> $-1
         ACL CAT nope -> -ERR Unknown category 'nope'
         ACL LOG -> *0
         ACL LOG RESET
@@ -232,4 +238,37 @@ fn the_guide_names_every_command() {
     assert!(names.len() > 250, "{}", names.len());
     names.retain(|name| !told.contains(&name.to_uppercase().rsplit(' ').next().unwrap()));
     assert_eq!(names, Vec::<String>::new(), "not in docs/guide/redis.md");
+}
+
+#[test]
+fn questions_about_very_many_names_are_refused() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let names = " x".repeat(adsum_resp::limits::NAMES);
+    for command in ["CONFIG GET", "INFO", "COMMAND INFO", "COMMAND DOCS"] {
+        let taken = world.run(&mut peer, &format!("{command}{names}"));
+        assert!(!taken.starts_with('-'), "{command}: {taken}");
+        let refused = world.run(&mut peer, &format!("{command}{names} x"));
+        assert_eq!(refused, "-ERR 1001 names are over the limit of 1000: ask for less at once");
+    }
+    let pattern = vec![b'*'; adsum_resp::limits::PATTERN + 1];
+    let mut request = format!("*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n${}\r\n", pattern.len()).into_bytes();
+    request.extend(pattern);
+    request.extend(b"\r\n");
+    world.send(&mut peer, &request);
+    assert!(peer.received().starts_with("-ERR pattern of 65537 bytes is over the limit"));
+}
+
+#[test]
+fn what_is_asked_in_vain_is_refused_in_redis_words() {
+    check(
+        "
+        CLIENT KILL USER nobody -> -ERR No such user 'nobody'
+        CLIENT KILL USER default -> :0
+        SET k 1
+        MEMORY USAGE k SAMPLES -1 -> -ERR syntax error
+        PUBSUB CHANNELS a b -> -ERR wrong number of arguments for 'pubsub|channels' command
+        PUBSUB SHARDCHANNELS a b -> -ERR wrong number of arguments for 'pubsub|shardchannels' command
+        ",
+    );
 }

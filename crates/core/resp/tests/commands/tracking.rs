@@ -1,5 +1,7 @@
 //! Clients that keep copies are told when a key changes: the bytes of redis-server 7.0.
 
+use adsum_resp::Flow;
+
 use super::harness::{Peer, World};
 
 /// Lines of `who: command -> what who gets`; what the others get stands in lines of `who <- bytes`.
@@ -273,4 +275,131 @@ fn all_who_share_a_prefix_are_told_and_the_author_of_what_is_not_its_own() {
         A <- >2 $10 invalidate *1 $2 x1
         ",
     );
+}
+
+#[test]
+fn who_tracks_with_other_options_keeps_what_it_has_read() {
+    play(
+        "
+        A: CLIENT TRACKING ON
+        A: GET k -> _
+        A: CLIENT TRACKING ON NOLOOP
+        b: SET k 1
+        A <- >2 $10 invalidate *1 $1 k
+        A: CLIENT TRACKING OFF
+        A: CLIENT TRACKING ON BCAST PREFIX x
+        A: CLIENT TRACKING ON BCAST PREFIX y
+        b: MSET x1 1 y1 1
+        A <- >2 $10 invalidate *1 $2 x1 >2 $10 invalidate *1 $2 y1
+        ",
+    );
+}
+
+#[test]
+fn no_loop_keeps_what_is_read_behind_ones_own_write() {
+    play(
+        "
+        A: CLIENT TRACKING ON NOLOOP
+        A: MULTI
+        A: SET k 1 -> +QUEUED
+        A: GET k -> +QUEUED
+        A: EXEC -> *2 +OK $1 1
+        b: SET k 2
+        A <- >2 $10 invalidate *1 $1 k
+        A: EVAL \"redis.call('set','k',3) redis.call('set','k',4) return redis.call('get','k')\" 0 -> $1 4
+        b: SET k 5
+        A <- >2 $10 invalidate *1 $1 k
+        A: GET k -> $1 5
+        A: SET k 6
+        b: SET k 7
+        A: PING -> +PONG
+        ",
+    );
+}
+
+#[test]
+fn what_a_client_that_has_waited_does_is_its_own_change_and_nobody_elses() {
+    let mut world = World::new();
+    let [mut author, mut waiting, mut broadcast] = [(); 3].map(|()| world.connect());
+    for peer in [&mut author, &mut waiting, &mut broadcast] {
+        world.run(peer, "HELLO 3");
+    }
+    world.run(&mut author, "CLIENT TRACKING ON NOLOOP");
+    world.run(&mut waiting, "CLIENT TRACKING ON NOLOOP");
+    world.run(&mut broadcast, "CLIENT TRACKING ON NOLOOP BCAST PREFIX dst");
+    assert_eq!(world.run(&mut author, "LLEN dst"), ":0");
+    assert_eq!(world.run(&mut waiting, "LLEN dst"), ":0");
+    assert_eq!(world.run(&mut waiting, "BLMOVE src dst LEFT LEFT 0"), "");
+    assert_eq!(world.run(&mut author, "LPUSH src x"), ":1 >2 $10 invalidate *1 $3 dst");
+    assert_eq!(waiting.received(), "$1 x");
+    assert_eq!(broadcast.received(), ">2 $10 invalidate *1 $3 dst");
+}
+
+#[test]
+fn very_many_changes_of_ones_own_are_told_as_one() {
+    let told = |count: usize| -> String {
+        let mut world = World::new();
+        let mut peer = world.connect();
+        world.run(&mut peer, "HELLO 3");
+        world.run(&mut peer, "CLIENT TRACKING ON");
+        let keys: String = (0..count).map(|n| format!(" {n}")).collect();
+        let pairs: String = (0..count).map(|n| format!(" {n} x")).collect();
+        world.run(&mut peer, &format!("EXISTS{keys}"));
+        world.run(&mut peer, &format!("MSET{pairs}"))
+    };
+    let limit = adsum_resp::limits::PENDING;
+    assert_eq!(told(limit).matches("invalidate *1 ").count(), limit);
+    assert_eq!(told(limit + 1), "+OK >2 $10 invalidate _");
+}
+
+#[test]
+fn too_many_prefixes_are_refused_before_they_are_compared() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let refused = "-ERR a client can track 1000 prefixes of 1048576 bytes at most";
+    // They overlap, so a comparison would say so.
+    assert_eq!(
+        world.run(&mut peer, &format!("CLIENT TRACKING ON BCAST{}", " PREFIX a".repeat(1001))),
+        refused
+    );
+    let long = format!(" PREFIX {}", "a".repeat(30_000)).repeat(40);
+    let request = format!("CLIENT TRACKING ON BCAST{long}");
+    let words: String = request.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    world.send(&mut peer, format!("*{}\r\n{words}", request.split(' ').count()).as_bytes());
+    assert_eq!(peer.received(), refused);
+}
+
+#[test]
+fn streams_that_are_read_are_tracked() {
+    play(
+        "
+        A: CLIENT TRACKING ON
+        A: XREAD STREAMS s t 0 0 -> _
+        b: XADD s 1-0 f v -> $3 1-0
+        A <- >2 $10 invalidate *1 $1 s
+        b: XADD s 2-0 f v -> $3 2-0
+        b: XADD t 1-0 f v -> $3 1-0
+        A <- >2 $10 invalidate *1 $1 t
+        ",
+    );
+}
+
+#[test]
+fn what_is_told_of_a_request_comes_behind_a_reply_that_is_written_later() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    world.run(&mut peer, "HELLO 3");
+    let pairs: String = (0..adsum_resp::limits::AT_ONCE + 1).map(|n| format!(" {n} x")).collect();
+    world.run(&mut peer, &format!("MSET{pairs}"));
+    for line in ["SET due 1 PX 50", "CLIENT TRACKING ON", "GET due"] {
+        world.run(&mut peer, line);
+    }
+    // Later, and no round has taken it out yet: KEYS does.
+    (world.now.tick, world.now.wall) = (world.now.tick + 60, world.now.wall + 60);
+    let Flow::Deferred(deferred) = world.execute(&mut peer, "KEYS *") else { panic!("it is long") };
+    assert_eq!(peer.received(), "");
+    let (revision, reply) = deferred.write();
+    peer.outbox.release(revision, &reply);
+    let got = peer.received();
+    assert!(got.starts_with("*5001 ") && got.ends_with(" >2 $10 invalidate *1 $3 due"), "{got}");
 }

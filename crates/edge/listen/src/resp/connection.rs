@@ -284,7 +284,6 @@ impl<E: Engine> Connection<E> {
             }
             Turn::Flow(Flow::Paused { rest }) => self.blocked = Some(Instant::now().checked_add(rest)),
             Turn::Flow(Flow::Deferred(deferred)) => {
-                self.mailbox.hold();
                 self.deferred = Some(self.clerk.write(deferred));
             }
             Turn::HeldUp(bytes) => self.hold(bytes),

@@ -32,6 +32,8 @@ struct Pending {
     behind: Option<Vec<(Revision, Vec<u8>)>>,
     /// Of what waits behind.
     held: usize,
+    /// Of what was pushed and waits in `bytes`.
+    pushed: usize,
     /// Why nothing more is taken or sent.
     closed: Option<&'static str>,
 }
@@ -40,6 +42,8 @@ struct Pending {
 struct Part {
     until: usize,
     revision: Revision,
+    /// How many of its bytes were pushed, where the others are replies.
+    pushed: usize,
 }
 
 /// A buffer that has grown over this is not kept by a client that waits.
@@ -64,18 +68,13 @@ impl Mailbox {
         self.pending.lock().bytes.len()
     }
 
-    /// From now on what is pushed waits behind a reply that is not there yet.
-    pub(super) fn hold(&self) {
-        self.pending.lock().behind.get_or_insert_default();
-    }
-
     /// The reply is there, and behind it what has waited for it.
     pub(super) fn release(&self, revision: Revision, reply: &[u8]) {
         let pending = &mut *self.pending.lock();
         let behind = pending.behind.take().unwrap_or_default();
         pending.held = 0;
-        pending.add(revision, reply);
-        behind.into_iter().for_each(|(revision, bytes)| pending.add(revision, &bytes));
+        pending.add(revision, reply, 0);
+        behind.into_iter().for_each(|(revision, bytes)| pending.add(revision, &bytes, bytes.len()));
     }
 
     /// Whether there is nothing, neither to be sent nor behind a reply.
@@ -95,6 +94,7 @@ impl Mailbox {
         let free = pending.parts.partition_point(|part| part.revision <= durable);
         let Some(last) = free.checked_sub(1) else { return false };
         let until = pending.parts[last].until;
+        pending.pushed -= pending.parts.iter().take(free).map(|part| part.pushed).sum::<usize>();
         if free == pending.parts.len() {
             pending.parts.clear();
             std::mem::swap(&mut pending.bytes, out);
@@ -122,16 +122,20 @@ impl Outbox for Mailbox {
     fn push(&self, revision: Revision, bytes: &[u8], wake: Wake) {
         let pending = &mut *self.pending.lock();
         match wake {
-            Wake::No => pending.push(revision, bytes),
-            Wake::Push | Wake::Unblocked if pending.bytes.len() + pending.held + bytes.len() > self.limit => {
+            Wake::No => pending.push(revision, bytes, 0),
+            Wake::Push | Wake::Unblocked if pending.pushed + pending.held + bytes.len() > self.limit => {
                 pending.close("it does not take its messages: over the limit of its output buffer");
             }
-            Wake::Push | Wake::Unblocked => pending.push(revision, bytes),
+            Wake::Push | Wake::Unblocked => pending.push(revision, bytes, bytes.len()),
             Wake::Close(reason) => pending.close(reason),
         }
         if wake != Wake::No {
             self.wake.notify_one();
         }
+    }
+
+    fn hold(&self) {
+        self.pending.lock().behind.get_or_insert_default();
     }
 
     fn is_open(&self) -> bool {
@@ -140,25 +144,30 @@ impl Outbox for Mailbox {
 }
 
 impl Pending {
-    fn push(&mut self, revision: Revision, bytes: &[u8]) {
+    fn push(&mut self, revision: Revision, bytes: &[u8], pushed: usize) {
         match &mut self.behind {
             Some(behind) if self.closed.is_none() => {
                 self.held += bytes.len();
                 behind.push((revision, bytes.to_vec()));
             }
-            Some(_) | None => self.add(revision, bytes),
+            Some(_) | None => self.add(revision, bytes, pushed),
         }
     }
 
-    fn add(&mut self, revision: Revision, bytes: &[u8]) {
+    /// `pushed`: how many of the bytes were.
+    fn add(&mut self, revision: Revision, bytes: &[u8], pushed: usize) {
         if self.closed.is_some() || bytes.is_empty() {
             return;
         }
         self.bytes.extend_from_slice(bytes);
+        self.pushed += pushed;
         let until = self.bytes.len();
         match self.parts.back_mut() {
-            Some(last) if last.revision >= revision => last.until = until,
-            _ => self.parts.push_back(Part { until, revision }),
+            Some(last) if last.revision >= revision => {
+                last.until = until;
+                last.pushed += pushed;
+            }
+            _ => self.parts.push_back(Part { until, revision, pushed }),
         }
     }
 
@@ -167,7 +176,7 @@ impl Pending {
         self.bytes = Vec::new();
         self.parts = VecDeque::new();
         self.behind = None;
-        self.held = 0;
+        (self.held, self.pushed) = (0, 0);
     }
 }
 
@@ -218,9 +227,20 @@ mod tests {
     #[test]
     fn pushes_beyond_the_limit_close_and_replies_do_not() {
         let mailbox = Mailbox::new(4);
-        mailbox.push(Revision(0), b"reply", Wake::No);
+        mailbox.push(Revision(1), b"reply", Wake::No);
+        mailbox.push(Revision(1), b"push", Wake::Push);
         assert!(mailbox.is_open());
-        mailbox.push(Revision(0), b"push", Wake::Push);
+        check(&mailbox, 1, Some(b"replypush"));
+        mailbox.push(Revision(1), b"push", Wake::Push);
+        mailbox.push(Revision(2), b"reply", Wake::No);
+        check(&mailbox, 1, Some(b"push"));
+        mailbox.push(Revision(2), b"two", Wake::Push);
+        assert!(mailbox.is_open());
+        mailbox.push(Revision(3), b"2", Wake::Push);
+        check(&mailbox, 2, Some(b"replytwo"));
+        mailbox.push(Revision(3), b"two", Wake::Push);
+        assert!(mailbox.is_open());
+        mailbox.push(Revision(3), b"1", Wake::Push);
         assert!(!mailbox.is_open() && mailbox.is_empty());
         mailbox.push(Revision(0), b"reply", Wake::No);
         check(&mailbox, 1, None);
