@@ -26,6 +26,10 @@ impl Plan {
                 None => self.steps.push(Step::Stop(id)),
                 Some(cause) => self.waiting_on.push(Waiting::on(instance, cause)),
             },
+            // It was out for maintenance, and something of before is in flight still.
+            (Phase::Running, Health::Starting) if situation.held.contains_key(&id) => {
+                self.steps.push(Step::Drain(id));
+            }
             // It never had traffic, or has no process to give it to.
             (Phase::Running, Health::Starting) | (Phase::Planned | Phase::Backoff, _) => {
                 self.steps.push(Step::Stop(id));

@@ -274,6 +274,19 @@ fn a_draining_instance_whose_process_has_ended_waits_for_nobody() {
 }
 
 #[test]
+fn one_that_is_back_from_maintenance_with_something_in_flight_is_drained_before_it_ends() {
+    let mut back = instance(1, 1, 2, Phase::Running, Health::Starting);
+    back.proven = true;
+    let state = state(service(1, 1), vec![instance(2, 1, 1, Phase::Running, Health::Passing), back]);
+    let held = Held { by: vec![], rest: Duration::from_secs(9) };
+    assert_eq!(
+        plan(&Situation { held: [(id(1), held)].into(), ..quiet(&state) }).steps,
+        [Step::Drain(id(1))]
+    );
+    assert_eq!(plan(&quiet(&state)).steps, [Step::Stop(id(1))]);
+}
+
+#[test]
 fn what_is_in_flight_has_the_drain_time_out_and_a_moment_more() {
     let mut draining = instance(1, 1, 1, Phase::Running, Health::Draining);
     draining.since = 5_000;
