@@ -128,7 +128,8 @@ impl Language {
                 for name in ["package.json", self.lock_file()] {
                     std::fs::copy(source.join(name), folder.join(name))?;
                 }
-                command.args(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+                // Not `npm ci`: some of its versions miss the packages for other systems that others leave out of the lock.
+                command.args(["npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]);
                 command.current_dir(folder);
             }
         }
