@@ -28,15 +28,24 @@ pub struct Answer {
     /// The service of which addresses or ports are given away in the answer: who draws an instance back has to
     /// reckon with a client that comes a moment later.
     pub asked: Option<Name>,
+    /// To so many queries that differ in their ids alone there are different answers: by the id, modulo this. 0 where
+    /// that is nothing to build on.
+    pub turns: usize,
+}
+
+impl Answer {
+    fn nothing() -> Answer {
+        Answer { bytes: None, asked: None, turns: 0 }
+    }
 }
 
 /// Answers one message. Every input has an outcome; errors of the client are codes in the answer.
 pub fn answer(query: &[u8], transport: Transport, catalog: &Catalog, config: &Config) -> Answer {
     match Request::read(query) {
         Ok(request) => answer_request(&request, transport, catalog, config),
-        Err(Unreadable::Silent) => Answer { bytes: None, asked: None },
+        Err(Unreadable::Silent) => Answer::nothing(),
         Err(Unreadable::Rejected(metadata, code)) => {
-            Answer { bytes: Some(message::header(&metadata, code)), asked: None }
+            Answer { bytes: Some(message::header(&metadata, code)), ..Answer::nothing() }
         }
     }
 }
@@ -44,7 +53,7 @@ pub fn answer(query: &[u8], transport: Transport, catalog: &Catalog, config: &Co
 fn answer_request(request: &Request, transport: Transport, catalog: &Catalog, config: &Config) -> Answer {
     let limit = limit(transport, request.edns);
     let reply = decide(request, limit, catalog, config);
-    Answer { bytes: Some(message::write(request, &reply, limit)), asked: reply.given }
+    Answer { bytes: Some(message::write(request, &reply, limit)), asked: reply.given, turns: reply.turns }
 }
 
 /// RFC 1035 4.2.1 and 4.2.2, RFC 6891 6.2.3 and 6.2.5.

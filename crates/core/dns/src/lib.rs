@@ -21,6 +21,7 @@
 mod answer;
 mod config;
 mod message;
+mod recent;
 mod reply;
 mod request;
 mod reverse;
@@ -29,6 +30,7 @@ mod zone;
 
 pub use answer::{Answer, Transport, answer};
 pub use config::Config;
+pub use recent::Recent;
 pub use zone::{Targets, Zone, ZoneError};
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use adsum_dns::{Config, Transport, answer};
+use adsum_catalog::Catalog;
+use adsum_dns::{Answer, Config, Recent, Transport, answer};
 
 use super::Directory;
 use super::throttle::Throttle;
@@ -20,10 +21,19 @@ impl<D: Directory> Desk<D> {
         Desk { directory, config, throttle: Throttle::default() }
     }
 
-    /// The message to send back, if any. A query that hits a mistake of ours gets none, and no other suffers from it.
-    pub(super) fn answer(&self, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
-        let answered = catch_unwind(AssertUnwindSafe(|| self.look_up(query, transport)));
-        answered.unwrap_or_else(|_| {
+    /// The message to send back to a query over TCP, if any.
+    pub(super) fn answer(&self, query: &[u8]) -> Option<Vec<u8>> {
+        self.guard(query, |catalog, config| answer(query, Transport::Tcp, catalog, config))
+    }
+
+    /// The same over UDP, where most of what is asked was asked a moment ago.
+    pub(super) fn answer_again(&self, query: &[u8], recent: &mut Recent) -> Option<Vec<u8>> {
+        self.guard(query, |catalog, config| recent.answer(query, catalog, config))
+    }
+
+    /// A query that hits a mistake of ours gets no answer, and no other suffers from it.
+    fn guard(&self, query: &[u8], give: impl FnOnce(&Catalog, &Config) -> Answer) -> Option<Vec<u8>> {
+        catch_unwind(AssertUnwindSafe(|| self.look_up(give))).unwrap_or_else(|_| {
             self.complain(
                 "a DNS query made the answering code panic",
                 &format_args!("{} bytes", query.len()),
@@ -32,8 +42,8 @@ impl<D: Directory> Desk<D> {
         })
     }
 
-    fn look_up(&self, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
-        let answer = answer(query, transport, &self.directory.catalog(), &self.config);
+    fn look_up(&self, give: impl FnOnce(&Catalog, &Config) -> Answer) -> Option<Vec<u8>> {
+        let answer = give(&self.directory.catalog(), &self.config);
         if let Some(service) = &answer.asked {
             self.directory.asked(service);
         }

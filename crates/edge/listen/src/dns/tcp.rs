@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use adsum_dns::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -64,7 +63,7 @@ async fn answer_all<D: Directory>(stream: TcpStream, desk: &Desk<D>, limits: Lim
     let mut stream = BufReader::with_capacity(READ_AHEAD, stream);
     let mut query = Vec::new();
     while timeout(limits.patience, read(&mut stream, &mut query)).await?? {
-        let Some(answer) = desk.answer(&query, Transport::Tcp) else { return Ok(()) };
+        let Some(answer) = desk.answer(&query) else { return Ok(()) };
         timeout(limits.patience, write(stream.get_mut(), &answer)).await??;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use adsum_dns::Transport;
+use adsum_dns::{Recent, Transport};
 use tokio::net::UdpSocket;
 
 use super::desk::Desk;
@@ -12,12 +12,15 @@ use super::{Directory, LONGEST_QUERY};
 
 pub(super) async fn serve<D: Directory>(socket: &UdpSocket, desk: &Desk<D>) -> Infallible {
     let mut buffer = vec![0; LONGEST_QUERY];
+    let mut recent = Recent::new(Transport::Udp);
     let mut pause = Pause::new();
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, client)) => {
                 pause.reset();
-                reply(socket, desk, &buffer[..length], client).await;
+                if let Some(answer) = desk.answer_again(&buffer[..length], &mut recent) {
+                    send(socket, desk, &answer, client).await;
+                }
             }
             Err(error) => {
                 desk.complain("cannot receive DNS queries over UDP", &error);
@@ -28,9 +31,8 @@ pub(super) async fn serve<D: Directory>(socket: &UdpSocket, desk: &Desk<D>) -> I
 }
 
 /// An answer that cannot be sent is lost, as any datagram may be.
-async fn reply<D: Directory>(socket: &UdpSocket, desk: &Desk<D>, query: &[u8], client: SocketAddr) {
-    let Some(answer) = desk.answer(query, Transport::Udp) else { return };
-    if let Err(error) = socket.send_to(&answer, client).await {
+async fn send<D: Directory>(socket: &UdpSocket, desk: &Desk<D>, answer: &[u8], client: SocketAddr) {
+    if let Err(error) = socket.send_to(answer, client).await {
         desk.complain("cannot send a DNS answer over UDP", &format_args!("to {client}: {error}"));
     }
 }
