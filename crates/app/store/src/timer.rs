@@ -25,6 +25,9 @@ const SNAPSHOT: u64 = 32 * 1024 * 1024;
 const SNAPSHOT_WHEN_FULL: u64 = 64 * 1024;
 /// Between a snapshot that could not be written and the next attempt. Milliseconds.
 const SNAPSHOT_PAUSE: u64 = 60_000;
+/// The same while the disk is full, where an attempt ends as soon as there is no room and costs little: whoever has deleted
+/// something waits for it.
+const SNAPSHOT_PAUSE_WHEN_FULL: u64 = 2_000;
 
 /// Starts the thread. It holds the store weakly, and ends with it.
 pub(crate) fn start(store: &Store) -> Result<(), std::io::Error> {
@@ -104,7 +107,11 @@ fn write(shared: &Shared, snapshot: Snapshot) -> u64 {
     match shared.journal.write_snapshot(revision.0, snapshot.into_chunks()) {
         Ok(info) => {
             tracing::info!(%revision, bytes = info.bytes, "snapshot written");
-            if shared.journal.is_full() { SNAPSHOT_PAUSE } else { 0 }
+            if shared.journal.is_full() { SNAPSHOT_PAUSE_WHEN_FULL } else { 0 }
+        }
+        Err(error) if shared.journal.is_full() => {
+            tracing::warn!(%revision, %error, "no snapshot could be written, the next is tried in 2 s");
+            SNAPSHOT_PAUSE_WHEN_FULL
         }
         Err(error) => {
             tracing::error!(%revision, %error, "no snapshot could be written, the next is tried in a minute");
