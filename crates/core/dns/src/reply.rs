@@ -27,6 +27,10 @@ pub(crate) struct Reply {
     pub(crate) given: Option<Name>,
     /// Of how many the turn of the wish has chosen one; 0 of what does not exist, or is refused.
     pub(crate) turns: usize,
+    /// It is about nothing of ours.
+    pub(crate) foreign: bool,
+    /// There is more to say, and not here.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(Debug)]
@@ -65,13 +69,15 @@ impl Reply {
             reason: None,
             given: None,
             turns: 0,
+            foreign: false,
+            is_cut: false,
         }
     }
 
     /// The names of an address in a zone that is not ours: of those that we do not know, nothing is said.
     pub(crate) fn pointers(names: Vec<DomainName>, ttl: u32) -> Reply {
         if names.is_empty() {
-            return Reply::failure(ResponseCode::Refused);
+            return Reply { foreign: true, ..Reply::failure(ResponseCode::Refused) };
         }
         let record = |name| Record { owner: Owner::Question, ttl, data: RData::PTR(PTR(name)) };
         let answers = names.into_iter().map(record).collect();
