@@ -13,6 +13,9 @@ pub const OUTPUT: usize = 4 * 1024;
 /// No service is taken out of the catalog sooner, however short its check would have it.
 pub const SHORTEST_DEREGISTRATION: Duration = Duration::from_secs(60);
 
+/// Words that change while the status stays are put on record no more often than this, as Consul does it.
+pub const OUTPUT_PAUSE: Duration = Duration::from_secs(300);
+
 /// How often in a row a check has found the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Course {
@@ -60,6 +63,12 @@ pub fn reaped_at(check: &Check) -> Option<u64> {
     let is_dying = check.status == Status::Critical && !check.service.is_empty();
     let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
     is_dying.then(|| check.since.saturating_add(after))
+}
+
+/// Whether what was found is put on record, `age` after what is there: a status at once, words alone now and then, since
+/// some services say something else each time.
+pub fn is_news(on_record: (Status, &str), found: (Status, &str), age: Duration) -> bool {
+    on_record.0 != found.0 || (on_record.1 != found.1 && age >= OUTPUT_PAUSE)
 }
 
 /// What is said of a check that nobody has given a sign of.

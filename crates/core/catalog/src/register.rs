@@ -12,6 +12,7 @@
 //! Invariants:
 //! - What is registered again as it is changes no record, so that nobody who waits for a change wakes.
 //! - A check is there only with its service: both come in one transaction, and go in one.
+//! - Who is refused has changed nothing.
 
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub const NODES: usize = 100_000;
 pub enum Refusal {
     #[error("ServiceID \"{0}\" does not exist")]
     UnknownService(String),
+    #[error("Missing service registration")]
+    NoService,
     #[error("there are {0} {1} registered already: deregister some")]
     Full(usize, &'static str),
 }
@@ -46,36 +49,59 @@ pub enum Others {
     Go,
 }
 
+/// What is told of a node, of a service there, and of checks of both.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    pub node: Option<Node>,
+    pub service: Option<Service>,
+    pub checks: Vec<Check>,
+}
+
 /// A service with its checks. A check that is there goes on as it was found last.
 pub fn register_service(
     tx: &mut Transaction<'_>,
     service: &Service,
-    checks: &[Check],
+    checks: Vec<Check>,
     others: Others,
 ) -> Result<(), Refusal> {
-    put_service(tx, service)?;
+    refuse_more(tx, None, Some(service), &checks)?;
+    put_service(tx, service);
     if others == Others::Go {
         let named = |check: &Check| checks.iter().any(|other| other.id == check.id);
         let gone = checks_of(tx, &service.node, &service.id).into_iter().filter(|check| !named(check));
         let gone: Vec<Check> = gone.filter(|check| check.definition.kind != Kind::Maintenance).collect();
         gone.iter().for_each(|check| delete_check(tx, check));
     }
-    checks.iter().try_for_each(|check| register_check(tx, check.clone()))
+    checks.into_iter().for_each(|check| put_again(tx, check));
+    Ok(())
+}
+
+/// What somebody tells who looks after it himself: it is as it is told.
+pub fn tell(tx: &mut Transaction<'_>, told: Told) -> Result<(), Refusal> {
+    let Told { node, service, checks } = told;
+    refuse_more(tx, node.as_ref(), service.as_ref(), &checks)?;
+    for check in checks.iter().filter(|check| !check.service.is_empty()) {
+        let comes = service.as_ref().is_some_and(|service| service.id == check.service);
+        if !comes && self::service(tx, &check.node, &check.service).is_none() {
+            return Err(Refusal::NoService);
+        }
+    }
+    node.iter().for_each(|node| put_node(tx, node));
+    service.iter().for_each(|service| put_service(tx, service));
+    checks.into_iter().for_each(|check| put_check(tx, check));
+    Ok(())
 }
 
 /// A service without a word on how it is.
-pub fn put_service(tx: &mut Transaction<'_>, service: &Service) -> Result<(), Refusal> {
+fn put_service(tx: &mut Transaction<'_>, service: &Service) {
     let key = service_key(&service.node, &service.id);
     let before: Option<Service> = read(tx, &key);
-    if before.as_ref() == Some(service) {
-        return Ok(());
-    }
     if before.is_none() {
-        refuse_more(tx, "registered", SERVICES, "services")?;
-        tell(tx, "service-registered", service, "is registered");
+        log_of(tx, "service-registered", service, "is registered");
     }
-    write(tx, key, service);
-    Ok(())
+    if before.as_ref() != Some(service) {
+        write(tx, key, service);
+    }
 }
 
 /// Whether it was there.
@@ -87,29 +113,31 @@ fn remove_service(tx: &mut Transaction<'_>, node: &str, id: &str, why: &str) -> 
     let Some(service) = service(tx, node, id) else { return false };
     checks_of(tx, node, id).iter().for_each(|check| delete_check(tx, check));
     delete(tx, &service_key(node, id));
-    tell(tx, "service-deregistered", &service, why);
+    log_of(tx, "service-deregistered", &service, why);
     true
 }
 
 /// A check of a service that is there, or of a node. One that is there goes on as it was found last.
-pub fn register_check(tx: &mut Transaction<'_>, mut new: Check) -> Result<(), Refusal> {
+pub fn register_check(tx: &mut Transaction<'_>, new: Check) -> Result<(), Refusal> {
     if !new.service.is_empty() && service(tx, &new.node, &new.service).is_none() {
         return Err(Refusal::UnknownService(new.service));
     }
+    refuse_more(tx, None, None, std::slice::from_ref(&new))?;
+    put_again(tx, new);
+    Ok(())
+}
+
+fn put_again(tx: &mut Transaction<'_>, mut new: Check) {
     if let Some(before) = check(tx, &new.node, &new.id) {
-        (new.status, new.since) = (before.status, before.since);
-        new.output = before.output;
+        (new.status, new.output) = (before.status, before.output);
     }
-    put_check(tx, new)
+    put_check(tx, new);
 }
 
 /// A check as it is told.
-pub fn put_check(tx: &mut Transaction<'_>, mut new: Check) -> Result<(), Refusal> {
+fn put_check(tx: &mut Transaction<'_>, mut new: Check) {
     let key = check_key(&new.node, &new.id);
     let before: Option<Check> = read(tx, &key);
-    if before.is_none() {
-        refuse_more(tx, "check", CHECKS, "checks")?;
-    }
     new.since = match &before {
         Some(before) if before.status == new.status => before.since,
         _ => tx.now().tick,
@@ -121,7 +149,6 @@ pub fn put_check(tx: &mut Transaction<'_>, mut new: Check) -> Result<(), Refusal
     if before.as_ref() != Some(&new) {
         write(tx, key, &new);
     }
-    Ok(())
 }
 
 /// Whether it was there.
@@ -167,22 +194,16 @@ pub fn reap(tx: &mut Transaction<'_>, of: &Check) {
     }
 }
 
-/// All TTL checks that nobody has given a sign of for a TTL, whatever their status.
+/// Whether somebody has given a sign of a TTL check within its TTL.
 pub fn is_alive(tx: &mut Transaction<'_>, check: &Check) -> bool {
     tx.get(Database::System, beat_key(&check.node, &check.id).as_bytes()).is_some()
 }
 
-/// A node without an agent.
-pub fn put_node(tx: &mut Transaction<'_>, node: &Node) -> Result<(), Refusal> {
+fn put_node(tx: &mut Transaction<'_>, node: &Node) {
     let key = node_key(&node.name);
-    let before: Option<Node> = read(tx, &key);
-    if before.is_none() {
-        refuse_more(tx, "external", NODES, "nodes")?;
-    }
-    if before.as_ref() != Some(node) {
+    if read(tx, &key).as_ref() != Some(node) {
         write(tx, key, node);
     }
-    Ok(())
 }
 
 /// With all that is registered there.
@@ -245,11 +266,27 @@ fn checks_of(tx: &mut Transaction<'_>, node: &str, service: &str) -> Vec<Check> 
     checks
 }
 
-fn refuse_more(tx: &mut Transaction<'_>, kind: &str, most: usize, what: &'static str) -> Result<(), Refusal> {
-    if count(tx, kind) < most { Ok(()) } else { Err(Refusal::Full(most, what)) }
+/// Before anything is written.
+fn refuse_more(
+    tx: &mut Transaction<'_>,
+    new_node: Option<&Node>,
+    new_service: Option<&Service>,
+    new_checks: &[Check],
+) -> Result<(), Refusal> {
+    let nodes = new_node.filter(|new| node(tx, &new.name).is_none()).iter().count();
+    let services = new_service.filter(|new| service(tx, &new.node, &new.id).is_none()).iter().count();
+    let checks = new_checks.iter().filter(|new| check(tx, &new.node, &new.id).is_none()).count();
+    let kinds = [("external", nodes, NODES, "nodes"), ("registered", services, SERVICES, "services")];
+    for (kind, more, most, what) in kinds.into_iter().chain([("check", checks, CHECKS, "checks")]) {
+        let there = count(tx, kind);
+        if more > 0 && there + more > most {
+            return Err(Refusal::Full(there, what));
+        }
+    }
+    Ok(())
 }
 
-fn tell(tx: &mut Transaction<'_>, kind: &str, service: &Service, what: &str) {
+fn log_of(tx: &mut Transaction<'_>, kind: &str, service: &Service, what: &str) {
     let message = format!("{} ({}) on {} {what}", service.service, service.id, service.node);
     let (time, name) = (tx.now().wall, service.service.parse().ok());
     log(tx, &Event { time, kind: kind.to_string(), service: name, instance: None, message });

@@ -169,7 +169,8 @@ impl Registry {
         self.removals
     }
 
-    pub(crate) fn changed(&self) -> Revision {
+    /// The revision from which on all of it is as it is.
+    pub fn changed(&self) -> Revision {
         self.changed
     }
 

@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) dns: SocketAddr,
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) script_checks: bool,
     insecure: bool,
 }
 
@@ -74,6 +75,7 @@ impl Settings {
             http: args.faces.http_addr.or(file.http_addr).unwrap_or(loopback(8500)),
             dns: args.faces.dns_addr.or(file.dns_addr).unwrap_or(loopback(8600)),
             ports: range,
+            script_checks: args.enable_script_checks || file.enable_script_checks == Some(true),
             insecure: args.insecure || file.insecure == Some(true),
         };
         settings.refuse_open_faces()?;

@@ -4,7 +4,7 @@ use adsum_keyspace::{Database, Keyspace, Now};
 use adsum_model::registered::{Definition, Service};
 
 use super::*;
-use crate::register;
+use crate::register::{self, Told};
 
 #[track_caller]
 fn check_course(thresholds: Thresholds, steps: &[(Status, Option<Status>)]) {
@@ -75,6 +75,15 @@ fn what_expired_says_what_was_said_last_within_its_bounds() {
     assert!(expired_output(&"ä".repeat(OUTPUT)).len() <= OUTPUT);
 }
 
+#[test]
+fn a_status_is_news_at_once_and_words_alone_after_a_while() {
+    let on_record = (Status::Passing, "a");
+    assert!(is_news(on_record, (Status::Critical, "a"), Duration::ZERO));
+    assert!(!is_news(on_record, (Status::Passing, "b"), OUTPUT_PAUSE - Duration::from_millis(1)));
+    assert!(is_news(on_record, (Status::Passing, "b"), OUTPUT_PAUSE));
+    assert!(!is_news(on_record, on_record, OUTPUT_PAUSE));
+}
+
 fn alias(node: &str, service: &str) -> Check {
     let kind = Kind::Alias { node: node.into(), service: service.into() };
     Check {
@@ -109,11 +118,14 @@ fn an_alias_is_as_the_worst_of_what_it_stands_for() {
     assert_eq!(mirrored(&none, &alias("n2", "")), Some((Status::Passing, "No checks found.".into())));
     assert_eq!(mirrored(&none, &told("x", "", Status::Passing)), None);
     let well = catalog(&|tx| {
-        register::put_service(tx, &service).unwrap();
-        register::put_check(tx, told("c", "web-1", Status::Passing)).unwrap();
+        let checks = vec![told("c", "web-1", Status::Passing)];
+        register::tell(tx, Told { service: Some(service.clone()), checks, ..Told::default() }).unwrap();
     });
     assert_eq!(mirrored(&well, &alias("", "web-1")), Some((Status::Passing, "All checks passing.".into())));
-    let ill = catalog(&|tx| register::put_check(tx, told("mem", "", Status::Warning)).unwrap());
+    let ill = catalog(&|tx| {
+        register::tell(tx, Told { checks: vec![told("mem", "", Status::Warning)], ..Told::default() })
+            .unwrap();
+    });
     let says = (Status::Warning, "Aliased check \"mem\" failing: why".to_string());
     assert_eq!(mirrored(&ill, &alias("n1", "web-1")), Some(says));
 }

@@ -37,7 +37,8 @@ impl Kept {
 #[test]
 fn a_service_and_its_checks_come_and_go_together() {
     let mut kept = Kept::default();
-    kept.at(0, |tx| register_service(tx, &service("a/b", "Web"), &[ttl("c", "a/b")], Others::Stay)).unwrap();
+    kept.at(0, |tx| register_service(tx, &service("a/b", "Web"), vec![ttl("c", "a/b")], Others::Stay))
+        .unwrap();
     assert_eq!(kept.keys(), ["beat/n1/c", "check/n1/c", "registered/n1/a%2Fb"]);
     let catalog = kept.catalog();
     let registry = catalog.registry();
@@ -53,7 +54,7 @@ fn a_service_and_its_checks_come_and_go_together() {
 fn what_is_registered_again_as_it_is_changes_nothing_and_stays_as_it_was_found() {
     let mut kept = Kept::default();
     let register = |tx: &mut Transaction<'_>| {
-        register_service(tx, &service("a", "web"), &[ttl("c", "a")], Others::Stay).unwrap();
+        register_service(tx, &service("a", "web"), vec![ttl("c", "a")], Others::Stay).unwrap();
     };
     kept.at(0, register);
     assert!(kept.at(1, |tx| heard(tx, "n1", "c", Status::Passing, "fine")));
@@ -67,14 +68,14 @@ fn what_is_registered_again_as_it_is_changes_nothing_and_stays_as_it_was_found()
 #[test]
 fn checks_that_are_not_registered_again_go_when_that_is_asked_for() {
     let mut kept = Kept::default();
-    let mut register = |checks: &[Check], others| {
+    let mut register = |checks: Vec<Check>, others| {
         kept.at(0, |tx| register_service(tx, &service("a", "web"), checks, others)).unwrap();
         let ids = kept.at(0, |tx| checks_of(tx, "n1", "a")).into_iter().map(|check| check.id);
         ids.collect::<Vec<_>>()
     };
-    assert_eq!(register(&[ttl("one", "a")], Others::Stay), ["one"]);
-    assert_eq!(register(&[ttl("two", "a")], Others::Stay), ["one", "two"]);
-    assert_eq!(register(&[ttl("two", "a")], Others::Go), ["two"]);
+    assert_eq!(register(vec![ttl("one", "a")], Others::Stay), ["one"]);
+    assert_eq!(register(vec![ttl("two", "a")], Others::Stay), ["one", "two"]);
+    assert_eq!(register(vec![ttl("two", "a")], Others::Go), ["two"]);
 }
 
 #[test]
@@ -115,7 +116,8 @@ fn a_service_goes_when_it_has_been_critical_for_as_long_as_its_check_allows() {
     let mut kept = Kept::default();
     let mut dying = ttl("c", "a");
     dying.definition.deregister_after = Some(Duration::from_secs(60));
-    kept.at(1_000, |tx| register_service(tx, &service("a", "web"), &[dying.clone()], Others::Stay)).unwrap();
+    kept.at(1_000, |tx| register_service(tx, &service("a", "web"), vec![dying.clone()], Others::Stay))
+        .unwrap();
     kept.at(60_999, |tx| reap(tx, &dying));
     assert!(kept.at(60_999, |tx| super::service(tx, "n1", "a")).is_some());
     kept.at(61_000, |tx| reap(tx, &dying));
@@ -142,13 +144,30 @@ fn a_node_goes_with_all_that_is_registered_there() {
     let mut kept = Kept::default();
     let node = Node { name: "N1".into(), address: "10.0.0.1".into(), ..Node::default() };
     kept.at(0, |tx| {
-        put_node(tx, &node).unwrap();
+        tell(tx, Told { node: Some(node.clone()), ..Told::default() }).unwrap();
         let addresses = [("lan".to_string(), Place { address: "10.0.0.1".into(), port: 1 })];
         let with_addresses = Service { tagged_addresses: addresses.into(), ..service("a", "web") };
-        register_service(tx, &with_addresses, &[ttl("c", "a"), ttl("d", "")], Others::Stay).unwrap();
+        register_service(tx, &with_addresses, vec![ttl("c", "a"), ttl("d", "")], Others::Stay).unwrap();
     });
     assert_eq!(kept.catalog().registry().node("n1").unwrap().record, node);
     assert_eq!(kept.catalog().registry().checks_on("n1").count(), 2);
     kept.at(0, |tx| deregister_node(tx, "n1"));
     assert_eq!(kept.keys(), [""; 0]);
+}
+
+#[test]
+fn what_is_told_holds_and_who_is_refused_has_changed_nothing() {
+    let mut kept = Kept::default();
+    let told =
+        |id: &str, of: &str, status| Check { status, definition: Definition::default(), ..ttl(id, of) };
+    let node = Some(Node { name: "N1".into(), address: "10.0.0.1".into(), ..Node::default() });
+    let missing = Told { node: node.clone(), service: None, checks: vec![told("c", "a", Status::Passing)] };
+    assert_eq!(kept.at(0, |tx| tell(tx, missing)), Err(Refusal::NoService));
+    assert_eq!(kept.keys(), [""; 0]);
+    for status in [Status::Passing, Status::Critical] {
+        let checks = vec![told("c", "a", status)];
+        kept.at(0, |tx| tell(tx, Told { node: node.clone(), service: Some(service("a", "web")), checks }))
+            .unwrap();
+        assert_eq!(kept.at(0, |tx| check(tx, "n1", "c")).unwrap().status, status);
+    }
 }

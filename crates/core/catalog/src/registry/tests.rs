@@ -3,7 +3,7 @@
 use adsum_keyspace::{Database, Keyspace, Now, Space, Transaction};
 use adsum_model::registered::{Check, Service, Status};
 
-use crate::register::{self, Others};
+use crate::register::{self, Others, Told};
 use crate::{Catalog, records};
 
 #[derive(Default)]
@@ -34,15 +34,23 @@ fn check(id: &str, of: &str, status: Status) -> Check {
     Check { node: "n1".into(), id: id.into(), service: of.into(), status, ..Check::default() }
 }
 
+fn put(tx: &mut Transaction<'_>, service: Service) {
+    register::tell(tx, Told { service: Some(service), ..Told::default() }).unwrap();
+}
+
+fn look(tx: &mut Transaction<'_>, check: Check) {
+    register::tell(tx, Told { checks: vec![check], ..Told::default() }).unwrap();
+}
+
 #[test]
 fn a_registry_that_is_kept_up_is_the_one_that_is_loaded() {
     let mut kept = Kept::default();
     kept.run(|tx| {
-        let checks = [check("c", "a", Status::Warning)];
-        register::register_service(tx, &service("a", "web"), &checks, Others::Stay).unwrap();
+        let checks = vec![check("c", "a", Status::Warning)];
+        register::register_service(tx, &service("a", "web"), checks, Others::Stay).unwrap();
     });
-    kept.run(|tx| register::put_service(tx, &service("b", "web")).unwrap());
-    kept.run(|tx| register::put_service(tx, &service("b", "other")).unwrap());
+    kept.run(|tx| put(tx, service("b", "web")));
+    kept.run(|tx| put(tx, service("b", "other")));
     let loaded = Catalog::load(kept.keyspace.keys(Database::System), kept.keyspace.revision());
     for catalog in [&kept.catalog, &loaded] {
         let registry = catalog.registry();
@@ -58,14 +66,14 @@ fn a_registry_that_is_kept_up_is_the_one_that_is_loaded() {
 #[test]
 fn an_index_moves_with_its_own_service_and_with_its_node() {
     let mut kept = Kept::default();
-    let made = kept.run(|tx| register::put_service(tx, &service("a", "Web")).unwrap());
+    let made = kept.run(|tx| put(tx, service("a", "Web")));
     assert_eq!((kept.index("web"), kept.index("WEB")), (made, made));
-    kept.run(|tx| register::put_service(tx, &service("b", "other")).unwrap());
+    kept.run(|tx| put(tx, service("b", "other")));
     assert_eq!(kept.index("web"), made);
-    let checked = kept.run(|tx| register::put_check(tx, check("c", "a", Status::Passing)).unwrap());
+    let checked = kept.run(|tx| look(tx, check("c", "a", Status::Passing)));
     assert_eq!(kept.index("web"), checked);
     let listed = kept.catalog.services_index();
-    let node = kept.run(|tx| register::put_check(tx, check("mem", "", Status::Critical)).unwrap());
+    let node = kept.run(|tx| look(tx, check("mem", "", Status::Critical)));
     assert_eq!((kept.index("web"), kept.index("other")), (node, node));
     assert_eq!(kept.catalog.services_index(), listed);
 }
@@ -75,7 +83,7 @@ fn an_index_does_not_go_back_when_one_of_two_kinds_of_a_service_goes() {
     let mut kept = Kept::default();
     let name = "web".parse().unwrap();
     let spec = adsum_model::Spec::new("web".parse().unwrap(), vec!["true".into()]);
-    kept.run(|tx| register::put_service(tx, &service("a", "web")).unwrap());
+    kept.run(|tx| put(tx, service("a", "web")));
     kept.run(|tx| records::put_service(tx, &adsum_model::Service::new(spec, 1, 0)));
     let gone = kept.run(|tx| records::delete_service(tx, &name));
     assert_eq!(kept.index("web"), gone);
@@ -89,8 +97,8 @@ fn an_index_does_not_go_back_when_one_of_two_kinds_of_a_service_goes() {
 #[test]
 fn what_has_to_be_looked_at_changes_with_definitions_alone() {
     let mut kept = Kept::default();
-    let defined = kept.run(|tx| register::put_check(tx, check("c", "", Status::Critical)).unwrap());
-    kept.run(|tx| register::put_check(tx, check("c", "", Status::Passing)).unwrap());
+    let defined = kept.run(|tx| look(tx, check("c", "", Status::Critical)));
+    kept.run(|tx| look(tx, check("c", "", Status::Passing)));
     assert_eq!(kept.catalog.registry().definitions().0, defined);
     let gone = kept.run(|tx| {
         register::deregister_check(tx, "n1", "c");
