@@ -21,6 +21,7 @@
 mod answer;
 mod config;
 mod message;
+mod place;
 mod reply;
 mod request;
 mod reverse;
