@@ -254,6 +254,7 @@ fn api_state(
         datacenter: settings.datacenter.to_string(),
         faces,
         names: Vec::new(),
+        script_checks: settings.script_checks,
         started: Instant::now(),
     };
     let keeper = keeper.clone();

@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) naming: Naming,
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) script_checks: bool,
     insecure: bool,
 }
 
@@ -78,6 +79,7 @@ impl Settings {
             naming: Naming::resolve(dns, args.dns, file.dns)?,
             dns,
             ports: range,
+            script_checks: args.enable_script_checks || file.enable_script_checks == Some(true),
             insecure: args.insecure || file.insecure == Some(true),
         };
         settings.refuse_open_faces()?;
