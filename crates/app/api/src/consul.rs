@@ -6,6 +6,7 @@
 mod answer;
 mod entry;
 mod filter;
+mod given;
 mod question;
 
 pub(crate) mod agent;
@@ -16,4 +17,5 @@ pub(crate) mod kv;
 pub(crate) mod local;
 pub(crate) mod nodes;
 pub(crate) mod operator;
+pub(crate) mod session;
 pub(crate) mod status;

@@ -10,6 +10,8 @@ pub const HEADER_TIME: Duration = Duration::from_secs(10);
 pub const BODY: usize = 1024 * 1024;
 /// Bytes of a value put through `/v1/kv`, as Consul has it.
 pub const KV_VALUE: usize = 512 * 1024;
+/// Bytes of what is sent to make a session.
+pub const SESSION: usize = 16 * 1024;
 /// Bytes beyond a limit that are read and thrown away, so that the client gets to read the refusal.
 pub const DRAINED: usize = 8 * 1024 * 1024;
 /// How long a client may take for a body.

@@ -145,6 +145,16 @@ fn consul_routes(routes: Routes) -> Routes {
         .on("GET", "/v1/kv/{*key}", consul::kv::get)
         .on("PUT", "/v1/kv/{*key}", consul::kv::put)
         .on("DELETE", "/v1/kv/{*key}", consul::kv::delete)
+        .on("PUT", "/v1/session/create", consul::session::create)
+        .on("PUT", "/v1/session/destroy/", consul::session::no_session)
+        .on("PUT", "/v1/session/destroy/{id}", consul::session::destroy)
+        .on("PUT", "/v1/session/renew/", consul::session::no_session)
+        .on("PUT", "/v1/session/renew/{id}", consul::session::renew)
+        .on("GET", "/v1/session/info/", consul::session::no_session)
+        .on("GET", "/v1/session/info/{id}", consul::session::info)
+        .on("GET", "/v1/session/node/", consul::session::no_node)
+        .on("GET", "/v1/session/node/{name}", consul::session::of_node)
+        .on("GET", "/v1/session/list", consul::session::list)
 }
 
 #[cfg(test)]

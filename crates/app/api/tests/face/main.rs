@@ -14,6 +14,7 @@ mod maintenance;
 mod past;
 mod rollouts;
 mod services;
+mod sessions;
 mod switches;
 mod watch;
 mod why;
