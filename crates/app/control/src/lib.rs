@@ -6,6 +6,7 @@
 //! - [`locks`]: for each lock that was taken from its holder, to the event log.
 //! - [`health`]: for each running instance, from probes to its health.
 //! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
+//! - [`sessions`]: for each session, from its time and its checks to keys that are free again.
 //!
 //! None takes orders. Each looks at the catalog when it has changed and when a time has come, has a plan made in
 //! `core/rollout`, and carries it out without choices of its own; what it does is a commit, which is what the others
@@ -21,6 +22,7 @@ mod node;
 mod ports;
 mod routing;
 mod services;
+mod sessions;
 mod settings;
 mod webhook;
 
@@ -46,7 +48,8 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         node::run(store.clone(), keeper.clone(), settings.clone(), routing),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),
-        locks::run(store),
+        locks::run(store.clone()),
+        sessions::run(store),
     );
     match failed {
         Err(failed) => failed,

@@ -6,6 +6,7 @@
 //! INSTANCE.NAME.service   that one, when it is routable
 //! _NAME._tcp.service      NAME.service in the form of RFC 2782
 //! _NAME._TAG.service      TAG.NAME.service in that form
+//! NAME.query              the routable ones of the instances that answer a prepared query; NAME may have dots
 //! NODE.node               where the node is
 //! HEXIP.addr              the address that it spells: 8 hexadecimal digits or 32
 //! ns                      the node that answers
@@ -58,8 +59,9 @@ fn find_here<'a>(labels: &[&str], catalog: &'a Catalog, config: &Config) -> Subj
     match labels {
         [] => Subject::Apex,
         ["ns"] => catalog.node(&config.node).map_or(Subject::Inner, |node| Subject::Node(node)),
-        ["service" | "node" | "addr"] => Subject::Inner,
+        ["service" | "query" | "node" | "addr"] => Subject::Inner,
         [below @ .., "service"] => service(below, catalog),
+        [below @ .., "query"] => query(&below.join("."), catalog),
         [name, "node"] => node(name, catalog).map_or(Subject::Unknown, Subject::Node),
         [digits, "addr"] => address(digits).map_or(Subject::Unknown, Subject::Address),
         _ => Subject::Unknown,
@@ -80,6 +82,14 @@ fn service<'a>(below: &[&str], catalog: &'a Catalog) -> Subject<'a> {
         [choice, name] => found(name, catalog, Chosen::One(choice)),
         _ => Subject::Unknown,
     }
+}
+
+fn query<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
+    let Some(query) = adsum_query::find(catalog, name) else { return Subject::Unknown };
+    let Ok(service) = query.service.service.parse::<Name>() else { return Subject::Unknown };
+    let chosen = adsum_query::instances(catalog, &query.service).into_iter();
+    let instances = chosen.map(|chosen| &**chosen.instance).filter(|instance| instance.is_routable());
+    Subject::Instances(Found { service, instances: instances.collect() })
 }
 
 /// Which instances of a service a name stands for.

@@ -11,8 +11,9 @@
 //! lock-delay/KEY          nothing, for as long as nobody may lock a key whose holder was invalidated
 //! ```
 //!
-//! [`kv`] has the verbs on keys, [`session`] those on sessions, [`end`] what becomes of both when a session is over,
-//! [`sweep`] what becomes of records whose key Redis clients have deleted, [`check`] what a session may be bound to.
+//! [`kv`] has the verbs on keys, [`txn`] several of them at once, [`session`] those on sessions, [`end`] what becomes of
+//! both when a session is over, [`sweep`] what becomes of records whose key Redis clients have deleted, [`check`] what a
+//! session may be bound to.
 //!
 //! Invariants:
 //! - A key is held by the session that its record names, whatever has become of that session: until the invalidation is
@@ -28,6 +29,7 @@ pub mod kv;
 mod place;
 pub mod session;
 pub mod sweep;
+pub mod txn;
 
 #[cfg(test)]
 mod properties;

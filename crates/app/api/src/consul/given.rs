@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adsum_model::parse_duration;
+use adsum_session::session;
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -37,6 +38,47 @@ pub(crate) async fn value(body: Body, limit: usize) -> Result<Option<Value>, Ref
     serde_json::from_slice(&bytes).map(Some).map_err(failed)
 }
 
+/// An id that nobody else has, in the form of a UUID.
+pub(crate) fn id() -> Result<String, Refusal> {
+    let mut lot = [0; 16];
+    let drawn = getrandom::fill(&mut lot);
+    drawn.map_err(|error| Refusal::failed(format!("no randomness for an id: {error}")))?;
+    Ok(session::id(u128::from_be_bytes(lot)))
+}
+
+/// The bytes that base64 (RFC 4648 4) stands for.
+pub(crate) fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    let bare = text.trim_end_matches('=');
+    if text.len() - bare.len() > 2 || (text.len() != bare.len() && !text.len().is_multiple_of(4)) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(bare.len() / 4 * 3 + 2);
+    let (mut bits, mut count) = (0u32, 0);
+    for letter in bare.bytes() {
+        bits = bits << 6 | base64_digit(letter)?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    // What is left over says nothing.
+    (count < 6 && bits == 0).then_some(bytes)
+}
+
+fn base64_digit(letter: u8) -> Option<u32> {
+    let digit = match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(digit.into())
+}
+
 fn undecodable(name: &str, what: &str) -> Refusal {
     Refusal::bad(format!("Request decode failed: '{name}' is no {what}"))
 }
@@ -48,6 +90,10 @@ impl Given {
             Some(Value::Object(object)) => Ok(Given(object)),
             Some(_) => Err(undecodable("body", "object")),
         }
+    }
+
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
     }
 
     /// The first field of this name; null is none.
@@ -124,6 +170,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn base64_reads_what_it_was_made_of() {
+        for length in 0..40u8 {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(77)).collect();
+            assert_eq!(base64_bytes(&adsum_keyspace::json::base64(&bytes)), Some(bytes));
+        }
+        assert_eq!(base64_bytes("dg"), Some(b"v".to_vec()));
+        for wrong in ["d", "dg=", "d===", "=dg=", "d!==", "dh=="] {
+            assert_eq!(base64_bytes(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn names_come_in_any_case_and_durations_in_any_form() {

@@ -29,6 +29,12 @@ impl Shape {
         Shape { value, ..Shape::without_value(key, entry, beside) }
     }
 
+    /// Of a key that is not there.
+    pub(crate) fn missing(key: &[u8]) -> Shape {
+        let key = String::from_utf8_lossy(key).into_owned();
+        Shape { lock_index: 0, key, flags: 0, value: None, session: None, create_index: 0, modify_index: 0 }
+    }
+
     pub(crate) fn without_value(key: &[u8], entry: &Entry, beside: Beside) -> Shape {
         Shape {
             lock_index: beside.lock_index,

@@ -50,7 +50,7 @@ fn session_of(given: &Given, own_node: &str) -> Result<Session, Refusal> {
     let lasts = session::parse_ttl(&ttl).map_err(|error| Refusal::failed(error.to_string()))?;
     let node = given.text("Node")?;
     Ok(Session {
-        id: id()?,
+        id: given::id()?,
         name: given.text("Name")?,
         node: if node.is_empty() { own_node.to_string() } else { node },
         behavior,
@@ -76,11 +76,4 @@ fn service_checks(given: &Given) -> Result<Vec<ServiceCheck>, Refusal> {
         Ok(ServiceCheck { id: check.text("ID")?, namespace: check.text("Namespace")? })
     };
     list.iter().map(check).collect()
-}
-
-fn id() -> Result<String, Refusal> {
-    let mut lot = [0; 16];
-    let drawn = getrandom::fill(&mut lot);
-    drawn.map_err(|error| Refusal::failed(format!("no randomness for the session's id: {error}")))?;
-    Ok(session::id(u128::from_be_bytes(lot)))
 }
