@@ -15,6 +15,7 @@ mod maint;
 mod node;
 mod script;
 mod service;
+mod sessions;
 mod settings;
 mod snapshot;
 mod switch;
