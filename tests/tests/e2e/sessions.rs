@@ -1,5 +1,6 @@
 //! Consul's sessions and locks through the binary: across kills of the agent, beside Redis clients, to their end.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -82,46 +83,102 @@ fn redis_and_consul_clients_share_keys_flags_and_locks_as_documented() {
     assert_eq!(put(&agent, &format!("/v1/kv/shared?acquire={other}")), "true");
 }
 
-/// Clients that lock, check that they are alone and unlock, while the agent is killed again and again.
+/// Clients that lock, are where only one may be, and unlock.
+struct Clients {
+    address: SocketAddr,
+    /// What they put to lock; without it they go in unasked.
+    locks: bool,
+    over: AtomicBool,
+    turns: AtomicUsize,
+    /// How many are inside, as they know themselves.
+    inside: AtomicUsize,
+    met: AtomicUsize,
+}
+
+/// Says that it is over, whatever has happened.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Clients {
+    fn new(agent: &Agent, locks: bool) -> Clients {
+        let (over, [turns, inside, met]) = (AtomicBool::new(false), [0, 0, 0].map(AtomicUsize::new));
+        Clients { address: agent.http(), locks, over, turns, inside, met }
+    }
+
+    fn send(&self, path: &str, body: &str) -> Option<String> {
+        let answer = http::request(self.address, "PUT", path, &[], body).ok()?;
+        (answer.status == 200).then(|| answer.body.trim().to_string())
+    }
+
+    fn work(&self) {
+        while !self.over.load(Ordering::SeqCst) {
+            let Some(made) = self.send("/v1/session/create", "{\"LockDelay\": \"0s\"}") else { continue };
+            let made: Value = serde_json::from_str(&made).unwrap();
+            let id = made["ID"].as_str().unwrap();
+            let acquire = if self.locks { format!("?acquire={id}") } else { String::new() };
+            // Who is not told that it has the lock stays outside.
+            if self.send(&format!("/v1/kv/lock{acquire}"), "x").is_some_and(|told| told == "true") {
+                self.take_a_turn();
+            }
+            // Nothing is left of it, be the agent there or not.
+            while self.send(&format!("/v1/session/destroy/{id}"), "").is_none()
+                && !self.over.load(Ordering::SeqCst)
+            {}
+        }
+    }
+
+    fn take_a_turn(&self) {
+        if self.inside.fetch_add(1, Ordering::SeqCst) > 0 {
+            self.met.fetch_add(1, Ordering::SeqCst);
+        }
+        // It takes a while to be inside.
+        self.send("/v1/kv/inside", "x");
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.turns.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Three of them, while `meanwhile` goes on.
+    fn run(&self, meanwhile: impl FnOnce()) {
+        std::thread::scope(|scope| {
+            (0..3).for_each(|_| drop(scope.spawn(|| self.work())));
+            let _over = Over(&self.over);
+            meanwhile();
+        });
+    }
+
+    fn until_turns(&self, more: usize) {
+        let seen = self.turns.load(Ordering::SeqCst);
+        until("turns are taken", SOON, || (self.turns.load(Ordering::SeqCst) >= seen + more).then_some(()));
+    }
+}
+
 #[test]
 fn a_lock_has_one_holder_over_kills_of_the_agent() {
     let mut agent = Agent::start();
-    let (over, turns) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let address = agent.http();
-    let send = |path: &str, body: &str| {
-        http::request(address, "PUT", path, &[], body)
-            .ok()
-            .filter(|answer| answer.status == 200)
-            .map(|it| it.body)
-    };
-    // Who has the lock, as they know themselves; 0 is nobody. Whoever is not sure to have it takes no turn.
-    let inside = AtomicUsize::new(0);
-    let client = |number: usize| {
-        while !over.load(Ordering::Relaxed) {
-            let Some(made) = send("/v1/session/create", "{\"LockDelay\": \"0s\"}") else { continue };
-            let made: Value = serde_json::from_str(&made).unwrap();
-            let id = made["ID"].as_str().unwrap();
-            if send(&format!("/v1/kv/lock?acquire={id}"), "x").is_some_and(|it| it.trim() == "true") {
-                assert_eq!(inside.swap(number, Ordering::SeqCst), 0, "two had the lock");
-                turns.fetch_add(1, Ordering::Relaxed);
-                inside.store(0, Ordering::SeqCst);
-            }
-            // Nothing is left of it, be the agent there or not.
-            while send(&format!("/v1/session/destroy/{id}"), "").is_none() && !over.load(Ordering::Relaxed) {}
-        }
-    };
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (1..=3).map(|number| scope.spawn(move || client(number))).collect();
+    let clients = Clients::new(&agent, true);
+    clients.run(|| {
         for _ in 0..rounds(3, 30) {
-            let seen = turns.load(Ordering::Relaxed);
-            until("turns are taken", SOON, || (turns.load(Ordering::Relaxed) > seen + 3).then_some(()));
+            clients.until_turns(4);
             agent.kill9();
             agent.restart();
         }
-        over.store(true, Ordering::Relaxed);
-        clients.into_iter().for_each(|client| client.join().unwrap());
+        clients.until_turns(4);
     });
-    assert!(turns.load(Ordering::Relaxed) > 3);
+    assert_eq!(clients.met.load(Ordering::SeqCst), 0, "two were inside");
+}
+
+/// The control: what the test above looks for is found when nobody locks.
+#[test]
+fn clients_without_a_lock_meet() {
+    let agent = Agent::start();
+    let clients = Clients::new(&agent, false);
+    let met = || (clients.met.load(Ordering::SeqCst) > 0).then_some(());
+    clients.run(|| until("two are inside", SOON, met));
 }
 
 #[test]

@@ -253,6 +253,7 @@ fn api_state(
         datacenter: settings.datacenter.to_string(),
         faces,
         names: Vec::new(),
+        session_ttl_multiplier: settings.session_ttl_multiplier,
         started: Instant::now(),
     };
     let keeper = keeper.clone();

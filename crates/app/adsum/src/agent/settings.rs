@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) dns: SocketAddr,
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) session_ttl_multiplier: u32,
     insecure: bool,
 }
 
@@ -74,6 +75,7 @@ impl Settings {
             http: args.faces.http_addr.or(file.http_addr).unwrap_or(loopback(8500)),
             dns: args.faces.dns_addr.or(file.dns_addr).unwrap_or(loopback(8600)),
             ports: range,
+            session_ttl_multiplier: multiplier(file.session_ttl_multiplier)?,
             insecure: args.insecure || file.insecure == Some(true),
         };
         settings.refuse_open_faces()?;
@@ -110,6 +112,13 @@ impl Settings {
             ),
             None => Ok(()),
         }
+    }
+}
+
+fn multiplier(given: Option<u32>) -> anyhow::Result<u32> {
+    match given.unwrap_or(1) {
+        multiplier @ 1..=10 => Ok(multiplier),
+        odd => bail!("session_ttl_multiplier {odd} in the configuration file: give 1 to 10"),
     }
 }
 

@@ -165,18 +165,23 @@ async fn a_session_is_bound_to_checks_that_are_there_and_not_critical() {
     assert_eq!(refused.text(), format!("apply failed: Check 'service:{}' is in critical state", ill.id));
 }
 
-#[tokio::test]
-async fn the_time_of_a_session_is_as_exact_as_that_of_a_key() {
-    let face = Face::new().await;
-    let id = begin(&face, json!({"TTL": "10s"})).await;
+/// How long a session of 10 s that has just begun lasts.
+async fn lasts(face: &Face) -> Duration {
+    let id = begin(face, json!({"TTL": "10s"})).await;
+    let shown = face.get(&format!("/v1/session/info/{id}")).await.json();
+    assert_eq!(shown[0]["TTL"], "10s");
     let of_time = format!("session-ttl/{id}");
-    let rest = |face: &Face| {
-        let read = face.store.transact(|tx| {
-            let deadline = tx.get(adsum_keyspace::Database::System, of_time.as_bytes()).unwrap().deadline;
-            deadline.unwrap().rest(tx.now())
-        });
-        Duration::from_millis(read.0)
-    };
-    let first = rest(&face);
-    assert!(first <= Duration::from_secs(10) && first > Duration::from_secs(1), "{first:?}");
+    let read = face.store.transact(|tx| {
+        let deadline = tx.get(adsum_keyspace::Database::System, of_time.as_bytes()).unwrap().deadline;
+        deadline.unwrap().rest(tx.now())
+    });
+    Duration::from_millis(read.0)
+}
+
+#[tokio::test]
+async fn the_time_of_a_session_is_as_exact_as_that_of_a_key_or_multiplied_as_the_agent_was_told() {
+    let exact = lasts(&Face::new().await).await;
+    assert!(exact <= Duration::from_secs(10), "{exact:?}");
+    let doubled = lasts(&Face::with(|about| about.session_ttl_multiplier = 2).await).await;
+    assert!(doubled <= Duration::from_secs(20) && doubled > Duration::from_secs(10), "{doubled:?}");
 }

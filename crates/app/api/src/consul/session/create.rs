@@ -27,7 +27,8 @@ pub(crate) async fn create(
 ) -> Result<Response, Refusal> {
     check_datacenter(&query, &state.about.datacenter)?;
     let given = Given::of(given::value(request.into_body(), limits::SESSION).await?)?;
-    let session = session_of(&given, state.about.node.as_str())?;
+    let mut session = session_of(&given, state.about.node.as_str())?;
+    session.lasts = session.lasts.map(|lasts| lasts * state.about.session_ttl_multiplier);
     if let Some(reason) = state.store.refuses_growth() {
         return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, &*reason));
     }
