@@ -25,6 +25,12 @@ pub(crate) struct Reply {
     pub(crate) reason: Option<&'static str>,
     /// The service of which instances are given away here.
     pub(crate) given: Option<Name>,
+    /// Of how many the turn of the wish has chosen one; 0 of what does not exist, or is refused.
+    pub(crate) turns: usize,
+    /// It is about nothing of ours.
+    pub(crate) foreign: bool,
+    /// There is more to say, and not here.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(Debug)]
@@ -62,13 +68,16 @@ impl Reply {
             additionals: Vec::new(),
             reason: None,
             given: None,
+            turns: 0,
+            foreign: false,
+            is_cut: false,
         }
     }
 
     /// The names of an address in a zone that is not ours: of those that we do not know, nothing is said.
     pub(crate) fn pointers(names: Vec<DomainName>, ttl: u32) -> Reply {
         if names.is_empty() {
-            return Reply::failure(ResponseCode::Refused);
+            return Reply { foreign: true, ..Reply::failure(ResponseCode::Refused) };
         }
         let record = |name| Record { owner: Owner::Question, ttl, data: RData::PTR(PTR(name)) };
         let answers = names.into_iter().map(record).collect();
@@ -103,19 +112,20 @@ impl Authority<'_> {
 
     fn instances(&self, mut found: Found<'_>, wish: Wish) -> Reply {
         if found.instances.is_empty() {
-            return Reply { reason: Some("no healthy instance"), ..self.no(ResponseCode::NoError) };
+            return Reply { reason: Some("no healthy instance"), turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        let start = usize::from(wish.turn) % found.instances.len();
+        let turns = found.instances.len();
+        let start = usize::from(wish.turn) % turns;
         found.instances.rotate_left(start);
         let reply = match wish.record_type {
             RecordType::A | RecordType::AAAA => self.addresses(&found.instances, wish),
             RecordType::SRV => self.services(&found.instances, wish),
-            _ => return self.no(ResponseCode::NoError),
+            _ => Reply::failure(ResponseCode::NoError),
         };
         if reply.answers.is_empty() {
-            return self.no(ResponseCode::NoError);
+            return Reply { turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        Reply { given: Some(found.service), ..reply }
+        Reply { given: Some(found.service), turns, ..reply }
     }
 
     /// Each address once (RFC 2181 5), however many instances share it.

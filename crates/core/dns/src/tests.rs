@@ -4,6 +4,7 @@ mod hostile;
 mod limits;
 mod names;
 mod protocol;
+mod recent;
 
 use std::sync::LazyLock;
 

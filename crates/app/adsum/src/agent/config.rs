@@ -11,7 +11,7 @@
 //! session_ttl_multiplier = 2
 //! ```
 //!
-//! A section is described in its own file: [`gateway`](super::gateway).
+//! A section is described in its own file: [`dns`](super::dns), [`gateway`](super::gateway).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use adsum_model::Name;
 use anyhow::Context;
 
-use super::{Durability, gateway};
+use super::{Durability, dns, gateway};
 
 /// What a file may say; each of it is optional, and nothing else may stand in it.
 #[derive(Debug, Default, PartialEq, serde::Deserialize)]
@@ -36,6 +36,8 @@ pub(super) struct Config {
     pub(super) port_range: Option<String>,
     /// By how much the TTL of a Consul session is multiplied: 1 is exact, 2 what Consul does.
     pub(super) session_ttl_multiplier: Option<u32>,
+    #[serde(default)]
+    pub(super) dns: dns::Section,
     #[serde(default)]
     pub(super) gateway: gateway::Section,
 }
