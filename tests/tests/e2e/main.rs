@@ -16,6 +16,7 @@ mod maint;
 mod node;
 mod script;
 mod service;
+mod sessions;
 mod settings;
 mod snapshot;
 mod switch;
