@@ -6,6 +6,7 @@ mod bad_input;
 mod chirp;
 mod consul;
 mod demo;
+mod domain;
 mod durability;
 mod full;
 mod gateway;

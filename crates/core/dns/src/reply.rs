@@ -26,6 +26,12 @@ pub(crate) struct Reply {
     pub(crate) reason: Option<&'static str>,
     /// The service of which instances are given away here.
     pub(crate) given: Option<Name>,
+    /// Of how many the turn of the wish has chosen one; 0 of what does not exist, or is refused.
+    pub(crate) turns: usize,
+    /// It is about nothing of ours.
+    pub(crate) foreign: bool,
+    /// There is more to say, and not here.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(Debug)]
@@ -63,13 +69,16 @@ impl Reply {
             additionals: Vec::new(),
             reason: None,
             given: None,
+            turns: 0,
+            foreign: false,
+            is_cut: false,
         }
     }
 
     /// The names of an address in a zone that is not ours: of those that we do not know, nothing is said.
     pub(crate) fn pointers(names: Vec<DomainName>, ttl: u32) -> Reply {
         if names.is_empty() {
-            return Reply::failure(ResponseCode::Refused);
+            return Reply { foreign: true, ..Reply::failure(ResponseCode::Refused) };
         }
         let record = |name| Record { owner: Owner::Question, ttl, data: RData::PTR(PTR(name)) };
         let answers = names.into_iter().map(record).collect();
@@ -113,19 +122,20 @@ impl Authority<'_> {
 
     fn instances(&self, mut found: Found<'_>, wish: Wish) -> Reply {
         if found.places.is_empty() {
-            return Reply { reason: Some("no healthy instance"), ..self.no(ResponseCode::NoError) };
+            return Reply { reason: Some("no healthy instance"), turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        let start = usize::from(wish.turn) % found.places.len();
+        let turns = found.places.len();
+        let start = usize::from(wish.turn) % turns;
         found.places.rotate_left(start);
         let reply = match wish.record_type {
             RecordType::A | RecordType::AAAA => self.addresses(&found.places, wish),
             RecordType::SRV => self.services(&found.places, wish),
-            _ => return self.no(ResponseCode::NoError),
+            _ => Reply::failure(ResponseCode::NoError),
         };
         if reply.answers.is_empty() {
-            return self.no(ResponseCode::NoError);
+            return Reply { turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        Reply { given: found.service, ..reply }
+        Reply { given: found.service, turns, ..reply }
     }
 
     /// Each address once (RFC 2181 5), however many places share it. A name has one alias and nothing beside it (RFC 1034

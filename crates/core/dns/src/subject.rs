@@ -14,7 +14,8 @@
 //! What clients have registered stands beside what runs here, in the same forms: routable is what is not critical, and a
 //! tag is that of a single place.
 //!
-//! Each may be followed by the datacenter. Tags that are no single label cannot be asked for.
+//! In a flat zone `.service` may be left out, where what is left is nothing else of these. Each may be followed by the
+//! datacenter. Tags that are no single label cannot be asked for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,8 +23,8 @@ use adsum_catalog::{Catalog, Dated, ServiceState};
 use adsum_model::registered::{self, Status};
 use adsum_model::{Instance, Name, Node};
 
-use crate::Config;
 use crate::place::{Address, Place};
+use crate::{Config, Zone};
 
 #[derive(Debug)]
 pub(crate) enum Subject<'a> {
@@ -49,20 +50,20 @@ pub(crate) struct Found<'a> {
 
 impl<'a> Subject<'a> {
     /// `labels` are those before the origin of the zone, in lower case.
-    pub(crate) fn find(labels: &[&[u8]], catalog: &'a Catalog, config: &Config) -> Subject<'a> {
+    pub(crate) fn find(labels: &[&[u8]], zone: &Zone, catalog: &'a Catalog, config: &Config) -> Subject<'a> {
         let labels: Result<Vec<&str>, _> = labels.iter().map(|label| str::from_utf8(label)).collect();
         let Ok(labels) = labels else { return Subject::Unknown };
-        match (find_here(&labels, catalog, config), &*labels) {
+        match (find_here(&labels, zone, catalog, config), &*labels) {
             (Subject::Unknown, [datacenter]) if *datacenter == config.datacenter.as_str() => Subject::Inner,
             (Subject::Unknown, [rest @ .., datacenter]) if *datacenter == config.datacenter.as_str() => {
-                find_here(rest, catalog, config)
+                find_here(rest, zone, catalog, config)
             }
             (subject, _) => subject,
         }
     }
 }
 
-fn find_here<'a>(labels: &[&str], catalog: &'a Catalog, config: &Config) -> Subject<'a> {
+fn find_here<'a>(labels: &[&str], zone: &Zone, catalog: &'a Catalog, config: &Config) -> Subject<'a> {
     match labels {
         [] => Subject::Apex,
         ["ns"] => catalog.node(&config.node).map_or(Subject::Inner, |node| Subject::Node(node)),
@@ -70,6 +71,7 @@ fn find_here<'a>(labels: &[&str], catalog: &'a Catalog, config: &Config) -> Subj
         [below @ .., "service"] => service(below, catalog),
         [name, "node"] => node(name, catalog),
         [digits, "addr"] => address(digits).map_or(Subject::Unknown, Subject::Address),
+        below if zone.is_flat() => service(below, catalog),
         _ => Subject::Unknown,
     }
 }

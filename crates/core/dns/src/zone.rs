@@ -14,6 +14,8 @@ pub struct Zone {
     /// Lower case, ending at the root; at most [`LONGEST_ORIGIN`] bytes.
     origin: DomainName,
     targets: Targets,
+    /// Services stand right below the origin as well: `_NAME._tcp.ZONE` is `_NAME._tcp.service.ZONE`.
+    is_flat: bool,
 }
 
 /// What SRV records of a zone point to.
@@ -43,17 +45,34 @@ const LONGEST_ORIGIN: usize = 120;
 impl Zone {
     /// `adsum.`
     pub fn adsum() -> Zone {
-        Zone { origin: made([b"adsum".as_slice()], &DomainName::root()), targets: Targets::Instances }
+        Zone {
+            origin: made([b"adsum".as_slice()], &DomainName::root()),
+            targets: Targets::Instances,
+            is_flat: false,
+        }
     }
 
     /// `consul.`
     pub fn consul() -> Zone {
-        Zone { origin: made([b"consul".as_slice()], &DomainName::root()), targets: Targets::Addresses }
+        Zone {
+            origin: made([b"consul".as_slice()], &DomainName::root()),
+            targets: Targets::Addresses,
+            is_flat: false,
+        }
     }
 
     /// The same zone with other SRV targets.
     pub fn with_targets(self, targets: Targets) -> Zone {
         Zone { targets, ..self }
+    }
+
+    /// The same zone, for a domain that somebody owns and gives away names in: `service` may be left out of them.
+    pub fn flat(self) -> Zone {
+        Zone { is_flat: true, ..self }
+    }
+
+    pub(crate) fn is_flat(&self) -> bool {
+        self.is_flat
     }
 
     pub(crate) fn origin(&self) -> &DomainName {
@@ -117,7 +136,10 @@ impl Zone {
         match self.targets {
             Targets::Instances => {
                 let (id, service) = (instance.id.as_str(), instance.service.as_str());
-                made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin)
+                match self.is_flat {
+                    true => made([id.as_bytes(), service.as_bytes()], &self.origin),
+                    false => made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin),
+                }
             }
             Targets::Addresses => self.address(instance.endpoint.ip(), datacenter),
         }
@@ -140,7 +162,7 @@ impl FromStr for Zone {
             return Err(ZoneError::TooLong(domain));
         }
         let origin = made(domain.split('.').map(str::as_bytes), &DomainName::root());
-        Ok(Zone { origin, targets: Targets::Instances })
+        Ok(Zone { origin, targets: Targets::Instances, is_flat: false })
     }
 }
 

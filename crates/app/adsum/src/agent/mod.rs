@@ -14,6 +14,7 @@ use life::Origin;
 use takeover::Successor;
 
 mod config;
+mod dns;
 pub(crate) mod faces;
 mod gateway;
 mod ground;
@@ -64,6 +65,8 @@ pub(crate) struct Args {
     pub(crate) faces: Faces,
     #[command(flatten)]
     pub(crate) gateway: gateway::GatewayFlags,
+    #[command(flatten)]
+    pub(crate) dns: dns::DnsFlags,
     /// Allow faces on other addresses than loopback, where there is neither TLS nor a token yet
     #[arg(long)]
     pub(crate) insecure: bool,
