@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod chirp;
+mod consul;
 mod demo;
 mod domain;
 mod durability;

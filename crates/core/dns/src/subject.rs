@@ -177,7 +177,7 @@ impl<'a> World<'a, '_> {
         let node = Address::of_node(&service.record.node, self.catalog);
         let own = Address::of(&service.record.address);
         let (address, at_node) = own.map_or_else(|| Some((node?, true)), |own| Some((own, false)))?;
-        let node = at_node.then(|| service.record.node.as_str());
+        let node = at_node.then_some(service.record.node.as_str());
         Some(Place::Registered { address, node, port: service.port, weight })
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::{Refusal, at, json};
+use super::answer::{Refusal, json};
 use super::catalog::Subject;
 use super::entry::{Check, Node, Service};
 use super::filter;
@@ -50,5 +50,5 @@ pub(crate) async fn service(
     let entries = found.map(|found| Entry::of(&state, &catalog, found));
     let entries: Vec<Entry<'_>> = entries.filter(|entry| choice.takes(entry)).collect();
     subject.note_answered(&state, entries.len());
-    Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &entries)))
+    Ok(question.at(subject.index(&catalog), json(question.pretty, &entries)))
 }
