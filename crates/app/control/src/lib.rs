@@ -5,6 +5,7 @@
 //! - [`routing`]: from the services and their instances to the route table, for the gateway.
 //! - [`locks`]: for each lock that was taken from its holder, to the event log.
 //! - [`health`]: for each running instance, from probes to its health.
+//! - [`registered`]: for each check that clients have registered on this node, from looking and listening to its status.
 //! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
 //! - [`sessions`]: for each session, from its time and its checks to keys that are free again.
 //!
@@ -20,6 +21,7 @@ mod locks;
 mod lot;
 mod node;
 mod ports;
+mod registered;
 mod routing;
 mod services;
 mod sessions;
@@ -46,6 +48,7 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         services::run(store.clone(), settings.clone(), routing.clone()),
         routing::run(store.clone(), routing.clone()),
         node::run(store.clone(), keeper.clone(), settings.clone(), routing),
+        registered::run(store.clone(), settings.node.clone()),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),
         locks::run(store.clone()),

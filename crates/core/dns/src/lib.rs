@@ -22,6 +22,7 @@ mod answer;
 mod config;
 mod limiter;
 mod message;
+mod place;
 mod recent;
 mod reply;
 mod request;

@@ -7,18 +7,25 @@
 //! _NAME._tcp.service      NAME.service in the form of RFC 2782
 //! _NAME._TAG.service      TAG.NAME.service in that form
 //! NAME.query              the routable ones of the instances that answer a prepared query; NAME may have dots
-//! NODE.node               where the node is
+//! NODE.node               where the node is, with an agent or without
 //! HEXIP.addr              the address that it spells: 8 hexadecimal digits or 32
 //! ns                      the node that answers
 //! ```
 //!
-//! In a flat zone `.service` may be left out, where what is left is nothing else of these. Each may be followed by the datacenter. Tags that are no single label cannot be asked for.
+//! What clients have registered stands beside what runs here, in the same forms: routable is what is not critical, and a
+//! tag is that of a single place.
+//!
+//! In a flat zone `.service` may be left out, where what is left is nothing else of these. Each may be followed by the
+//! datacenter. Tags that are no single label cannot be asked for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use adsum_catalog::{Catalog, ServiceState};
+use adsum_catalog::{Catalog, Dated, ServiceState};
+use adsum_model::registered::{self, Status};
 use adsum_model::{Instance, Name, Node};
+use adsum_query::Chosen;
 
+use crate::place::{Address, Place};
 use crate::{Config, Zone};
 
 #[derive(Debug)]
@@ -29,15 +36,18 @@ pub(crate) enum Subject<'a> {
     Inner,
     Instances(Found<'a>),
     Node(&'a Node),
+    ExternalNode(&'a registered::Node),
     Address(IpAddr),
     Unknown,
 }
 
-/// Those of a service that a name stands for, in the order of slots; all are routable.
+/// Those of a service that a name stands for: what runs here in the order of slots, then what is registered by node and
+/// id. All are routable.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
-    pub(crate) service: Name,
-    pub(crate) instances: Vec<&'a Instance>,
+    /// None of a service that cannot run here by that name.
+    pub(crate) service: Option<Name>,
+    pub(crate) places: Vec<Place<'a>>,
 }
 
 impl<'a> Subject<'a> {
@@ -62,7 +72,7 @@ fn find_here<'a>(labels: &[&str], zone: &Zone, catalog: &'a Catalog, config: &Co
         ["service" | "query" | "node" | "addr"] => Subject::Inner,
         [below @ .., "service"] => service(below, catalog),
         [below @ .., "query"] => query(&below.join("."), catalog),
-        [name, "node"] => node(name, catalog).map_or(Subject::Unknown, Subject::Node),
+        [name, "node"] => node(name, catalog),
         [digits, "addr"] => address(digits).map_or(Subject::Unknown, Subject::Address),
         below if zone.is_flat() => service(below, catalog),
         _ => Subject::Unknown,
@@ -73,63 +83,109 @@ fn service<'a>(below: &[&str], catalog: &'a Catalog) -> Subject<'a> {
     match below {
         // `_tcp.service` and `_TAG.service`.
         [label] if label.starts_with('_') => Subject::Inner,
-        [name] => found(name, catalog, Chosen::All),
+        [name] => found(name, catalog, Which::All),
         [name, choice]
             if let (Some(name), Some(choice)) = (name.strip_prefix('_'), choice.strip_prefix('_')) =>
         {
-            let chosen = if choice == "tcp" { Chosen::All } else { Chosen::Tagged(choice) };
-            found(name, catalog, chosen)
+            let which = if choice == "tcp" { Which::All } else { Which::Tagged(choice) };
+            found(name, catalog, which)
         }
-        [choice, name] => found(name, catalog, Chosen::One(choice)),
+        [choice, name] => found(name, catalog, Which::One(choice)),
         _ => Subject::Unknown,
     }
 }
 
 fn query<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
     let Some(query) = adsum_query::find(catalog, name) else { return Subject::Unknown };
-    let Ok(service) = query.service.service.parse::<Name>() else { return Subject::Unknown };
-    let chosen = adsum_query::instances(catalog, &query.service).into_iter();
-    let instances = chosen.map(|chosen| &**chosen.instance).filter(|instance| instance.is_routable());
-    Subject::Instances(Found { service, instances: instances.collect() })
+    let world = World { catalog, state: None, registered: &[] };
+    let places =
+        adsum_query::instances(catalog, &query.service).into_iter().filter_map(|chosen| match chosen {
+            Chosen::Run(_, instance) => world.run(instance).filter(|_| instance.is_routable()),
+            Chosen::Registered(service) => world.place(service),
+        });
+    Subject::Instances(Found { service: query.service.service.parse().ok(), places: places.collect() })
 }
 
 /// Which instances of a service a name stands for.
 #[derive(Clone, Copy)]
-enum Chosen<'a> {
+enum Which<'a> {
     All,
     Tagged(&'a str),
     /// By its id; else all by their tag.
     One(&'a str),
 }
 
-fn found<'a>(name: &str, catalog: &'a Catalog, chosen: Chosen<'_>) -> Subject<'a> {
-    let Ok(service) = name.parse::<Name>() else { return Subject::Unknown };
-    let Some(state) = catalog.service(&service) else { return Subject::Unknown };
-    let instances = match chosen {
-        Chosen::All => Some(all(state)),
-        Chosen::Tagged(tag) => tagged(state, tag),
-        Chosen::One(choice) => one(state, choice).or_else(|| tagged(state, choice)),
+fn found<'a>(name: &str, catalog: &'a Catalog, which: Which<'_>) -> Subject<'a> {
+    let service = name.parse::<Name>().ok();
+    let state = service.as_ref().and_then(|service| catalog.service(service));
+    let state = state.map(|state| &**state);
+    let registered: Vec<_> = catalog.registry().named(name).collect();
+    if state.is_none() && registered.is_empty() {
+        return Subject::Unknown;
+    }
+    let world = World { catalog, state, registered: &registered };
+    let places = match which {
+        Which::All => Some(world.all()),
+        Which::Tagged(tag) => world.tagged(tag),
+        Which::One(choice) => world.one(choice).or_else(|| world.tagged(choice)),
     };
-    instances.map_or(Subject::Unknown, |instances| Subject::Instances(Found { service, instances }))
+    places.map_or(Subject::Unknown, |places| Subject::Instances(Found { service, places }))
 }
 
-fn all(state: &ServiceState) -> Vec<&Instance> {
-    state.routable().map(|instance| &**instance).collect()
+/// All that there is of a service.
+struct World<'a, 'b> {
+    catalog: &'a Catalog,
+    state: Option<&'a ServiceState>,
+    registered: &'b [&'a std::sync::Arc<Dated<registered::Service>>],
 }
 
-fn tagged<'a>(state: &'a ServiceState, tag: &str) -> Option<Vec<&'a Instance>> {
-    let tags = &state.service.as_ref()?.spec.tags;
-    tags.iter().any(|other| other.eq_ignore_ascii_case(tag)).then(|| all(state))
+impl<'a> World<'a, '_> {
+    fn all(&self) -> Vec<Place<'a>> {
+        let run = self.state.into_iter().flat_map(ServiceState::routable);
+        let run = run.filter_map(|instance| self.run(instance));
+        run.chain(self.registered.iter().filter_map(|service| self.place(service))).collect()
+    }
+
+    /// None when nothing of it has the tag.
+    fn tagged(&self, tag: &str) -> Option<Vec<Place<'a>>> {
+        let has = |tags: &[String]| tags.iter().any(|other| other.eq_ignore_ascii_case(tag));
+        let service = self.state.and_then(|state| state.service.as_ref());
+        let state = self.state.filter(|_| service.is_some_and(|service| has(&service.spec.tags)));
+        let tagged: Vec<_> = self.registered.iter().copied().filter(|service| has(&service.tags)).collect();
+        let is_there = state.is_some() || !tagged.is_empty();
+        is_there.then(|| World { catalog: self.catalog, state, registered: &tagged }.all())
+    }
+
+    fn one(&self, id: &str) -> Option<Vec<Place<'a>>> {
+        let instance = self.state?.instances.iter().find(|instance| instance.id.as_str() == id)?;
+        let routable = Some(instance).filter(|instance| instance.is_routable());
+        Some(routable.and_then(|instance| self.run(instance)).into_iter().collect())
+    }
+
+    fn run(&self, instance: &'a Instance) -> Option<Place<'a>> {
+        let is_well = self.catalog.registry().node_status(instance.node.as_str()) != Status::Critical;
+        is_well.then_some(Place::Run(instance))
+    }
+
+    /// None of one that is critical, or of which nobody knows where it is.
+    fn place(&self, service: &'a Dated<registered::Service>) -> Option<Place<'a>> {
+        let weight = match self.catalog.registry().status(service) {
+            Status::Passing => service.weights.passing,
+            Status::Warning => service.weights.warning,
+            Status::Critical => return None,
+        };
+        let node = Address::of_node(&service.record.node, self.catalog);
+        let own = Address::of(&service.record.address);
+        let (address, at_node) = own.map_or_else(|| Some((node?, true)), |own| Some((own, false)))?;
+        let node = at_node.then(|| service.record.node.as_str());
+        Some(Place::Registered { address, node, port: service.port, weight })
+    }
 }
 
-fn one<'a>(state: &'a ServiceState, id: &str) -> Option<Vec<&'a Instance>> {
-    let instance = state.instances.iter().find(|instance| instance.id.as_str() == id)?;
-    Some(if instance.is_routable() { vec![&**instance] } else { Vec::new() })
-}
-
-fn node<'a>(name: &str, catalog: &'a Catalog) -> Option<&'a Node> {
-    let name: Name = name.parse().ok()?;
-    catalog.node(&name).map(|node| &**node)
+fn node<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
+    let own = name.parse::<Name>().ok().and_then(|name| catalog.node(&name));
+    let external = || catalog.registry().node(name).map(|node| Subject::ExternalNode(&node.record));
+    own.map(|node| Subject::Node(node)).or_else(external).unwrap_or(Subject::Unknown)
 }
 
 fn address(digits: &str) -> Option<IpAddr> {

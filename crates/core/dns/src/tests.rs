@@ -5,6 +5,7 @@ mod limits;
 mod names;
 mod protocol;
 mod recent;
+mod registered;
 
 use std::sync::LazyLock;
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use adsum_model::{Instance, Name};
 use hickory_proto::rr::Name as DomainName;
 
+use crate::place::{Address, Place};
+
 /// A domain with everything below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
@@ -103,6 +105,11 @@ impl Zone {
         made([node.as_str().as_bytes(), b"node", datacenter.as_str().as_bytes()], &self.origin)
     }
 
+    /// `HEXIP.addr.DATACENTER.ZONE.`
+    fn address(&self, address: IpAddr, datacenter: &Name) -> DomainName {
+        made([hex(address).as_bytes(), b"addr", datacenter.as_str().as_bytes()], &self.origin)
+    }
+
     pub(crate) fn targets(&self) -> Targets {
         self.targets
     }
@@ -112,8 +119,20 @@ impl Zone {
         made([service.as_str().as_bytes(), b"service"], &self.origin)
     }
 
-    /// Where the SRV record of an instance points to.
-    pub(crate) fn target(&self, instance: &Instance, datacenter: &Name) -> DomainName {
+    /// Where the SRV record of a place points to. What is registered has no name of its own: it is at its node, at an
+    /// address, or behind a name of somebody else's.
+    pub(crate) fn target(&self, place: &Place<'_>, datacenter: &Name) -> DomainName {
+        match place {
+            Place::Run(instance) => self.instance(instance, datacenter),
+            Place::Registered { address: Address::Name(name), .. } => name.clone(),
+            Place::Registered { address: Address::Ip(address), node, .. } => {
+                let node = node.and_then(|node| node.to_lowercase().parse().ok());
+                node.map_or_else(|| self.address(*address, datacenter), |node| self.node(&node, datacenter))
+            }
+        }
+    }
+
+    fn instance(&self, instance: &Instance, datacenter: &Name) -> DomainName {
         match self.targets {
             Targets::Instances => {
                 let (id, service) = (instance.id.as_str(), instance.service.as_str());
@@ -122,10 +141,7 @@ impl Zone {
                     false => made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin),
                 }
             }
-            Targets::Addresses => {
-                let address = hex(instance.endpoint.ip());
-                made([address.as_bytes(), b"addr", datacenter.as_str().as_bytes()], &self.origin)
-            }
+            Targets::Addresses => self.address(instance.endpoint.ip(), datacenter),
         }
     }
 }

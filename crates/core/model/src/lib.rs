@@ -11,6 +11,7 @@ mod limits;
 mod name;
 mod query;
 mod record;
+pub mod registered;
 mod revision;
 pub mod rollout;
 mod routing;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use adsum_catalog::records;
+use adsum_catalog::register::{self, Others};
 use adsum_keyspace::{Database, Keyspace, Now};
+use adsum_model::registered::{self, Status};
 use adsum_model::{Health, Instance, InstanceId, Phase, QueryTemplate, Service, ServiceQuery, Spec};
 
 use super::*;
@@ -44,7 +46,24 @@ fn instance(seed: u64, health: Health) -> Instance {
     }
 }
 
-/// With one instance that passes, one with a warning, one critical, and these queries.
+/// One that a client has registered.
+fn outside(id: u32) -> registered::Service {
+    registered::Service {
+        node: "n2".to_string(),
+        id: id.to_string(),
+        service: "web".to_string(),
+        tags: vec!["green".to_string()],
+        meta: [("zone".to_string(), "a".to_string())].into(),
+        ..registered::Service::default()
+    }
+}
+
+fn check_of(id: u32, status: Status) -> registered::Check {
+    let (node, service) = ("n2".to_string(), id.to_string());
+    registered::Check { node, service, status, id: format!("check{id}"), ..registered::Check::default() }
+}
+
+/// With one instance that passes, one with a warning, one critical, three registered ones that are so, and these queries.
 fn catalog(queries: &[PreparedQuery]) -> Catalog {
     let mut keyspace = Keyspace::default();
     let body = |tx: &mut adsum_keyspace::Transaction<'_>| {
@@ -53,6 +72,9 @@ fn catalog(queries: &[PreparedQuery]) -> Catalog {
         records::put_service(tx, &Service::new(spec, 1, 0));
         for (seed, health) in [(1, Health::Passing), (2, Health::Warning), (3, Health::Critical)] {
             records::put_instance(tx, &mut instance(seed, health));
+        }
+        for (id, status) in [(11, Status::Passing), (12, Status::Warning), (13, Status::Critical)] {
+            register::register_service(tx, &outside(id), vec![check_of(id, status)], Others::Go).unwrap();
         }
         queries.iter().for_each(|query| records::put_query(tx, query));
     };
@@ -96,19 +118,27 @@ fn chosen(change: impl FnOnce(&mut ServiceQuery), expect: &[u32]) {
     let mut query = query("1", "q", "web").service;
     change(&mut query);
     let catalog = catalog(&[]);
-    let slots: Vec<u32> = instances(&catalog, &query).iter().map(|chosen| chosen.instance.slot).collect();
-    assert_eq!(slots, expect);
+    let number = |chosen: &Chosen<'_>| match chosen {
+        Chosen::Run(_, instance) => instance.slot,
+        Chosen::Registered(service) => service.id.parse().unwrap(),
+    };
+    assert_eq!(instances(&catalog, &query).iter().map(number).collect::<Vec<_>>(), expect);
 }
 
 #[test]
 fn those_answer_that_are_as_well_and_as_tagged_as_asked() {
-    chosen(|_| {}, &[1, 2]);
-    chosen(|query| query.only_passing = true, &[1]);
+    chosen(|_| {}, &[1, 2, 11, 12]);
+    chosen(|query| query.only_passing = true, &[1, 11]);
     chosen(|query| query.tags = vec!["Blue".into(), "!green".into()], &[1, 2]);
-    chosen(|query| query.tags = vec!["green".into()], &[]);
-    chosen(|query| query.tags = vec!["!blue".into()], &[]);
-    chosen(|query| query.ignored_checks = vec![format!("service:{}", InstanceId::from_seed(3))], &[1, 2, 3]);
+    chosen(|query| query.tags = vec!["green".into()], &[11, 12]);
+    chosen(|query| query.tags = vec!["!blue".into()], &[11, 12]);
+    chosen(
+        |query| query.ignored_checks = vec![format!("service:{}", InstanceId::from_seed(3))],
+        &[1, 2, 3, 11, 12],
+    );
+    chosen(|query| query.ignored_checks = vec!["check13".into()], &[1, 2, 11, 12, 13]);
     chosen(|query| query.service_meta = [("version".into(), "2".into())].into(), &[2]);
+    chosen(|query| query.service_meta = [("zone".into(), "a".into())].into(), &[11, 12]);
     chosen(|query| query.node_meta = [("rack".into(), "7".into())].into(), &[]);
     chosen(|query| query.service = "none".into(), &[]);
 }

@@ -30,6 +30,7 @@ pub(super) struct Config {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) durability: Option<Durability>,
     pub(super) insecure: Option<bool>,
+    pub(super) enable_script_checks: Option<bool>,
     pub(super) resp_addr: Option<SocketAddr>,
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) dns_addr: Option<SocketAddr>,

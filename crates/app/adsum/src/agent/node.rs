@@ -254,6 +254,7 @@ fn api_state(
         datacenter: settings.datacenter.to_string(),
         faces,
         names: Vec::new(),
+        script_checks: settings.script_checks,
         session_ttl_multiplier: settings.session_ttl_multiplier,
         started: Instant::now(),
     };

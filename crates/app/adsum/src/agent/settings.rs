@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) naming: Naming,
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) script_checks: bool,
     pub(crate) session_ttl_multiplier: u32,
     insecure: bool,
 }
@@ -79,6 +80,7 @@ impl Settings {
             naming: Naming::resolve(dns, args.dns, file.dns)?,
             dns,
             ports: range,
+            script_checks: args.enable_script_checks || file.enable_script_checks == Some(true),
             session_ttl_multiplier: multiplier(file.session_ttl_multiplier)?,
             insecure: args.insecure || file.insecure == Some(true),
         };

@@ -13,6 +13,7 @@ mod logs;
 mod maintenance;
 mod past;
 mod queries;
+mod registration;
 mod rollouts;
 mod services;
 mod sessions;

@@ -11,14 +11,15 @@ use super::shape::{Dns, Shape};
 use super::{PREFIX, not_found};
 use crate::ApiState;
 use crate::consul::answer::{Refusal, at, json};
-use crate::consul::entry::{self, Check, Node, Service};
+use crate::consul::found::Found;
+use crate::consul::health::Entry;
 use crate::consul::question::Question;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Executed<'a> {
     service: String,
-    nodes: Vec<Found<'a>>,
+    nodes: Vec<Entry<'a>>,
     #[serde(rename = "DNS")]
     dns: Dns,
     datacenter: &'a str,
@@ -26,14 +27,6 @@ struct Executed<'a> {
     failovers: u32,
     #[serde(flatten)]
     told: Told,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Found<'a> {
-    node: Node,
-    service: Service<'a>,
-    checks: [Check<'a>; 2],
 }
 
 #[derive(Serialize)]
@@ -67,13 +60,12 @@ pub(crate) async fn execute(
         adsum_query::find(&catalog, &name).ok_or_else(not_found)?;
     let limit = question.query.text("limit").map(|limit| limit.parse::<usize>()).transpose();
     let limit = limit.map_err(|_| Refusal::bad("Invalid limit"))?.filter(|limit| *limit > 0);
-    let found = |Chosen { service, instance }| Found {
-        node: entry::node_of(&state, &catalog, instance),
-        service: Service::of(service, instance),
-        checks: [Check::of_node(&instance.node), Check::of_instance(service, instance)],
+    let found = |chosen| match chosen {
+        Chosen::Run(service, instance) => Found::Run(service, instance),
+        Chosen::Registered(service) => Found::Registered(service),
     };
     let chosen = adsum_query::instances(&catalog, &query).into_iter().take(limit.unwrap_or(usize::MAX));
-    let nodes: Vec<Found<'_>> = chosen.map(found).collect();
+    let nodes: Vec<Entry<'_>> = chosen.map(|chosen| Entry::of(&state, &catalog, &found(chosen))).collect();
     if let (Ok(service), false) = (query.service.parse(), nodes.is_empty()) {
         state.store.directory().asked(&service);
     }
