@@ -192,9 +192,9 @@ impl<'a> Transaction<'a> {
         self.change(database, key.into(), Op::Append(tail.into()), smallvec![Notice::Append]);
     }
 
-    /// Marks a string that is there as modified, without an event of its own: what others keep beside it has changed.
-    pub fn touch(&mut self, database: Database, key: &[u8]) {
-        self.change(database, key.into(), Op::Append("".into()), Notices::new());
+    /// Marks a string that is there as modified: what others keep beside it has changed.
+    pub fn touch(&mut self, database: Database, key: &[u8], notice: Notice) {
+        self.change(database, key.into(), Op::Append("".into()), smallvec![notice]);
     }
 
     /// Takes back all that was done so far, for who does all of several things or none of them.

@@ -75,7 +75,7 @@ fn release(tx: &mut Transaction<'_>, key: &[u8], before: &Beside) {
     let is_string = tx.get(DATABASE, key).is_some_and(|entry| matches!(entry.value, Value::String(_)));
     let mut after = Beside::default();
     if is_string {
-        tx.touch(DATABASE, key);
+        tx.touch(DATABASE, key, Notice::Released);
         after = Beside { session: None, ..before.clone() };
     }
     kv::keep(tx, key, before, &after);

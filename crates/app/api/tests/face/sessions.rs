@@ -116,6 +116,10 @@ async fn the_end_of_a_session_wakes_who_waits_for_its_key_and_the_delay_keeps_ot
     assert_eq!(woken.json()[0].get("Session"), None);
     assert!(woken.index() > index);
     assert_eq!(put(&face, &format!("/v1/kv/lock?acquire={two}")).await, "false", "within the delay");
+    let seen = adsum_model::Revision(index);
+    let commits = face.store.watch(adsum_keyspace::Space::User, seen).next().await.unwrap();
+    let mut notices = commits[0].changes.iter().flat_map(|change| &change.notices);
+    assert!(notices.any(|notice| *notice == adsum_keyspace::Notice::Released));
     assert_eq!(face.get(&format!("/v1/session/info/{one}")).await.json(), json!([]));
 }
 

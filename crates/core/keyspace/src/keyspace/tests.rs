@@ -363,7 +363,7 @@ fn contents(keyspace: &Keyspace) -> BTreeMap<Blob, Entry> {
 }
 
 #[test]
-fn what_is_taken_back_is_in_no_commit_and_a_touch_is_a_change_without_an_event() {
+fn what_is_taken_back_is_in_no_commit_and_a_touch_changes_the_revision_alone() {
     let (mut keyspace, now) = (Keyspace::default(), at(1));
     put(&mut keyspace, "a", "x", None, now);
     let outcome = transact(&mut keyspace, now, |tx| {
@@ -376,8 +376,8 @@ fn what_is_taken_back_is_in_no_commit_and_a_touch_is_a_change_without_an_event()
     assert_eq!(outcome.commit.unwrap().changes.len(), 1);
     assert_eq!(string(&mut keyspace, "a", now).as_deref(), Some("x"));
     assert_eq!(string(&mut keyspace, "b", now), None);
-    let touched = transact(&mut keyspace, now, |tx| tx.touch(DB, b"a")).commit.unwrap();
-    assert!(touched.changes[0].notices.is_empty());
+    let touched = transact(&mut keyspace, now, |tx| tx.touch(DB, b"a", Notice::Released)).commit.unwrap();
+    assert_eq!(touched.changes[0].notices[..], [Notice::Released]);
     let entry = keyspace.keys(DB).get(&b"a"[..]).unwrap();
     assert_eq!((entry.created, entry.modified), (Revision(1), touched.revision));
     assert_eq!(string(&mut keyspace, "a", now).as_deref(), Some("x"));
