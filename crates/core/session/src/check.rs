@@ -1,6 +1,7 @@
 //! The checks that a session lives with: it cannot begin without them, and ends when one of them is critical or gone.
 
 use adsum_catalog::Catalog;
+use adsum_model::registered::Status;
 use adsum_model::{Health, Instance, InstanceId, Name, Phase};
 
 use crate::Session;
@@ -19,28 +20,31 @@ pub enum Problem {
 
 /// The first of what is wrong with the node and the checks of a session.
 pub fn problem(catalog: &Catalog, session: &Session) -> Option<Problem> {
-    let node = session.node.parse::<Name>().ok().filter(|name| catalog.node(name).is_some());
-    let Some(node) = node else { return Some(Problem::NoNode) };
+    let node = session.node.as_str();
+    let runs_here = node.parse::<Name>().is_ok_and(|name| catalog.node(&name).is_some());
+    if !runs_here && catalog.registry().node(node).is_none() {
+        return Some(Problem::NoNode);
+    }
     let of_services = session.service_checks.iter().map(|check| &check.id);
-    session.node_checks.iter().chain(of_services).find_map(|check| problem_of(catalog, &node, check))
+    session.node_checks.iter().chain(of_services).find_map(|check| problem_of(catalog, node, check))
 }
 
-fn problem_of(catalog: &Catalog, node: &Name, check: &str) -> Option<Problem> {
-    if check == NODE_CHECK {
-        return None;
-    }
-    match instance(catalog, node, check) {
-        None => Some(Problem::NoCheck(check.to_string())),
-        Some(instance) if is_critical(instance) => Some(Problem::Critical(check.to_string())),
-        Some(_) => None,
-    }
+/// A check that a client has registered comes before that of an instance.
+fn problem_of(catalog: &Catalog, node: &str, check: &str) -> Option<Problem> {
+    let is_critical = match (catalog.registry().check(node, check), instance(catalog, node, check)) {
+        (Some(registered), _) => registered.status == Status::Critical,
+        (None, Some(instance)) => is_critical(instance),
+        (None, None) if check == NODE_CHECK => false,
+        (None, None) => return Some(Problem::NoCheck(check.to_string())),
+    };
+    is_critical.then(|| Problem::Critical(check.to_string()))
 }
 
 /// The one that `service:ID` is the check of.
-fn instance<'a>(catalog: &'a Catalog, node: &Name, check: &str) -> Option<&'a Instance> {
+fn instance<'a>(catalog: &'a Catalog, node: &str, check: &str) -> Option<&'a Instance> {
     let id: InstanceId = check.strip_prefix("service:")?.parse().ok()?;
     let instance = catalog.instance(&id)?;
-    (instance.node == *node && !instance.phase.is_final()).then_some(&**instance)
+    (instance.node.as_str() == node && !instance.phase.is_final()).then_some(&**instance)
 }
 
 fn is_critical(instance: &Instance) -> bool {
