@@ -55,6 +55,7 @@ mod sockets;
 mod station;
 mod tls;
 mod tunnel;
+mod turn;
 mod upstream;
 mod visit;
 mod worker;

@@ -22,6 +22,7 @@ use super::{Client, Refused, Stream, Way};
 use crate::answer::Answer;
 use crate::outlet::{Outlet, Stuck};
 use crate::serve;
+use crate::turn::Turn;
 
 struct Connection {
     client: Rc<Client>,
@@ -141,11 +142,12 @@ impl Connection {
     /// Writes an answer to its end, unless its client goes before. Whether the connection can be used again.
     async fn answer(&mut self, terms: Terms, response: Response<Answer>) -> io::Result<bool> {
         let (mut head, mut body) = response.into_parts();
-        let mut keeps = None;
+        let (mut keeps, mut turn) = (None, Turn::default());
         poll_fn(|cx| {
             if keeps.is_none() {
                 keeps = Some(self.begin_answer(terms, &head, &mut body, cx));
             }
+            ready!(turn.poll(cx));
             if let Poll::Ready(written) = self.outlet.poll_write(&mut Mouth(&self.wire), &mut body, cx) {
                 return Poll::Ready(written.map_err(io::Error::from));
             }
