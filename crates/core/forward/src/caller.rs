@@ -209,7 +209,7 @@ fn remove_hops(headers: &mut HeaderMap, found: &Found, version: Version) -> Opti
         (Known::Proxy, PROXY),
         (Known::ProxyAuthorization, header::PROXY_AUTHORIZATION),
     ];
-    remove(headers, found, gone);
+    found.remove(headers, gone);
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -227,7 +227,7 @@ fn remove_hops(headers: &mut HeaderMap, found: &Found, version: Version) -> Opti
 
 /// What a peer that is not trusted says about who it is. What is made anew is replaced later.
 fn remove_claims(headers: &mut HeaderMap, found: &Found) {
-    remove(headers, found, [(Known::RealIp, X_REAL_IP)]);
+    found.remove(headers, [(Known::RealIp, X_REAL_IP)]);
     for name in found.odd.iter().filter(|name| !name.as_str().contains('_')) {
         headers.remove(name);
     }
@@ -237,14 +237,6 @@ fn remove_claims(headers: &mut HeaderMap, found: &Found) {
 fn remove_lookalikes(headers: &mut HeaderMap, found: &Found) {
     for name in found.odd.iter().filter(|name| name.as_str().contains('_')) {
         headers.remove(name);
-    }
-}
-
-fn remove<const N: usize>(headers: &mut HeaderMap, found: &Found, names: [(Known, HeaderName); N]) {
-    for (known, name) in names {
-        if found.has(known) {
-            headers.remove(name);
-        }
     }
 }
 

@@ -11,7 +11,7 @@
 //!             rewrite(&route.rewrite, path, &mut headers)   the path for the service, X-Forwarded-Prefix
 //!             mark_retry(&mut headers, n)                   from the second try on
 //! answer      knows_coding(&headers)                        else what came is no answer
-//!             pass_back(status, &mut headers, &marks)       hop-by-hop headers out, X-Request-Id and so on in
+//!             pass_back(status, &mut headers, &marks)       hop-by-hop headers out; marks.fields() go behind
 //!             sticky_cookie(..), GatewayError::answer(..)
 //! streams     WebSocketScanner, EventScanner, close_frame(..), proxy_header(..)
 //! ```

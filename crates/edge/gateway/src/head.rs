@@ -139,6 +139,7 @@ pub(crate) fn to_client(
     cookie: Option<HeaderValue>,
 ) {
     adsum_forward::pass_back(head.status, &mut head.headers, &marks(client, visit));
+    mark(&mut head.headers, client, visit);
     if let Some(cookie) = cookie {
         head.headers.append(header::SET_COOKIE, cookie);
     }
@@ -153,6 +154,13 @@ pub(crate) fn to_client(
 pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
     if client.ends() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Over HTTP/2. Otherwise the marks are written behind the headers.
+pub(crate) fn mark(headers: &mut HeaderMap, client: &Client, visit: &Visit) {
+    if !client.is_http1() {
+        marks(client, visit).put(headers);
     }
 }
 

@@ -20,6 +20,7 @@ use super::body::{Body, Upload};
 use super::wire::{Asked, Mouth, Wire};
 use super::{Client, Refused, Stream, Way};
 use crate::answer::Answer;
+use crate::head;
 use crate::outlet::{Outlet, Stuck};
 use crate::serve;
 use crate::turn::Turn;
@@ -180,6 +181,7 @@ impl Connection {
         // Somebody may read it still: nobody can promise that there will be a next request.
         let is_unwanted = !self.is_read(cx);
         self.client.gate.hear_interim(|interim| self.outlet.outgoing.say(interim));
+        let marks = head::marks(&self.client, body.visit()).fields();
         let answering = Answering {
             is_http_11: terms.is_http_11,
             to_head: terms.to_head,
@@ -187,6 +189,7 @@ impl Connection {
             status: head.status,
             reason: head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes),
             headers: &head.headers,
+            further: &marks,
             date: &self.client.worker.date.now(),
             keeps: terms.keeps && !is_unwanted && !says_close(&head.headers),
         };
