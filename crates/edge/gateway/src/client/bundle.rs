@@ -103,6 +103,10 @@ impl AsyncWrite for Bundle {
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0.borrow_mut();
         let room = ready!(state.poll_room(cx))?;
+        if state.gathered.is_empty() && bufs.iter().map(|buf| buf.len()).sum::<usize>() > KEPT {
+            // Mostly more of a body follows.
+            state.gathered.reserve(MOST);
+        }
         let mut taken = 0;
         for buf in bufs {
             let part = &buf[..buf.len().min(room - taken)];
