@@ -111,10 +111,11 @@ impl Line {
         let before = self.socket.written();
         let (mut payload, mut turn) = (Some(payload), Turn::default());
         let outcome = poll_fn(|cx| {
+            // Before the connection is looked at: what is found out is not to grow old.
+            ready!(turn.poll(cx));
             if let Some(payload) = payload.take() {
                 self.begin(&asking, payload, cx)?;
             }
-            ready!(turn.poll(cx));
             self.poll_answer(asking.method, &mut heed, cx)
         })
         .await;
