@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod chirp;
+mod consul;
 mod demo;
 mod domain;
 mod durability;
@@ -16,6 +17,7 @@ mod maint;
 mod node;
 mod script;
 mod service;
+mod sessions;
 mod settings;
 mod snapshot;
 mod switch;

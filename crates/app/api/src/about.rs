@@ -18,6 +18,8 @@ pub struct About {
     pub names: Vec<String>,
     /// Whether checks that clients register may start programs.
     pub script_checks: bool,
+    /// By how much the TTL of a session is multiplied.
+    pub session_ttl_multiplier: u32,
     pub started: Instant,
 }
 

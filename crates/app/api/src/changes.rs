@@ -1,8 +1,8 @@
 //! Waiting for a change of some keys.
 
-use adsum_keyspace::{Change, Database, Op, Space};
+use adsum_keyspace::{Change, Database, Op, Space, Transaction};
 use adsum_model::Revision;
-use adsum_store::{Ended, Failed, Store};
+use adsum_store::{Ended, Failed, NotCommitted, Store};
 
 use crate::blocking::Blocking;
 use crate::closing::Closing;
@@ -33,6 +33,23 @@ impl Keys {
         match self {
             Keys::One(database, _) | Keys::Under(database, _) => database.space(),
         }
+    }
+
+    /// What `read` finds, and as of which revision: once these keys have changed after the index that is asked for, or
+    /// there has been enough waiting.
+    pub(crate) async fn read<T>(
+        &self,
+        store: &Store,
+        blocking: &Blocking,
+        closing: &mut Closing,
+        read: impl Fn(&mut Transaction<'_>) -> T,
+    ) -> Result<(T, Revision), NotCommitted> {
+        let read_now = || store.try_commit(|tx| (read(tx), tx.read_revision()));
+        let Some(asked) = blocking.index else { return read_now().await };
+        let asked = asked.min(read_now().await?.1);
+        let changed = self.changed(store, asked, blocking, closing).await?;
+        let (found, revision) = read_now().await?;
+        Ok((found, if changed { revision } else { asked }))
     }
 
     /// Waits for a change after `seen`; whether there was one, or may have been, since so much has happened since that

@@ -10,6 +10,16 @@ pub const HEADER_TIME: Duration = Duration::from_secs(10);
 pub const BODY: usize = 1024 * 1024;
 /// Bytes of a value put through `/v1/kv`, as Consul has it.
 pub const KV_VALUE: usize = 512 * 1024;
+/// Bytes of a key that is named in a transaction.
+pub const KV_KEY: usize = 32 * 1024;
+/// Bytes of the payload of an event that is fired, and of its name.
+pub const USER_EVENT: usize = 4 * 1024;
+/// Events that are kept of those that were fired.
+pub const USER_EVENTS: usize = 256;
+/// Bytes of what is sent to make a prepared query.
+pub const QUERY: usize = 64 * 1024;
+/// Bytes of what is sent to make a session.
+pub const SESSION: usize = 16 * 1024;
 /// Bytes beyond a limit that are read and thrown away, so that the client gets to read the refusal.
 pub const DRAINED: usize = 8 * 1024 * 1024;
 /// How long a client may take for a body.

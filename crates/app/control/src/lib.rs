@@ -7,6 +7,7 @@
 //! - [`health`]: for each running instance, from probes to its health.
 //! - [`registered`]: for each check that clients have registered on this node, from looking and listening to its status.
 //! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
+//! - [`sessions`]: for each session, from its time and its checks to keys that are free again.
 //!
 //! None takes orders. Each looks at the catalog when it has changed and when a time has come, has a plan made in
 //! `core/rollout`, and carries it out without choices of its own; what it does is a commit, which is what the others
@@ -23,6 +24,7 @@ mod ports;
 mod registered;
 mod routing;
 mod services;
+mod sessions;
 mod settings;
 mod webhook;
 
@@ -49,7 +51,8 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         registered::run(store.clone(), settings.node.clone()),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),
-        locks::run(store),
+        locks::run(store.clone()),
+        sessions::run(store),
     );
     match failed {
         Err(failed) => failed,

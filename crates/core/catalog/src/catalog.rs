@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use adsum_keyspace::{Change, Commit, Database, Entry, Keys, Op, Tree, Value};
-use adsum_model::{Event, Instance, InstanceId, Name, Node, Revision, Rollout, Service, Version, registered};
+use adsum_model::{
+    Event, Instance, InstanceId, Name, Node, PreparedQuery, Revision, Rollout, Service, Version, registered,
+};
 use serde::de::DeserializeOwned;
 
 use crate::records::{Subject, decode};
@@ -23,6 +25,7 @@ pub struct Catalog {
     registry: Registry,
     /// Of the last change of a node's record.
     nodes_index: Revision,
+    queries: Tree<String, Arc<PreparedQuery>>,
     /// Of the last change of the set of services or of their tags.
     services_index: Revision,
     /// Of the last change of anything that decides where requests go.
@@ -168,6 +171,15 @@ impl Catalog {
         &self.registry
     }
 
+    /// All prepared queries, by their ids.
+    pub fn queries(&self) -> impl Iterator<Item = &Arc<PreparedQuery>> {
+        self.queries.iter().map(|(_, query)| query)
+    }
+
+    pub fn query(&self, id: &str) -> Option<&Arc<PreparedQuery>> {
+        self.queries.get(id)
+    }
+
     /// The revision at which what is known of a service last changed; never 0, and never going back, for a service
     /// that is unknown too.
     pub fn index(&self, service: &Name) -> Revision {
@@ -254,6 +266,9 @@ impl Catalog {
             Subject::Event(id) => {
                 self.events.insert(id, Arc::new(decode(entry)));
             }
+            Subject::Query(id) => {
+                self.queries.insert(id, Arc::new(decode(entry)));
+            }
             Subject::Other => {}
         }
     }
@@ -287,6 +302,9 @@ impl Catalog {
             }
             Subject::Event(id) => {
                 self.events.remove(&id);
+            }
+            Subject::Query(id) => {
+                self.queries.remove(&id);
             }
             Subject::Other => {}
         }

@@ -7,6 +7,7 @@
 //! rollout/NAME/0000000001 Rollout
 //! instance/ID             Instance
 //! port/NODE/20001         the instance that has it; nobody, until a deadline, while it rests
+//! query/ID                PreparedQuery
 //! event/REVISION-N        Event, until a deadline
 //! request/SCOPE           the answer to a write with a client token, until a deadline
 //! external/NODE           registered::Node       these three: see `register`
@@ -17,7 +18,7 @@
 use std::time::Duration;
 
 use adsum_keyspace::{Blob, Database, Deadline, Entry, Notice, Transaction, Value};
-use adsum_model::{Event, Instance, InstanceId, Name, Node, Rollout, Service, Version};
+use adsum_model::{Event, Instance, InstanceId, Name, Node, PreparedQuery, Rollout, Service, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -48,6 +49,7 @@ pub enum Subject {
     ExternalNode(String),
     Registered(Key),
     Check(Key),
+    Query(String),
     /// Of no interest to the catalog: ports, requests.
     Other,
 }
@@ -65,6 +67,7 @@ impl Subject {
             Some(("external", name)) => Some(Subject::ExternalNode(register::unescape(name))),
             Some(("registered", rest)) => register::parts(rest).map(Subject::Registered),
             Some(("check", rest)) => register::parts(rest).map(Subject::Check),
+            Some(("query", id)) => Some(Subject::Query(id.to_string())),
             _ => None,
         };
         subject.unwrap_or(Subject::Other)
@@ -171,6 +174,14 @@ pub fn put_node(tx: &mut Transaction<'_>, node: &Node) {
     write(tx, node_key(&node.name), node);
 }
 
+pub fn put_query(tx: &mut Transaction<'_>, query: &PreparedQuery) {
+    write(tx, query_key(&query.id), query);
+}
+
+pub fn delete_query(tx: &mut Transaction<'_>, id: &str) {
+    delete(tx, &query_key(id));
+}
+
 /// Whether somebody has the port or it rests.
 pub fn port_is_taken(tx: &mut Transaction<'_>, node: &Name, port: u16) -> bool {
     tx.get(Database::System, port_key(node, port).as_bytes()).is_some()
@@ -248,6 +259,10 @@ fn rollout_key(service: &Name, number: u32) -> String {
 
 fn instance_key(id: &InstanceId) -> String {
     format!("instance/{id}")
+}
+
+fn query_key(id: &str) -> String {
+    format!("query/{id}")
 }
 
 fn port_key(node: &Name, port: u16) -> String {

@@ -6,6 +6,7 @@
 //! INSTANCE.NAME.service   that one, when it is routable
 //! _NAME._tcp.service      NAME.service in the form of RFC 2782
 //! _NAME._TAG.service      TAG.NAME.service in that form
+//! NAME.query              the routable ones of the instances that answer a prepared query; NAME may have dots
 //! NODE.node               where the node is, with an agent or without
 //! HEXIP.addr              the address that it spells: 8 hexadecimal digits or 32
 //! ns                      the node that answers
@@ -22,6 +23,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use adsum_catalog::{Catalog, Dated, ServiceState};
 use adsum_model::registered::{self, Status};
 use adsum_model::{Instance, Name, Node};
+use adsum_query::Chosen;
 
 use crate::place::{Address, Place};
 use crate::{Config, Zone};
@@ -67,8 +69,9 @@ fn find_here<'a>(labels: &[&str], zone: &Zone, catalog: &'a Catalog, config: &Co
     match labels {
         [] => Subject::Apex,
         ["ns"] => catalog.node(&config.node).map_or(Subject::Inner, |node| Subject::Node(node)),
-        ["service" | "node" | "addr"] => Subject::Inner,
+        ["service" | "query" | "node" | "addr"] => Subject::Inner,
         [below @ .., "service"] => service(below, catalog),
+        [below @ .., "query"] => query(&below.join("."), catalog),
         [name, "node"] => node(name, catalog),
         [digits, "addr"] => address(digits).map_or(Subject::Unknown, Subject::Address),
         below if zone.is_flat() => service(below, catalog),
@@ -80,28 +83,39 @@ fn service<'a>(below: &[&str], catalog: &'a Catalog) -> Subject<'a> {
     match below {
         // `_tcp.service` and `_TAG.service`.
         [label] if label.starts_with('_') => Subject::Inner,
-        [name] => found(name, catalog, Chosen::All),
+        [name] => found(name, catalog, Which::All),
         [name, choice]
             if let (Some(name), Some(choice)) = (name.strip_prefix('_'), choice.strip_prefix('_')) =>
         {
-            let chosen = if choice == "tcp" { Chosen::All } else { Chosen::Tagged(choice) };
-            found(name, catalog, chosen)
+            let which = if choice == "tcp" { Which::All } else { Which::Tagged(choice) };
+            found(name, catalog, which)
         }
-        [choice, name] => found(name, catalog, Chosen::One(choice)),
+        [choice, name] => found(name, catalog, Which::One(choice)),
         _ => Subject::Unknown,
     }
 }
 
+fn query<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
+    let Some(query) = adsum_query::find(catalog, name) else { return Subject::Unknown };
+    let world = World { catalog, state: None, registered: &[] };
+    let places =
+        adsum_query::instances(catalog, &query.service).into_iter().filter_map(|chosen| match chosen {
+            Chosen::Run(_, instance) => world.run(instance).filter(|_| instance.is_routable()),
+            Chosen::Registered(service) => world.place(service),
+        });
+    Subject::Instances(Found { service: query.service.service.parse().ok(), places: places.collect() })
+}
+
 /// Which instances of a service a name stands for.
 #[derive(Clone, Copy)]
-enum Chosen<'a> {
+enum Which<'a> {
     All,
     Tagged(&'a str),
     /// By its id; else all by their tag.
     One(&'a str),
 }
 
-fn found<'a>(name: &str, catalog: &'a Catalog, chosen: Chosen<'_>) -> Subject<'a> {
+fn found<'a>(name: &str, catalog: &'a Catalog, which: Which<'_>) -> Subject<'a> {
     let service = name.parse::<Name>().ok();
     let state = service.as_ref().and_then(|service| catalog.service(service));
     let state = state.map(|state| &**state);
@@ -110,10 +124,10 @@ fn found<'a>(name: &str, catalog: &'a Catalog, chosen: Chosen<'_>) -> Subject<'a
         return Subject::Unknown;
     }
     let world = World { catalog, state, registered: &registered };
-    let places = match chosen {
-        Chosen::All => Some(world.all()),
-        Chosen::Tagged(tag) => world.tagged(tag),
-        Chosen::One(choice) => world.one(choice).or_else(|| world.tagged(choice)),
+    let places = match which {
+        Which::All => Some(world.all()),
+        Which::Tagged(tag) => world.tagged(tag),
+        Which::One(choice) => world.one(choice).or_else(|| world.tagged(choice)),
     };
     places.map_or(Subject::Unknown, |places| Subject::Instances(Found { service, places }))
 }
@@ -163,7 +177,7 @@ impl<'a> World<'a, '_> {
         let node = Address::of_node(&service.record.node, self.catalog);
         let own = Address::of(&service.record.address);
         let (address, at_node) = own.map_or_else(|| Some((node?, true)), |own| Some((own, false)))?;
-        let node = at_node.then(|| service.record.node.as_str());
+        let node = at_node.then_some(service.record.node.as_str());
         Some(Place::Registered { address, node, port: service.port, weight })
     }
 }

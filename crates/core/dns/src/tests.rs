@@ -11,7 +11,9 @@ use std::sync::LazyLock;
 
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::{Database, Keyspace, Now, Transaction};
-use adsum_model::{Health, Instance, InstanceId, Name, Node, Phase, Service, Spec};
+use adsum_model::{
+    Health, Instance, InstanceId, Name, Node, Phase, PreparedQuery, Service, ServiceQuery, Spec,
+};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{RData, Record, RecordType};
@@ -68,6 +70,12 @@ fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &s
     records::put_instance(tx, &mut instance);
 }
 
+fn put_query(tx: &mut Transaction<'_>, query: &str, service: &str) {
+    let service = ServiceQuery { service: service.to_string(), ..ServiceQuery::default() };
+    let (id, name) = (format!("id-of-{query}"), query.to_string());
+    records::put_query(tx, &PreparedQuery { id, name, service, ..PreparedQuery::default() });
+}
+
 fn put_node(tx: &mut Transaction<'_>, node: &str, address: &str) {
     records::put_node(tx, &Node::new(name(node), address.parse().unwrap()));
 }
@@ -81,6 +89,9 @@ fn world() -> Catalog {
 fn registered() -> Catalog {
     catalog_of(|tx| {
         put_node(tx, "n1", "10.0.0.1");
+        put_query(tx, "webq", "web");
+        put_query(tx, "all.webs", "web");
+        put_query(tx, "none", "unknown");
         put_node(tx, "n2", "fd00::2");
         put_service(tx, "web", &["v1", "Blue"]);
         put_instance(tx, 1, "web", "10.0.0.1:8001", Health::Passing);

@@ -139,9 +139,11 @@ pub enum Notice {
     XgroupDelconsumer = 54,
     Sortstore = 55,
     Setbit = 56,
+    /// The session that held a key is over. Not of Redis.
+    Released = 57,
 }
 
-const NAMES: [(Notice, &str); 56] = [
+const NAMES: [(Notice, &str); 57] = [
     (Notice::Set, "set"),
     (Notice::Expire, "expire"),
     (Notice::Persist, "persist"),
@@ -198,9 +200,15 @@ const NAMES: [(Notice, &str); 56] = [
     (Notice::XgroupDelconsumer, "xgroup-delconsumer"),
     (Notice::Sortstore, "sortstore"),
     (Notice::Setbit, "setbit"),
+    (Notice::Released, "released"),
 ];
 
 impl Notice {
+    /// Whether Redis has such an event.
+    pub fn is_of_redis(self) -> bool {
+        !matches!(self, Notice::LockBroken | Notice::Released)
+    }
+
     pub fn as_str(self) -> &'static str {
         NAMES[self as usize - 1].1
     }

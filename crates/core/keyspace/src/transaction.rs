@@ -192,6 +192,22 @@ impl<'a> Transaction<'a> {
         self.change(database, key.into(), Op::Append(tail.into()), smallvec![Notice::Append]);
     }
 
+    /// Marks a string that is there as modified: what others keep beside it has changed.
+    pub fn touch(&mut self, database: Database, key: &[u8], notice: Notice) {
+        self.change(database, key.into(), Op::Append("".into()), smallvec![notice]);
+    }
+
+    /// Takes back all that was done so far, for who does all of several things or none of them.
+    pub fn take_back(&mut self) {
+        let (changes, undos) =
+            (std::mem::take(&mut self.draft.changes), std::mem::take(&mut self.draft.undos));
+        for (change, undo) in changes.iter().zip(undos).rev() {
+            self.state.revert(change, undo);
+        }
+        self.draft.publishes.clear();
+        self.draft.bytes = 0;
+    }
+
     /// Changes a list, or makes one. A list that has nothing left goes, with its own `del`.
     pub fn splice(
         &mut self,

@@ -55,7 +55,7 @@ impl Classes {
 
     /// The events of a change that are wanted, in order.
     pub(crate) fn of(self, change: &Change) -> impl Iterator<Item = Notice> {
-        let of_redis = change.notices.iter().copied().filter(|notice| *notice != Notice::LockBroken);
+        let of_redis = change.notices.iter().copied().filter(|notice| notice.is_of_redis());
         of_redis.filter(move |notice| self.has(class(*notice)))
     }
 
@@ -93,7 +93,8 @@ fn class(notice: Notice) -> u8 {
         | Notice::CopyTo
         | Notice::MoveFrom
         | Notice::MoveTo
-        | Notice::LockBroken => b'g',
+        | Notice::LockBroken
+        | Notice::Released => b'g',
         Notice::Hset | Notice::Hdel | Notice::Hincrby | Notice::Hincrbyfloat => b'h',
         Notice::Sadd
         | Notice::Srem

@@ -56,12 +56,21 @@ pub async fn look(definition: &Definition) -> Option<Outcome> {
         Kind::Grpc { address, service, tls } => grpc::probe(address, service, tls, timeout).await,
         Kind::H2Ping { address, tls } => grpc::ping(address, tls, timeout).await,
         Kind::Script { arguments } => command::probe(arguments, &here(), timeout).await,
-        Kind::Docker { container, arguments, .. } => {
-            let program = ["docker", "exec", container].map(String::from);
-            command::probe(&[&program[..], arguments].concat(), &here(), timeout).await
+        Kind::Docker { container, shell, arguments } => {
+            command::probe(&in_container(container, shell, arguments), &here(), timeout).await
         }
         Kind::Told | Kind::Ttl(_) | Kind::Alias { .. } | Kind::Maintenance => return None,
     })
+}
+
+/// With a shell, the arguments are its one line.
+fn in_container(container: &str, shell: &str, arguments: &[String]) -> Vec<String> {
+    let mut command = ["docker", "exec", container].map(String::from).to_vec();
+    match shell {
+        "" => command.extend_from_slice(arguments),
+        shell => command.extend([shell.to_string(), "-c".to_string(), arguments.join(" ")]),
+    }
+    command
 }
 
 /// A program that is no instance's begins at the root, with nothing of its own in its environment.

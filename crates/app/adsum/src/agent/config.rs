@@ -8,6 +8,7 @@
 //! http_addr = "127.0.0.1:8500"
 //! dns_addr = "127.0.0.1:8600"
 //! port_range = "20000-32000"
+//! session_ttl_multiplier = 2
 //! ```
 //!
 //! A section is described in its own file: [`dns`](super::dns), [`gateway`](super::gateway).
@@ -34,6 +35,8 @@ pub(super) struct Config {
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) dns_addr: Option<SocketAddr>,
     pub(super) port_range: Option<String>,
+    /// By how much the TTL of a Consul session is multiplied: 1 is exact, 2 what Consul does.
+    pub(super) session_ttl_multiplier: Option<u32>,
     #[serde(default)]
     pub(super) dns: dns::Section,
     #[serde(default)]

@@ -255,6 +255,7 @@ fn api_state(
         faces,
         names: Vec::new(),
         script_checks: settings.script_checks,
+        session_ttl_multiplier: settings.session_ttl_multiplier,
         started: Instant::now(),
     };
     let keeper = keeper.clone();

@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) script_checks: bool,
+    pub(crate) session_ttl_multiplier: u32,
     insecure: bool,
 }
 
@@ -80,6 +81,7 @@ impl Settings {
             dns,
             ports: range,
             script_checks: args.enable_script_checks || file.enable_script_checks == Some(true),
+            session_ttl_multiplier: multiplier(file.session_ttl_multiplier)?,
             insecure: args.insecure || file.insecure == Some(true),
         };
         settings.refuse_open_faces()?;
@@ -116,6 +118,13 @@ impl Settings {
             ),
             None => Ok(()),
         }
+    }
+}
+
+fn multiplier(given: Option<u32>) -> anyhow::Result<u32> {
+    match given.unwrap_or(1) {
+        multiplier @ 1..=10 => Ok(multiplier),
+        odd => bail!("session_ttl_multiplier {odd} in the configuration file: give 1 to 10"),
     }
 }
 

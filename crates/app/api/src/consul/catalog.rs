@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::{Refusal, at, json};
+use super::answer::{Refusal, json};
 use super::entry::{Address, Node, Nothing, Proxy, Weights};
 use super::filter;
 use super::found::Found;
@@ -82,7 +82,7 @@ pub(crate) async fn nodes(
     let catalog = blocking.await?;
     let mut nodes = Node::all(&state, &catalog);
     nodes.retain(|node| question.takes_node(node) && choice.takes(node));
-    Ok(at(catalog.nodes_index(), Some(question.consistency()), json(question.pretty, &nodes)))
+    Ok(question.at(catalog.nodes_index(), json(question.pretty, &nodes)))
 }
 
 /// Names with the tags in use.
@@ -97,7 +97,7 @@ pub(crate) async fn services(
     let catalog = blocking.await?;
     let mut tags = tags_in_use(&state, &catalog, &question);
     tags.retain(|name, tags| choice.takes(&Named { service_name: name, service_tags: tags.clone() }));
-    Ok(at(catalog.services_index(), Some(question.consistency()), json(question.pretty, &tags)))
+    Ok(question.at(catalog.services_index(), json(question.pretty, &tags)))
 }
 
 /// Of a service that is wanted here it does not matter whether it has an instance.
@@ -132,7 +132,7 @@ pub(crate) async fn service(
     let registered = found.iter().map(|found| Registered::of(&state, &catalog, found));
     let registered: Vec<Registered<'_>> = registered.filter(|registered| choice.takes(registered)).collect();
     subject.note_answered(&state, registered.len());
-    Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &registered)))
+    Ok(question.at(subject.index(&catalog), json(question.pretty, &registered)))
 }
 
 pub(crate) async fn no_name() -> Refusal {

@@ -5,7 +5,7 @@ use adsum_model::Revision;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::answer::{Refusal, at, json};
+use super::answer::{Refusal, json};
 use super::catalog::Subject;
 use super::entry::{Check, Node};
 use super::filter;
@@ -47,7 +47,7 @@ pub(crate) async fn of_service(
     let found = subject.found(&state, &catalog, &question);
     let mut checks: Vec<Check<'_>> = found.iter().flat_map(|found| found.checks(&catalog)).collect();
     checks.retain(|check| choice.takes(check));
-    Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &checks)))
+    Ok(question.at(subject.index(&catalog), json(question.pretty, &checks)))
 }
 
 async fn listed(
@@ -65,7 +65,7 @@ async fn listed(
             |name: &str| Node::named(state, &catalog, name).is_some_and(|node| question.takes_node(&node));
         checks.retain(|check| is_taken(check.node));
     }
-    Ok(at(index(&catalog), Some(question.consistency()), json(question.pretty, &checks)))
+    Ok(question.at(index(&catalog), json(question.pretty, &checks)))
 }
 
 fn index(catalog: &Catalog) -> Revision {

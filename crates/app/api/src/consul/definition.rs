@@ -13,6 +13,8 @@ use super::fields::Fields;
 /// Of a probe, unless it is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Nothing is looked at more often.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A service as its own agent registers it.
 pub(crate) fn service(node: &str, fields: &Fields) -> Result<Service, Refusal> {
@@ -147,11 +149,12 @@ fn definition(fields: &Fields) -> Result<Definition, Refusal> {
     let count = |name: &str| {
         Ok::<u32, Refusal>(fields.number(name)?.unwrap_or(0).clamp(0, i64::from(u32::MAX)) as u32)
     };
+    let interval = fields.duration("Interval")?;
     let deregister_after = fields.duration("DeregisterCriticalServiceAfter")?;
     Ok(Definition {
         timeout: if kind.is_probed() && timeout.is_zero() { usual } else { timeout },
         kind,
-        interval: fields.duration("Interval")?,
+        interval: if interval.is_zero() { interval } else { interval.max(SHORTEST_INTERVAL) },
         thresholds: Thresholds {
             passing: count("SuccessBeforePassing")?,
             warning: count("FailuresBeforeWarning")?,

@@ -1,24 +1,37 @@
 //! `GET /v1/health/service/NAME`: where the instances of a service are, and how they are.
 
+use adsum_catalog::Catalog;
 use adsum_model::registered::Status;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::{Refusal, at, json};
+use super::answer::{Refusal, json};
 use super::catalog::Subject;
 use super::entry::{Check, Node, Service};
 use super::filter;
+use super::found::Found;
 use super::question::Question;
 use crate::ApiState;
 use crate::closing::Closing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     node: Node,
     service: Service<'a>,
     checks: Vec<Check<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(state: &ApiState, catalog: &'a Catalog, found: &Found<'a>) -> Entry<'a> {
+        let checks = [Check::of_node(catalog, found.node()), found.checks(catalog)];
+        Entry {
+            node: Node::of(state, catalog, found),
+            service: Service::of(found),
+            checks: checks.into_iter().flatten().collect(),
+        }
+    }
 }
 
 /// Those that are not over; with `?passing` those that get traffic; with `?tag=` those with all these tags; `?filter=`.
@@ -34,15 +47,8 @@ pub(crate) async fn service(
     let catalog = subject.catalog(&state, &question, &mut closing).await?;
     let found = subject.found(&state, &catalog, &question);
     let found = found.iter().filter(|found| !passing || found.status(&catalog) == Status::Passing);
-    let entries = found.map(|found| Entry {
-        node: Node::of(&state, &catalog, found),
-        service: Service::of(found),
-        checks: [Check::of_node(&catalog, found.node()), found.checks(&catalog)]
-            .into_iter()
-            .flatten()
-            .collect(),
-    });
+    let entries = found.map(|found| Entry::of(&state, &catalog, found));
     let entries: Vec<Entry<'_>> = entries.filter(|entry| choice.takes(entry)).collect();
     subject.note_answered(&state, entries.len());
-    Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &entries)))
+    Ok(question.at(subject.index(&catalog), json(question.pretty, &entries)))
 }

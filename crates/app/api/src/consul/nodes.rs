@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::{Refusal, at, json};
+use super::answer::{Refusal, json};
 use super::entry::{Node, Service};
 use super::filter;
 use super::found::Found;
@@ -70,7 +70,7 @@ async fn node(
         services.retain(|service| choice.takes(service));
         Whole { node, services: form.of(services) }
     });
-    Ok(at(index(&catalog), Some(question.consistency()), json(question.pretty, &whole)))
+    Ok(question.at(index(&catalog), json(question.pretty, &whole)))
 }
 
 impl Form {

@@ -1,22 +1,26 @@
 //! What all reads take: blocking, consistency, data centre, a filter, looks.
 
 use adsum_filter::Shape;
+use adsum_model::Revision;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::response::Response;
+use hyper::header::HeaderValue;
 
-use super::answer::Refusal;
+use super::answer::{self, Refusal};
 use super::entry::Node;
 use super::filter::Choice;
 use crate::ApiState;
 use crate::blocking::Blocking;
 use crate::query::Query;
 
-/// `?index&wait`, `?stale`, `?consistent`, `?dc`, `?pretty`, and the rest of the query.
+/// `?index&wait`, `?stale`, `?consistent`, `?cached`, `?dc`, `?pretty`, and the rest of the query.
 pub(crate) struct Question {
     pub(crate) blocking: Blocking,
     /// Take the view as it stands.
     pub(crate) stale: bool,
     consistent: bool,
+    cached: bool,
     pub(crate) pretty: bool,
     pub(crate) query: Query,
 }
@@ -31,8 +35,12 @@ impl FromRequestParts<ApiState> for Question {
         if stale && consistent {
             return Err(Refusal::bad("Cannot specify ?stale with ?consistent, conflicting semantics."));
         }
+        let cached = query.asks("cached");
+        if cached && consistent {
+            return Err(Refusal::bad("Cannot specify ?cached with ?consistent, conflicting semantics."));
+        }
         check_datacenter(&query, &state.about.datacenter)?;
-        Ok(Question { blocking, stale, consistent, pretty: query.asks("pretty"), query })
+        Ok(Question { blocking, stale, consistent, cached, pretty: query.asks("pretty"), query })
     }
 }
 
@@ -50,6 +58,15 @@ impl Question {
             (false, true) => "consistent",
             (false, false) => "leader",
         }
+    }
+
+    /// With what a read tells of its state. There is no cache on the way, so that nothing is ever found in it.
+    pub(crate) fn at(&self, index: Revision, response: Response) -> Response {
+        let mut response = answer::at(index, Some(self.consistency()), response);
+        if self.cached {
+            response.headers_mut().insert("x-cache", HeaderValue::from_static("MISS"));
+        }
+        response
     }
 
     /// Which entries are wanted by `?filter=`.

@@ -39,7 +39,7 @@ pub(crate) async fn deregister(
     if was_there { Ok(StatusCode::OK.into_response()) } else { Err(unknown(&id)) }
 }
 
-/// What Adsum runs is not taken away here, and no client takes its id.
+/// What Adsum runs is not taken away here.
 async fn refuse_own(state: &ApiState, id: &str) -> Result<(), Refusal> {
     let view = state.store.catalog().await?;
     let instance = id.parse().ok().and_then(|id: InstanceId| view.instance(&id).cloned());

@@ -12,6 +12,7 @@ fn about() -> About {
         faces: crate::Faces::default(),
         names: vec!["adsum.example".into()],
         script_checks: false,
+        session_ttl_multiplier: 1,
         started: Instant::now(),
     }
 }

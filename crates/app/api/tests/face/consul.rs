@@ -180,6 +180,10 @@ async fn consistency_is_as_asked_for_and_contradictions_are_refused() {
     };
     let both = "Cannot specify ?stale with ?consistent, conflicting semantics.";
     assert_eq!(refused("stale&consistent").await, (400, both.to_string()));
+    let cached = "Cannot specify ?cached with ?consistent, conflicting semantics.";
+    assert_eq!(refused("cached&consistent").await, (400, cached.to_string()));
+    let answer = face.get("/v1/health/service/web?cached&near=_agent&merge-central-config").await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-cache")), (200, Some("MISS")));
     assert_eq!(refused("index=abc").await, (400, "Invalid index".to_string()));
     assert_eq!(refused("index=1&wait=abc").await, (400, "Invalid wait time".to_string()));
     assert_eq!(refused("dc=nowhere").await, (500, "No path to datacenter".to_string()));

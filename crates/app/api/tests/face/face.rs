@@ -149,6 +149,7 @@ fn about() -> About {
         faces: Faces { http: Some(http), ..Faces::default() },
         names: Vec::new(),
         script_checks: false,
+        session_ttl_multiplier: 1,
         started: Instant::now(),
     }
 }

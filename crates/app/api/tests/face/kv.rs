@@ -129,20 +129,58 @@ async fn a_compare_and_set_is_done_when_the_index_is_the_one() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_is_not_taken() {
+async fn flags_that_conflict_or_cannot_be_read_are_refused_in_the_words_of_consul() {
     let face = Face::new().await;
-    let refused = async |query: &str| {
-        let answer = face.send(&format!("PUT /v1/kv/a?{query}"), &[], "z").await;
+    let refused = async |line: &str| {
+        let answer = face.send(line, &[], "z").await;
         (answer.status.as_u16(), answer.text().to_string())
     };
-    assert_eq!(refused("acquire=x&release=y").await, (400, "Conflicting flags: acquire=x&release=y".into()));
-    let parse = "strconv.ParseUint: parsing \"abc\": invalid syntax".to_string();
-    assert_eq!(refused("flags=abc").await, (500, parse.clone()));
-    assert_eq!(refused("cas=abc").await, (500, parse));
-    assert_eq!(refused("flags=42").await.0, 400);
-    assert_eq!(refused("acquire=x").await.0, 400);
+    let parse = |why: &str| (500, format!("strconv.ParseUint: parsing {why}"));
+    let conflict = |what: &str| (400, format!("Conflicting flags: {what}"));
+    let missing = "raft apply failed: failed session lookup: index error: UUID must be 36 characters";
+    for (line, expect) in [
+        ("PUT /v1/kv/a?acquire=x&release=y", conflict("acquire=x&release=y")),
+        ("DELETE /v1/kv/a?recurse&cas=1", conflict("cas=1&recurse=")),
+        ("PUT /v1/kv/a?flags=abc", parse("\"abc\": invalid syntax")),
+        ("PUT /v1/kv/a?cas=abc", parse("\"abc\": invalid syntax")),
+        ("PUT /v1/kv/a?flags=18446744073709551616", parse("\"18446744073709551616\": value out of range")),
+        ("PUT /v1/kv/a?acquire=x", (500, missing.to_string())),
+        ("PUT /v1/kv/a?acquire", (500, "raft apply failed: missing session".to_string())),
+        (
+            "PUT /v1/kv/a?ttl=x",
+            (400, "ttl 'x' is no duration: write it like 500ms, 30s, 5m or 1h30m".to_string()),
+        ),
+    ] {
+        assert_eq!(refused(line).await, expect, "{line}");
+    }
     assert_eq!(face.get("/v1/kv/a").await.status, 404);
-    assert_eq!(refused("flags=0").await, (200, "true".into()));
+}
+
+#[tokio::test]
+async fn flags_are_kept_until_somebody_else_writes() {
+    let face = Face::new().await;
+    assert_eq!(face.send("PUT /v1/kv/a?flags=18446744073709551615", &[], "x").await.text(), "true");
+    assert_eq!(face.get("/v1/kv/a").await.json()[0]["Flags"], json!(u64::MAX));
+    assert_eq!(face.get("/v1/kv/?recurse").await.json()[0]["Flags"], json!(u64::MAX));
+    let redis = |tx: &mut adsum_keyspace::Transaction<'_>| {
+        tx.put(Database::User(0), "a", Stored::String("redis".into()), None, &[Notice::Set]);
+    };
+    face.store.commit(redis).await.unwrap();
+    assert_eq!(face.get("/v1/kv/a").await.json()[0]["Flags"], 0);
+    let index = face.get("/v1/kv/a").await.index();
+    assert_eq!(face.send(&format!("PUT /v1/kv/a?flags=3&cas={index}"), &[], "x").await.text(), "true");
+    assert_eq!(face.get("/v1/kv/a").await.json()[0]["Flags"], 3);
+    put(&face, "a", "plain").await;
+    assert_eq!(face.get("/v1/kv/a").await.json()[0]["Flags"], 0);
+}
+
+#[tokio::test]
+async fn a_time_to_live_can_be_put_with_the_value() {
+    let face = Face::new().await;
+    assert_eq!(face.send("PUT /v1/kv/a?ttl=30s", &[], "x").await.text(), "true");
+    let (entry, now) = face.store.transact(|tx| (tx.get(Database::User(0), b"a").cloned(), tx.now())).0;
+    let rest = entry.unwrap().deadline.unwrap().rest(now);
+    assert!((20_000..=30_000).contains(&rest), "{rest}");
 }
 
 #[tokio::test]

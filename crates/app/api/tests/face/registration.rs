@@ -393,3 +393,17 @@ async fn who_waits_for_nodes_wakes_when_one_is_registered() {
     let (answer, _) = tokio::join!(blocked, face.put_json("/v1/catalog/register", &body));
     assert_eq!(answer.json().as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn an_id_may_have_slashes_and_a_check_is_made_once_a_second_at_most() {
+    let face = Face::new().await;
+    face.register(json!({"ID": "a/b", "Name": "web", "Check": {"TCP": "127.0.0.1:1", "Interval": "10ms"}}))
+        .await;
+    let checks = face.get("/v1/agent/checks").await.json();
+    assert_eq!(checks["service:a/b"]["Interval"], "1s");
+    let path = "/v1/agent/service/maintenance/a/b?enable=true";
+    assert_eq!(face.put_bare(path).await.status, 200);
+    assert_eq!(face.put_bare("/v1/agent/check/deregister/service:a/b").await.status, 200);
+    assert_eq!(face.put_bare("/v1/agent/service/deregister/a/b").await.status, 200);
+    assert_eq!(face.get("/v1/agent/services").await.json(), json!({}));
+}

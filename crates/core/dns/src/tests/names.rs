@@ -100,6 +100,19 @@ fn an_srv_target_resolves_to_the_address_that_came_with_it() {
 }
 
 #[test]
+fn a_prepared_query_has_the_routable_ones_of_those_that_answer_it() {
+    for name in
+        ["webq.query.consul.", "WebQ.query.dc1.adsum.", "all.webs.query.consul.", "id-of-webq.query.adsum."]
+    {
+        check_addresses(name, &WEB);
+    }
+    check("other.query.adsum. A", &["aa NXDOMAIN", NEGATIVE_ADSUM]);
+    check("query.adsum. A", &["aa NOERROR", NEGATIVE_ADSUM]);
+    let message = Query::new("none.query.adsum. A").edns(1232).ask(Transport::Udp, &world());
+    assert_eq!(said(&message)[0], "aa NOERROR", "it is there, and finds nothing");
+}
+
+#[test]
 fn a_node_has_its_address() {
     check("n1.node.adsum. A", &["aa NOERROR", "n1.node.adsum. 0 A 10.0.0.1"]);
     check("n2.node.dc1.consul. AAAA", &["aa NOERROR", "n2.node.dc1.consul. 0 AAAA fd00::2"]);

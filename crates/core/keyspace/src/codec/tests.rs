@@ -106,7 +106,7 @@ fn op() -> impl Strategy<Value = Op> {
 fn commit() -> impl Strategy<Value = Commit> {
     let database = prop_oneof![(0..16u8).prop_map(Database::User), Just(Database::System)];
     let notices = prop::collection::vec(
-        (1..=Notice::Setbit as u8).prop_map(|code| Notice::from_code(code).unwrap()),
+        (1..=Notice::Released as u8).prop_map(|code| Notice::from_code(code).unwrap()),
         0..3,
     );
     let change = (database, blob(), op(), notices).prop_map(|(database, key, op, notices)| Change {

@@ -361,3 +361,24 @@ fn each_space_has_its_own_history() {
 fn contents(keyspace: &Keyspace) -> BTreeMap<Blob, Entry> {
     keyspace.keys(DB).iter().map(|(key, entry)| (key.clone(), (**entry).clone())).collect()
 }
+
+#[test]
+fn what_is_taken_back_is_in_no_commit_and_a_touch_changes_the_revision_alone() {
+    let (mut keyspace, now) = (Keyspace::default(), at(1));
+    put(&mut keyspace, "a", "x", None, now);
+    let outcome = transact(&mut keyspace, now, |tx| {
+        tx.put(DB, "a", Value::String("y".into()), None, &[Notice::Set]);
+        tx.delete(DB, b"a", Notice::Del);
+        tx.put(DB, "b", Value::String("z".into()), None, &[Notice::Set]);
+        tx.take_back();
+        tx.put(DB, "c", Value::String("kept".into()), None, &[Notice::Set]);
+    });
+    assert_eq!(outcome.commit.unwrap().changes.len(), 1);
+    assert_eq!(string(&mut keyspace, "a", now).as_deref(), Some("x"));
+    assert_eq!(string(&mut keyspace, "b", now), None);
+    let touched = transact(&mut keyspace, now, |tx| tx.touch(DB, b"a", Notice::Released)).commit.unwrap();
+    assert_eq!(touched.changes[0].notices[..], [Notice::Released]);
+    let entry = keyspace.keys(DB).get(&b"a"[..]).unwrap();
+    assert_eq!((entry.created, entry.modified), (Revision(1), touched.revision));
+    assert_eq!(string(&mut keyspace, "a", now).as_deref(), Some("x"));
+}

@@ -1,33 +1,21 @@
 //! `GET /v1/kv/KEY`: an entry (`?raw` its bytes alone), all under a prefix (`?recurse`), or their keys (`?keys`, and
 //! with `?separator=/` one level of them). Blocks by these keys alone: other writes wake nobody.
 
-use adsum_keyspace::json::base64;
-use adsum_keyspace::{Entry, Keys as Tree, Value};
+use adsum_keyspace::{Database, Entry, Keys as Tree, Value};
 use adsum_model::Revision;
+use adsum_session::{Beside, kv};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{StatusCode, Uri};
-use serde::Serialize;
 
+use super::shape::Shape;
 use super::{DATABASE, key_of};
 use crate::ApiState;
 use crate::changes::Keys;
 use crate::closing::Closing;
 use crate::consul::answer::{Refusal, at, json};
 use crate::consul::question::Question;
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shape {
-    lock_index: u64,
-    key: String,
-    flags: u64,
-    /// Base64; none when empty.
-    value: Option<String>,
-    create_index: u64,
-    modify_index: u64,
-}
 
 pub(crate) async fn get(
     State(state): State<ApiState>,
@@ -70,7 +58,7 @@ async fn one(
         index = if changed { read.revision } else { asked };
     }
     let index = modified(&read.found).unwrap_or(index);
-    let Some(entry) = read.found else { return Ok(missing(index)) };
+    let Some((entry, beside)) = read.found else { return Ok(missing(index)) };
     let Value::String(value) = &entry.value else {
         let text = format!(
             "key '{}' holds a {}, not a string: read it with a Redis client",
@@ -82,21 +70,21 @@ async fn one(
     let response = if question.query.has("raw") {
         raw(value)
     } else {
-        json(question.pretty, &[Shape::of(&key, value, &entry)])
+        json(question.pretty, &[Shape::of(&key, &entry, beside)])
     };
     Ok(at(index, None, response))
 }
 
-async fn read_one(state: &ApiState, key: &[u8]) -> Result<Read<Option<Entry>>, Refusal> {
+async fn read_one(state: &ApiState, key: &[u8]) -> Result<Read<Option<(Entry, Beside)>>, Refusal> {
     let read = |tx: &mut adsum_keyspace::Transaction<'_>| Read {
-        found: tx.get(DATABASE, key).cloned(),
+        found: kv::get(tx, key),
         revision: tx.read_revision(),
     };
     Ok(state.store.try_commit(read).await?)
 }
 
-fn modified(entry: &Option<Entry>) -> Option<Revision> {
-    entry.as_ref().map(|entry| entry.modified)
+fn modified(found: &Option<(Entry, Beside)>) -> Option<Revision> {
+    found.as_ref().map(|(entry, _)| entry.modified)
 }
 
 async fn under(
@@ -108,7 +96,7 @@ async fn under(
     let mut read = read_all(state).await?;
     let mut index = read.revision;
     if let Some(asked) = question.blocking.index
-        && strings(&read.found, &prefix).all(|(_, _, entry)| entry.modified <= asked)
+        && strings(&read.found.keys, &prefix).all(|(_, entry)| entry.modified <= asked)
     {
         let asked = asked.min(read.revision);
         // A tree that is held while others write costs them copies.
@@ -119,33 +107,37 @@ async fn under(
         index = if changed { read.revision } else { asked };
     }
     let response = if question.query.has("keys") {
-        keys_json(&read.found, &prefix, question)
+        keys_json(&read.found.keys, &prefix, question)
     } else {
         entries_json(&read.found, &prefix, question)
     };
     Ok(response.map_or_else(|| missing(index), |response| at(index, None, response)))
 }
 
-/// The whole database as of now, which costs nothing, to be looked through outside of the transaction.
-async fn read_all(state: &ApiState) -> Result<Read<Tree>, Refusal> {
+/// All keys with all that stands beside them.
+struct All {
+    keys: Tree,
+    system: Tree,
+}
+
+/// The whole as of now, which costs nothing, to be looked through outside of the transaction.
+async fn read_all(state: &ApiState) -> Result<Read<All>, Refusal> {
     let read = |tx: &mut adsum_keyspace::Transaction<'_>| Read {
-        found: tx.keys(DATABASE).clone(),
+        found: All { keys: tx.keys(DATABASE).clone(), system: tx.keys(Database::System).clone() },
         revision: tx.read_revision(),
     };
     Ok(state.store.try_commit(read).await?)
 }
 
-fn strings<'a>(tree: &'a Tree, prefix: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8], &'a Entry)> {
+fn strings<'a>(tree: &'a Tree, prefix: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a Entry)> {
     let entries = tree.iter_from(prefix).take_while(move |(key, _)| key.starts_with(prefix));
-    entries.filter_map(|(key, entry)| match &entry.value {
-        Value::String(value) => Some((key.as_slice(), value.as_slice(), &**entry)),
-        Value::List(_) | Value::Hash(_) | Value::Set(_) | Value::SortedSet(_) | Value::Stream(_) => None,
-    })
+    let strings = entries.filter(|(_, entry)| matches!(entry.value, Value::String(_)));
+    strings.map(|(key, entry)| (key.as_slice(), &**entry))
 }
 
-fn entries_json(tree: &Tree, prefix: &[u8], question: &Question) -> Option<Response> {
-    let shapes: Vec<Shape> =
-        strings(tree, prefix).map(|(key, value, entry)| Shape::of(key, value, entry)).collect();
+fn entries_json(all: &All, prefix: &[u8], question: &Question) -> Option<Response> {
+    let shape = |(key, entry)| Shape::of(key, entry, Beside::listed(key, entry, &all.system));
+    let shapes: Vec<Shape> = strings(&all.keys, prefix).map(shape).collect();
     (!shapes.is_empty()).then(|| json(question.pretty, &shapes))
 }
 
@@ -153,7 +145,7 @@ fn keys_json(tree: &Tree, prefix: &[u8], question: &Question) -> Option<Response
     let separator = question.query.bytes("separator").or_else(|| question.query.bytes("seperator"));
     let separator = separator.filter(|separator| !separator.is_empty());
     let mut keys: Vec<String> = strings(tree, prefix)
-        .map(|(key, _, _)| String::from_utf8_lossy(level(key, prefix.len(), separator)).into_owned())
+        .map(|(key, _)| String::from_utf8_lossy(level(key, prefix.len(), separator)).into_owned())
         .collect();
     keys.dedup();
     (!keys.is_empty() || prefix.is_empty()).then(|| json(question.pretty, &keys))
@@ -178,19 +170,6 @@ fn raw(value: &[u8]) -> Response {
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox")),
     ];
     (headers, value.to_vec()).into_response()
-}
-
-impl Shape {
-    fn of(key: &[u8], value: &[u8], entry: &Entry) -> Shape {
-        Shape {
-            lock_index: 0,
-            key: String::from_utf8_lossy(key).into_owned(),
-            flags: 0,
-            value: (!value.is_empty()).then(|| base64(value)),
-            create_index: entry.created.0,
-            modify_index: entry.modified.0,
-        }
-    }
 }
 
 #[cfg(test)]

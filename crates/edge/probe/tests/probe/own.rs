@@ -1,6 +1,4 @@
-//! Probes of real listeners and real commands.
-
-#![allow(clippy::unwrap_used)]
+//! The checks of instances that run here.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

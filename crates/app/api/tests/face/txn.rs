@@ -1,0 +1,133 @@
+//! Transactions and events of Consul, compared with what Consul answers.
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use crate::face::{Answer, Face, soon, still_waits};
+
+async fn txn(face: &Face, operations: Value) -> Answer {
+    face.send("PUT /v1/txn", &[], operations.to_string()).await
+}
+
+fn conflict(failures: &[(usize, &str)]) -> Value {
+    let errors: Vec<Value> =
+        failures.iter().map(|(index, what)| json!({"OpIndex": index, "What": what})).collect();
+    json!({"Results": null, "Errors": errors})
+}
+
+#[tokio::test]
+async fn a_transaction_tells_what_it_has_written_and_read() {
+    let face = Face::new().await;
+    let operations = json!([{"KV": {"Verb": "set", "Key": "t/1", "Value": "dg==", "Flags": 3}}, {"kv": {"verb": "get", "key": "t/1"}}]);
+    let answer = txn(&face, operations).await;
+    let index = answer.json()["Results"][0]["KV"]["ModifyIndex"].clone();
+    let of_key = |value: Value| json!({"KV": {"LockIndex": 0, "Key": "t/1", "Flags": 3, "Value": value, "CreateIndex": index, "ModifyIndex": index}});
+    let expect = json!({"Results": [of_key(Value::Null), of_key("dg==".into())], "Errors": null});
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, expect));
+    let entry = face.get("/v1/kv/t/1").await;
+    assert_eq!(entry.json()[0]["ModifyIndex"], index);
+    let operations = json!([{"KV": {"Verb": "get-tree", "Key": "t"}}, {"KV": {"Verb": "check-not-exists", "Key": "t/9"}},
+        {"KV": {"Verb": "delete-tree", "Key": "t"}}]);
+    let answer = txn(&face, operations).await;
+    assert_eq!(answer.json(), json!({"Results": [of_key("dg==".into())], "Errors": null}));
+    assert_eq!(face.get("/v1/kv/t/1").await.status, 404);
+    assert_eq!(txn(&face, json!([])).await.json(), json!({"Results": [], "Errors": null}));
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_leaves_nothing_and_says_what_failed() {
+    let face = Face::new().await;
+    let set = |key: &str| json!({"KV": {"Verb": "set", "Key": key, "Value": "dg=="}});
+    txn(&face, json!([set("t/1")])).await;
+    for (operations, failures) in [
+        (
+            json!([set("t/2"), {"KV": {"Verb": "cas", "Key": "t/1", "Index": 1, "Value": "dw=="}}]),
+            vec![(1, "failed to set key \"t/1\", index is stale")],
+        ),
+        (json!([{"KV": {"Verb": "get", "Key": "t/none"}}]), vec![(0, "key \"t/none\" doesn't exist")]),
+        (json!([set("x"), {"KV": {"Verb": "odd", "Key": "t"}}]), vec![(1, "unknown KV verb \"odd\"")]),
+        (
+            json!([{"Node": {"Verb": "get"}}]),
+            vec![(0, "operations on Node are not taken here: KV and Session are")],
+        ),
+    ] {
+        let answer = txn(&face, operations.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (409, conflict(&failures)), "{operations}");
+    }
+    assert_eq!(face.get("/v1/kv/?keys").await.json(), json!(["t/1"]));
+    let many = json!(vec![set("x"); 129]);
+    let answer = txn(&face, many).await;
+    let text = "Transaction contains too many operations (129 > 128)";
+    assert_eq!((answer.status.as_u16(), answer.text()), (413, text));
+    for body in ["{}", "[1]", "[", "[{\"KV\":{\"Verb\":\"set\",\"Key\":\"a\",\"Value\":\"!\"}}]"] {
+        assert_eq!(face.send("PUT /v1/txn", &[], body).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_locks_and_ends_sessions() {
+    let face = Face::new().await;
+    let session = face.send("PUT /v1/session/create", &[], "{\"LockDelay\": \"0s\"}").await;
+    let id = session.json()["ID"].as_str().unwrap().to_string();
+    let lock = json!([{"KV": {"Verb": "lock", "Key": "l", "Value": "", "Session": id}},
+        {"KV": {"Verb": "check-session", "Key": "l", "Session": id}}]);
+    let answer = txn(&face, lock).await;
+    assert_eq!(answer.json()["Results"][1]["KV"]["Session"], json!(id));
+    let unlock = json!([{"KV": {"Verb": "unlock", "Key": "l", "Value": "eA==", "Session": "other"}}]);
+    let what = "failed to unlock key \"l\", lock isn't held, or is held by another session";
+    assert_eq!(txn(&face, unlock).await.json(), conflict(&[(0, what)]));
+    let end = json!([{"Session": {"Verb": "delete", "Session": {"ID": id}}}]);
+    assert_eq!(txn(&face, end).await.status, 200);
+    assert_eq!(face.get("/v1/kv/l").await.json()[0].get("Session"), None);
+    assert_eq!(face.get("/v1/session/list").await.json(), json!([]));
+}
+
+async fn fire(face: &Face, path: &str) -> Answer {
+    face.send(&format!("PUT /v1/event/fire/{path}"), &[], "payload").await
+}
+
+#[tokio::test]
+async fn an_event_is_told_to_those_who_wait_for_it() {
+    let face = Face::new().await;
+    face.deploy("web").await;
+    let empty = face.get("/v1/event/list").await;
+    assert_eq!((empty.json(), empty.index()), (json!([]), 1));
+    let mut waits = Box::pin(face.get("/v1/event/list?name=deploy&index=1&wait=60s"));
+    assert!(still_waits(&mut waits).await);
+    fire(&face, "other").await;
+    assert!(still_waits(&mut waits).await);
+    let mut fired = fire(&face, "deploy?service=we").await.json();
+    let id = fired["ID"].clone();
+    let expect = json!({"ID": id, "Name": "deploy", "Payload": "cGF5bG9hZA==", "NodeFilter": "",
+        "ServiceFilter": "we", "TagFilter": "", "Version": 1, "LTime": 0});
+    assert_eq!(fired, expect);
+    fired["LTime"] = 2.into();
+    let woken = soon(waits).await;
+    assert_eq!(woken.json(), json!([fired]));
+    assert!(woken.index() > 1);
+    assert_eq!(face.get("/v1/event/list").await.json().as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_for_others_is_not_kept_and_the_list_has_an_end() {
+    let face = Face::new().await;
+    face.deploy("web").await;
+    for path in ["a?node=^other$", "a?service=db", "a?service=web&tag=v7"] {
+        assert_eq!(fire(&face, path).await.status, 200);
+    }
+    assert_eq!(face.get("/v1/event/list").await.json(), json!([]));
+    for number in 0..260 {
+        fire(&face, &format!("e{number}?node=node1&service=web&tag=v1")).await;
+    }
+    let events = face.get("/v1/event/list").await.json();
+    assert_eq!((events.as_array().unwrap().len(), &events[0]["Name"]), (256, &json!("e4")));
+    for (path, status, text) in
+        [("", 400, "Missing name"), ("a?tag=x", 500, "Cannot provide tag filter without service filter")]
+    {
+        let answer = fire(&face, path).await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (status, text));
+    }
+    assert_eq!(fire(&face, "a?node=(").await.status, 500);
+    let large = face.send("PUT /v1/event/fire/a", &[], Body::from(vec![b'x'; 5000])).await;
+    assert_eq!(large.status, 413);
+}

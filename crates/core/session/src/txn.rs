@@ -1,0 +1,278 @@
+//! Several verbs in one transaction: all of them are done, or none.
+
+use adsum_keyspace::{Blob, Entry, Transaction, Value};
+
+use crate::kv::{self, Locked, Put};
+use crate::{Beside, end};
+
+/// Operations at most.
+pub const OPERATIONS: usize = 128;
+/// Bytes of values that one transaction reads.
+const READ: usize = 64 * 1024 * 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Set,
+    Cas(u64),
+    Lock(String),
+    Unlock(String),
+    Get,
+    GetOrEmpty,
+    GetTree,
+    CheckIndex(u64),
+    CheckSession(String),
+    CheckNotExists,
+    Delete,
+    DeleteCas(u64),
+    DeleteTree,
+    /// The key is the id of a session, which is ended.
+    EndSession,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    pub verb: Verb,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub flags: u64,
+}
+
+/// What an operation has found or made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    pub key: Blob,
+    /// None for a key that is not there and was asked for all the same.
+    pub entry: Option<Entry>,
+    pub beside: Beside,
+    /// Whether the value was asked for.
+    pub with_value: bool,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which operation, from 0.
+    pub operation: usize,
+    pub what: String,
+}
+
+/// Does all of it in order, each operation on what those before it have left. What has failed is told of every
+/// operation, and nothing is left of the others.
+///
+/// # Errors
+/// With at least one.
+pub fn run(tx: &mut Transaction<'_>, operations: &[Operation]) -> Result<Vec<Found>, Vec<Failure>> {
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for (number, operation) in operations.iter().enumerate() {
+        let done = operation.run(tx).and_then(|those| {
+            found.extend(those);
+            if read(&found) > READ { Err("the transaction reads more than 64 MiB".into()) } else { Ok(()) }
+        });
+        if let Err(what) = done {
+            failures.push(Failure { operation: number, what });
+            found.clear();
+        }
+    }
+    if failures.is_empty() {
+        return Ok(found);
+    }
+    tx.take_back();
+    Err(failures)
+}
+
+fn read(found: &[Found]) -> usize {
+    let with_value = found.iter().filter(|found| found.with_value);
+    with_value.filter_map(|found| found.entry.as_ref()).map(|entry| entry.value.weight()).sum()
+}
+
+impl Operation {
+    fn run(&self, tx: &mut Transaction<'_>) -> Result<Vec<Found>, String> {
+        let key = self.key.as_slice();
+        let takes_any = matches!(self.verb, Verb::GetTree | Verb::DeleteTree);
+        if key.is_empty() && !takes_any {
+            return Err("Must provide key".into());
+        }
+        match &self.verb {
+            Verb::Set | Verb::Cas(_) | Verb::Lock(_) | Verb::Unlock(_) => {
+                self.put(tx)?;
+                Ok(vec![self.one(tx, false)?])
+            }
+            Verb::Get => Ok(vec![self.one(tx, true)?]),
+            Verb::GetOrEmpty => Ok(vec![self.one(tx, true).unwrap_or_else(|_| Found::nothing(key))]),
+            Verb::GetTree => Ok(tree(tx, key)),
+            Verb::CheckIndex(_) | Verb::CheckSession(_) => Ok(vec![self.check(tx)?]),
+            Verb::CheckNotExists if kv::get(tx, key).is_some() => Err(format!("key {} exists", self.name())),
+            Verb::CheckNotExists => Ok(Vec::new()),
+            Verb::Delete | Verb::DeleteCas(_) | Verb::DeleteTree | Verb::EndSession => {
+                self.take_out(tx)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), String> {
+        let name = self.name();
+        let put = Put { key: &self.key, value: &self.value, flags: self.flags, deadline: None };
+        match &self.verb {
+            Verb::Cas(index) if kv::cas(tx, &put, *index) => Ok(()),
+            Verb::Cas(_) => Err(format!("failed to set key {name}, index is stale")),
+            Verb::Lock(id) => match kv::lock(tx, &put, id).map_err(|error| error.to_string())? {
+                Locked::Yes => Ok(()),
+                Locked::Held => Err(format!("failed to lock key {name}, lock is already held")),
+                Locked::Delayed => Err(format!("failed to lock key {name} due to lock delay")),
+            },
+            Verb::Unlock(id) if kv::unlock(tx, &put, id).map_err(|error| error.to_string())? => Ok(()),
+            Verb::Unlock(_) => {
+                Err(format!("failed to unlock key {name}, lock isn't held, or is held by another session"))
+            }
+            _ => {
+                kv::set(tx, &put);
+                Ok(())
+            }
+        }
+    }
+
+    fn check(&self, tx: &mut Transaction<'_>) -> Result<Found, String> {
+        let found = self.one(tx, false)?;
+        let modified = found.entry.as_ref().map_or(0, |entry| entry.modified.0);
+        let holder = found.beside.session.as_deref().unwrap_or_default();
+        match &self.verb {
+            Verb::CheckIndex(index) if modified != *index => Err(format!(
+                "failed index check for key {}, current modify index {modified} != {index}",
+                self.name()
+            )),
+            Verb::CheckSession(id) if holder != id => Err(format!(
+                "failed session check for key {}, current session {holder:?} != {id:?}",
+                self.name()
+            )),
+            _ => Ok(found),
+        }
+    }
+
+    fn take_out(&self, tx: &mut Transaction<'_>) -> Result<(), String> {
+        match self.verb {
+            Verb::DeleteCas(index) if !kv::delete_cas(tx, &self.key, index) => {
+                return Err(format!("failed to delete key {}, index is stale", self.name()));
+            }
+            Verb::DeleteCas(_) => {}
+            Verb::DeleteTree => kv::delete_tree(tx, &self.key),
+            Verb::EndSession => drop(end::end(tx, &String::from_utf8_lossy(&self.key))),
+            _ => kv::delete(tx, &self.key),
+        }
+        Ok(())
+    }
+
+    fn one(&self, tx: &mut Transaction<'_>, with_value: bool) -> Result<Found, String> {
+        let found = kv::get(tx, &self.key);
+        let Some((entry, beside)) = found else { return Err(format!("key {} doesn't exist", self.name())) };
+        if with_value && !matches!(entry.value, Value::String(_)) {
+            let kind = entry.value.kind().as_str();
+            return Err(format!("key {} holds a {kind}, not a string", self.name()));
+        }
+        Ok(Found { key: self.key.as_slice().into(), entry: Some(entry), beside, with_value })
+    }
+
+    fn name(&self) -> String {
+        format!("{:?}", String::from_utf8_lossy(&self.key))
+    }
+}
+
+fn tree(tx: &mut Transaction<'_>, prefix: &[u8]) -> Vec<Found> {
+    let keys = kv::keys_under(tx, prefix);
+    let found = keys.into_iter().filter_map(|key| {
+        let (entry, beside) = kv::get(tx, &key)?;
+        Some(Found { key, entry: Some(entry), beside, with_value: true })
+    });
+    found.collect()
+}
+
+impl Found {
+    fn nothing(key: &[u8]) -> Found {
+        Found { key: key.into(), entry: None, beside: Beside::default(), with_value: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adsum_keyspace::{Keyspace, Now};
+
+    use super::*;
+
+    fn operation(verb: Verb, key: &str) -> Operation {
+        Operation { verb, key: key.into(), value: b"v".to_vec(), flags: 5 }
+    }
+
+    fn all(keyspace: &mut Keyspace, operations: &[Operation]) -> Result<Vec<Found>, Vec<Failure>> {
+        keyspace.transact(Now::default(), |tx| run(tx, operations)).unwrap().reply
+    }
+
+    #[track_caller]
+    fn fails(keyspace: &mut Keyspace, operations: &[Operation], expect: &[(usize, &str)]) {
+        let before = keyspace.revision();
+        let failures = all(keyspace, operations).unwrap_err();
+        let failures: Vec<(usize, &str)> =
+            failures.iter().map(|failure| (failure.operation, failure.what.as_str())).collect();
+        assert_eq!(failures, expect);
+        assert_eq!(keyspace.revision(), before, "nothing is left of it");
+    }
+
+    #[test]
+    fn all_is_done_in_one_commit_and_each_sees_those_before_it() {
+        let mut keyspace = Keyspace::default();
+        let done = all(
+            &mut keyspace,
+            &[
+                operation(Verb::Set, "t/1"),
+                operation(Verb::Get, "t/1"),
+                operation(Verb::CheckNotExists, "t/9"),
+                operation(Verb::GetOrEmpty, "t/9"),
+                operation(Verb::Set, "t/2"),
+                operation(Verb::GetTree, "t/"),
+                operation(Verb::DeleteTree, "t/2"),
+                operation(Verb::CheckIndex(1), "t/1"),
+                operation(Verb::CheckSession(String::new()), "t/1"),
+            ],
+        );
+        let done = done.unwrap();
+        let keys: Vec<String> =
+            done.iter().map(|found| String::from_utf8_lossy(&found.key).into_owned()).collect();
+        assert_eq!(keys, ["t/1", "t/1", "t/9", "t/2", "t/1", "t/2", "t/1", "t/1"]);
+        assert_eq!(keyspace.revision().0, 1);
+        assert!(done.iter().all(|found| found.entry.is_none() || found.beside.flags == 5));
+        assert_eq!(done.iter().filter(|found| found.with_value).count(), 4);
+    }
+
+    #[test]
+    fn one_that_fails_undoes_the_others_and_each_failure_is_told() {
+        let mut keyspace = Keyspace::default();
+        all(&mut keyspace, &[operation(Verb::Set, "a")]).unwrap();
+        fails(
+            &mut keyspace,
+            &[
+                operation(Verb::Set, "b"),
+                operation(Verb::Delete, "a"),
+                operation(Verb::Get, "a"),
+                operation(Verb::Cas(7), "b"),
+                operation(Verb::DeleteCas(9), "b"),
+                operation(Verb::CheckNotExists, "b"),
+                operation(Verb::CheckIndex(9), "b"),
+                operation(Verb::CheckSession("s".into()), "b"),
+                operation(Verb::Unlock("s".into()), "b"),
+                operation(Verb::Lock("s".into()), "b"),
+                operation(Verb::Set, ""),
+            ],
+            &[
+                (2, "key \"a\" doesn't exist"),
+                (3, "failed to set key \"b\", index is stale"),
+                (4, "failed to delete key \"b\", index is stale"),
+                (5, "key \"b\" exists"),
+                (6, "failed index check for key \"b\", current modify index 2 != 9"),
+                (7, "failed session check for key \"b\", current session \"\" != \"s\""),
+                (8, "failed to unlock key \"b\", lock isn't held, or is held by another session"),
+                (9, "failed session lookup: index error: UUID must be 36 characters"),
+                (10, "Must provide key"),
+            ],
+        );
+        assert!(all(&mut keyspace, &[operation(Verb::Get, "a")]).is_ok());
+    }
+}

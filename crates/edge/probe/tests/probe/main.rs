@@ -1,0 +1,6 @@
+//! Probes of real listeners and real commands.
+
+#![allow(clippy::unwrap_used)]
+
+mod own;
+mod registered;

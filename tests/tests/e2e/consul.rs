@@ -1,0 +1,79 @@
+//! Consul's clients on the real thing: services and checks that they register, in health answers, in DNS, over a crash.
+
+use adsum_tests::{Agent, require, until};
+use serde_json::{Value, json};
+
+use crate::gateway::SOON;
+
+fn put(agent: &Agent, path: &str, body: &Value) {
+    let body = body.to_string();
+    let answer = agent.curl(&["-sS", "-w", "%{http_code}", "-X", "PUT", "-d", &body, path]);
+    assert_eq!(answer.ok().trim(), "200", "{path}");
+}
+
+fn get(agent: &Agent, path: &str) -> Value {
+    serde_json::from_str(&agent.get(path).ok()).unwrap()
+}
+
+fn passing(agent: &Agent, name: &str) -> usize {
+    get(agent, &format!("/v1/health/service/{name}?passing")).as_array().unwrap().len()
+}
+
+fn until_passing(agent: &Agent, name: &str, count: usize) {
+    let what = format!("{count} of {name} pass");
+    until(&what, SOON, || (passing(agent, name) == count).then_some(()));
+}
+
+#[test]
+fn what_curl_registers_is_checked_and_found_by_http_and_dns_and_survives_a_crash() {
+    if !require("curl") || !require("dig") {
+        return;
+    }
+    let mut agent = Agent::start();
+    let port = agent.http().port();
+    let url = format!("http://{}/v1/status/leader", agent.http());
+    put(
+        &agent,
+        "/v1/agent/service/register",
+        &json!({"ID": "web-1", "Name": "web", "Tags": ["v1"],
+        "Address": "127.0.0.1", "Port": port, "Weights": {"Passing": 10, "Warning": 1},
+        "Checks": [{"HTTP": url, "Interval": "200ms"}, {"TTL": "1h", "Status": "passing"}]}),
+    );
+    until_passing(&agent, "web", 1);
+    let srv = ["+short", "web.service.consul", "SRV"];
+    assert_eq!(agent.dig(&srv).ok().trim(), format!("1 10 {port} 7f000001.addr.dc1.consul."));
+
+    agent.kill9();
+    agent.restart();
+    until_passing(&agent, "web", 1);
+    put(&agent, "/v1/agent/check/fail/service:web-1:2?note=broken", &json!({}));
+    assert_eq!(passing(&agent, "web"), 0);
+    until("DNS has nothing", SOON, || agent.dig(&srv).ok().trim().is_empty().then_some(()));
+    put(&agent, "/v1/agent/check/pass/service:web-1:2", &json!({}));
+    until_passing(&agent, "web", 1);
+
+    put(&agent, "/v1/agent/service/maintenance/web-1?enable=true&reason=upgrade", &json!({}));
+    assert_eq!(passing(&agent, "web"), 0);
+    let checks = get(&agent, "/v1/agent/checks");
+    assert_eq!(checks["_service_maintenance:web-1"]["Notes"], "upgrade");
+    put(&agent, "/v1/agent/service/deregister/web-1", &json!({}));
+    assert_eq!(get(&agent, "/v1/agent/services"), json!({}));
+    assert_eq!(get(&agent, "/v1/agent/checks"), json!({}));
+}
+
+#[test]
+fn a_script_is_started_for_clients_only_by_an_agent_that_was_told_so() {
+    let check =
+        json!({"Name": "mem", "Args": ["sh", "-c", "echo so so; exit 1"], "Interval": "1h"}).to_string();
+    let refusing = Agent::start();
+    let refused = refusing.send("PUT", "/v1/agent/check/register", &check);
+    assert_eq!(refused.status, 500, "{refused:?}");
+    drop(refusing);
+    let agent = Agent::builder().arg("--enable-script-checks").start();
+    agent.send("PUT", "/v1/agent/check/register", &check).ok();
+    let output = until("the script has run", SOON, || {
+        let check = get(&agent, "/v1/agent/checks")["mem"].take();
+        (check["Status"] == "warning").then(|| check["Output"].as_str().unwrap().trim().to_string())
+    });
+    assert_eq!(output, "so so");
+}
