@@ -14,12 +14,14 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 use crate::examine::{Found, Known, examine};
 use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
 use crate::identity::{self, Seed};
+use crate::told::{Field, Told};
 use crate::{GatewayError, Host, Network};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -30,6 +32,14 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const PROXY: HeaderName = HeaderName::from_static("proxy");
 
+/// What a request may say of its way.
+const WAY: [Known; 5] = [
+    Known::ForwardedFor,
+    Known::ForwardedHost,
+    Known::ForwardedProto,
+    Known::ForwardedPort,
+    Known::Forwarded,
+];
 /// The gateway's name in `Via`.
 const PSEUDONYM: &str = "adsum";
 /// So often may a request have been here before.
@@ -50,10 +60,18 @@ pub struct Caller {
     address: HeaderValue,
     /// An element of `Forwarded` but for the host.
     forwarded: Box<str>,
-    /// The last host and the whole element with it: most connections ask for one host only.
-    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
+    /// Most connections ask for one host only.
+    last: RefCell<Option<Last>>,
     proto: HeaderValue,
     port: HeaderValue,
+}
+
+/// What was told of a request whose headers said nothing of its way.
+#[derive(Clone, Debug)]
+struct Last {
+    host: HeaderValue,
+    version: Version,
+    way: Rc<[Field]>,
 }
 
 /// What comes with a request beside its headers.
@@ -68,6 +86,8 @@ pub struct Inbound<'a> {
 #[derive(Clone, Debug)]
 pub struct Passed {
     pub request_id: HeaderValue,
+    /// Goes on behind the headers.
+    pub told: Told,
     /// The connection is to become one of this protocol; the headers that ask for it have been kept.
     pub upgrade: Option<HeaderValue>,
 }
@@ -110,52 +130,51 @@ impl Caller {
         if inbound.version == Version::HTTP_2 {
             gather_cookies(headers);
         }
-        headers.reserve(10);
-        self.tell_forwarded(headers, &found, inbound.host);
-        headers.append(header::VIA, via(inbound.version));
-        let request_id = identity::give(headers, &found, inbound.seed);
+        let way = self.way(headers, &found, inbound);
+        let (request_id, names) = identity::give(headers, &found, inbound.seed);
         if !inbound.host.is_header() {
             headers.insert(header::HOST, inbound.host.value().clone());
         }
-        Ok(Passed { request_id, upgrade })
+        Ok(Passed { request_id, told: Told { way, names }, upgrade })
     }
 
-    fn tell_forwarded(&self, headers: &mut HeaderMap, found: &Found, host: &Host) {
-        let known = |known| self.trusted && found.has(known);
-        let address = if known(Known::ForwardedFor) {
-            joined(headers, &X_FORWARDED_FOR, self.address.as_bytes())
-        } else {
-            self.address.clone()
-        };
-        headers.insert(X_FORWARDED_FOR, address);
-        if !known(Known::ForwardedHost) && !host.as_str().is_empty() {
-            headers.insert(X_FORWARDED_HOST, host.value().clone());
+    /// What there was of it in the headers is in it, or gone.
+    fn way(&self, headers: &mut HeaderMap, found: &Found, inbound: &Inbound<'_>) -> Rc<[Field]> {
+        let Inbound { version, host, seed: _ } = *inbound;
+        if WAY.iter().any(|known| found.has(*known)) {
+            return self.make_way(headers, found, host, version).into();
         }
-        if !known(Known::ForwardedProto) {
-            headers.insert(X_FORWARDED_PROTO, self.proto.clone());
-        }
-        if !known(Known::ForwardedPort) {
-            headers.insert(X_FORWARDED_PORT, self.port.clone());
-        }
-        let element = self.forwarded_element(host);
-        let forwarded = if known(Known::Forwarded) {
-            joined(headers, &header::FORWARDED, element.as_bytes())
-        } else {
-            element
-        };
-        headers.insert(header::FORWARDED, forwarded);
-    }
-
-    fn forwarded_element(&self, host: &Host) -> HeaderValue {
         let mut last = self.last.borrow_mut();
-        match &*last {
-            Some((known, element)) if known == host.value() => element.clone(),
-            Some(_) | None => {
-                let element = self.make_element(host.as_str());
-                *last = Some((host.value().clone(), element.clone()));
-                element
+        if let Some(last) = last.as_ref().filter(|last| last.version == version && last.host == host.value())
+        {
+            return last.way.clone();
+        }
+        let way: Rc<[Field]> = self.make_way(headers, found, host, version).into();
+        *last = Some(Last { host: host.value().clone(), version, way: way.clone() });
+        way
+    }
+
+    fn make_way(&self, headers: &mut HeaderMap, found: &Found, host: &Host, version: Version) -> Vec<Field> {
+        let known = |known| self.trusted && found.has(known);
+        let mut way = Vec::with_capacity(6);
+        let before = known(Known::ForwardedFor);
+        way.push(added(headers, X_FORWARDED_FOR, self.address.clone(), before));
+        let host_value = (!host.as_str().is_empty()).then(|| host.value());
+        let kept = [
+            (Known::ForwardedHost, X_FORWARDED_HOST, host_value),
+            (Known::ForwardedProto, X_FORWARDED_PROTO, Some(&self.proto)),
+            (Known::ForwardedPort, X_FORWARDED_PORT, Some(&self.port)),
+        ];
+        for (claim, name, value) in kept {
+            if !known(claim) {
+                headers.remove(&name);
+                way.extend(value.map(|value| (name, value.clone())));
             }
         }
+        let element = self.make_element(host.as_str());
+        way.push(added(headers, header::FORWARDED, element, known(Known::Forwarded)));
+        way.push((header::VIA, via(version)));
+        way
     }
 
     /// RFC 7239. A host with a port or brackets is no token, and is quoted.
@@ -190,7 +209,7 @@ fn remove_hops(headers: &mut HeaderMap, found: &Found, version: Version) -> Opti
         (Known::Proxy, PROXY),
         (Known::ProxyAuthorization, header::PROXY_AUTHORIZATION),
     ];
-    remove(headers, found, gone);
+    found.remove(headers, gone);
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -208,7 +227,7 @@ fn remove_hops(headers: &mut HeaderMap, found: &Found, version: Version) -> Opti
 
 /// What a peer that is not trusted says about who it is. What is made anew is replaced later.
 fn remove_claims(headers: &mut HeaderMap, found: &Found) {
-    remove(headers, found, [(Known::RealIp, X_REAL_IP)]);
+    found.remove(headers, [(Known::RealIp, X_REAL_IP)]);
     for name in found.odd.iter().filter(|name| !name.as_str().contains('_')) {
         headers.remove(name);
     }
@@ -218,14 +237,6 @@ fn remove_claims(headers: &mut HeaderMap, found: &Found) {
 fn remove_lookalikes(headers: &mut HeaderMap, found: &Found) {
     for name in found.odd.iter().filter(|name| name.as_str().contains('_')) {
         headers.remove(name);
-    }
-}
-
-fn remove<const N: usize>(headers: &mut HeaderMap, found: &Found, names: [(Known, HeaderName); N]) {
-    for (known, name) in names {
-        if found.has(known) {
-            headers.remove(name);
-        }
     }
 }
 
@@ -263,6 +274,13 @@ fn via(version: Version) -> HeaderValue {
         Version::HTTP_3 => "3.0 adsum",
         _ => "1.1 adsum",
     })
+}
+
+/// A field that takes the place of those of its name; behind what they have said, if that is believed.
+fn added(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue, behind: bool) -> Field {
+    let value = if behind { joined(headers, &name, value.as_bytes()) } else { value };
+    headers.remove(&name);
+    (name, value)
 }
 
 /// All values of a header as one list, with one more element.

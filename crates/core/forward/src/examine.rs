@@ -1,4 +1,4 @@
-//! One look through all headers of a request, so that only what is there has to be taken out.
+//! One look through all headers of a message, so that only what is there has to be taken out.
 
 use http::{HeaderMap, HeaderName};
 
@@ -39,11 +39,21 @@ pub(crate) enum Known {
     Attempts = 1 << 22,
     /// What is about the message itself: `Host`, `Content-Length`.
     Message = 1 << 23,
+    ServedBy = 1 << 24,
 }
 
 impl Found {
     pub(crate) fn has(&self, known: Known) -> bool {
         self.bits & known as u32 != 0
+    }
+
+    /// Takes those out that are there.
+    pub(crate) fn remove<const N: usize>(&self, headers: &mut HeaderMap, names: [(Known, HeaderName); N]) {
+        for (known, name) in names {
+            if self.has(known) {
+                headers.remove(name);
+            }
+        }
     }
 }
 
@@ -96,6 +106,7 @@ fn known(name: &str) -> Option<Known> {
         "tracestate" => Known::TraceState,
         "b3" | "x-b3-traceid" => Known::B3,
         "x-attempts" => Known::Attempts,
+        "x-served-by" => Known::ServedBy,
         "host" | "content-length" => Known::Message,
         other if other.starts_with("x-forwarded-") => Known::ForwardedOther,
         _ => return None,

@@ -7,6 +7,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::examine::{Found, Known};
+use crate::told::Field;
 use crate::trace::{self, Trace};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,50 +25,56 @@ pub struct Seed {
     pub span: u64,
 }
 
-/// Puts the ids and the trace in; returns the request's id.
-pub(crate) fn give(headers: &mut HeaderMap, found: &Found, seed: Seed) -> HeaderValue {
-    let made = follow_trace(headers, found, seed);
-    let request = valid_id(headers, found.has(Known::RequestId), &X_REQUEST_ID).unwrap_or_else(|| {
+/// Returns the request's id, and of ids and trace what is to go on and is not in the headers.
+pub(crate) fn give(headers: &mut HeaderMap, found: &Found, seed: Seed) -> (HeaderValue, Vec<Field>) {
+    let mut names = Vec::with_capacity(3);
+    let made = follow_trace(headers, found, seed, &mut names);
+    let request = valid_id(headers, found, Known::RequestId, &X_REQUEST_ID).unwrap_or_else(|| {
         let id = made.unwrap_or_else(|| trace::begin(seed.request, seed.span)).id;
-        headers.insert(X_REQUEST_ID, id.clone());
+        names.push((X_REQUEST_ID, id.clone()));
         id
     });
-    if valid_id(headers, found.has(Known::CorrelationId), &X_CORRELATION_ID).is_none() {
-        headers.insert(X_CORRELATION_ID, request.clone());
+    if valid_id(headers, found, Known::CorrelationId, &X_CORRELATION_ID).is_none() {
+        names.push((X_CORRELATION_ID, request.clone()));
     }
-    request
+    (request, names)
 }
 
 /// Returns the trace when it begins here.
-fn follow_trace(headers: &mut HeaderMap, found: &Found, seed: Seed) -> Option<Trace> {
+fn follow_trace(headers: &mut HeaderMap, found: &Found, seed: Seed, names: &mut Vec<Field>) -> Option<Trace> {
     let renewed = found.has(Known::TraceParent).then(|| {
         let mut values = headers.get_all(&TRACEPARENT).iter();
         let only = values.next().filter(|_| values.next().is_none());
-        only.and_then(|value| trace::renew(value, seed.span))
+        let renewed = only.and_then(|value| trace::renew(value, seed.span));
+        headers.remove(&TRACEPARENT);
+        renewed
     });
     if let Some(renewed) = renewed.flatten() {
-        headers.insert(TRACEPARENT, renewed);
+        names.push((TRACEPARENT, renewed));
         return None;
     }
     if found.has(Known::TraceState) {
         headers.remove(TRACESTATE);
     }
     if found.has(Known::B3) {
-        headers.remove(TRACEPARENT);
         return None;
     }
     let trace = trace::begin(seed.request, seed.span);
-    headers.insert(TRACEPARENT, trace.parent.clone());
+    names.push((TRACEPARENT, trace.parent.clone()));
     Some(trace)
 }
 
-fn valid_id(headers: &HeaderMap, there: bool, name: &HeaderName) -> Option<HeaderValue> {
-    if !there {
+/// Taken out if it is not valid.
+fn valid_id(headers: &mut HeaderMap, found: &Found, known: Known, name: &HeaderName) -> Option<HeaderValue> {
+    if !found.has(known) {
         return None;
     }
     let mut values = headers.get_all(name).iter();
-    let value = values.next().filter(|value| is_valid(value))?;
-    values.next().is_none().then(|| value.clone())
+    let only = values.next().filter(|value| is_valid(value) && values.next().is_none()).cloned();
+    if only.is_none() {
+        headers.remove(name);
+    }
+    only
 }
 
 /// 1 to 128 visible ASCII letters: nothing that could break a log or a header further on.

@@ -7,11 +7,11 @@
 //! listener    Gate::new(port, tls, trusted)                 once
 //! connection  gate.caller(peer) -> Caller                   once; the values that stay the same are made here
 //! request     Host::of(&uri, &headers, version)             400 when it is not clear which host is meant
-//!             caller.pass_on(&mut headers, &Inbound { .. }) hop-by-hop headers out, forwarding headers in -> Passed
+//!             caller.pass_on(&mut headers, &Inbound { .. }) hop-by-hop headers out -> Passed, with what is told
 //!             rewrite(&route.rewrite, path, &mut headers)   the path for the service, X-Forwarded-Prefix
 //!             mark_retry(&mut headers, n)                   from the second try on
 //! answer      knows_coding(&headers)                        else what came is no answer
-//!             pass_back(status, &mut headers, &marks)       hop-by-hop headers out, X-Request-Id and so on in
+//!             pass_back(status, &mut headers, &marks)       hop-by-hop headers out; marks.fields() go behind
 //!             sticky_cookie(..), GatewayError::answer(..)
 //! streams     WebSocketScanner, EventScanner, close_frame(..), proxy_header(..)
 //! ```
@@ -39,6 +39,7 @@ mod proxy;
 mod response;
 mod retry_after;
 mod rewrite;
+mod told;
 mod trace;
 mod websocket;
 
@@ -53,6 +54,7 @@ pub use proxy::proxy_header;
 pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, knows_coding, mark_retry, pass_back};
 pub use retry_after::retry_after;
 pub use rewrite::{X_FORWARDED_PREFIX, rewrite};
+pub use told::{Field, Told};
 pub use websocket::{WebSocketScanner, close_frame};
 
 /// Where a piece of a stream has places at which it can be ended or something put in: numbers of bytes from its start.

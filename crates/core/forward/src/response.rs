@@ -2,8 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use crate::examine::{Known, examine};
 use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
 use crate::identity::X_REQUEST_ID;
+use crate::told::Field;
 
 /// How many tries it took, in answers; on a request it marks a retry, which no gateway sends again.
 pub const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-attempts");
@@ -18,25 +20,29 @@ pub struct Marks<'a> {
     pub attempts: Option<u32>,
 }
 
-/// Makes of the headers that an instance answered with those that the caller gets. The headers of 101 that make the
-/// upgrade are kept.
+/// Makes of the headers that an instance answered with those that the caller gets, but for the marks, which are put behind
+/// them. The headers of 101 that make the upgrade are kept.
 pub fn pass_back(status: StatusCode, headers: &mut HeaderMap, marks: &Marks<'_>) {
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
-    if headers.contains_key(header::CONNECTION) {
+    let found = examine(headers);
+    if found.has(Known::Connection) {
         hop::remove_connection(headers);
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
-    if headers.remove(header::TRANSFER_ENCODING).is_some() {
+    found.remove(headers, [(Known::KeepAlive, KEEP_ALIVE), (Known::ProxyConnection, PROXY_CONNECTION)]);
+    if found.has(Known::TransferEncoding) {
+        headers.remove(header::TRANSFER_ENCODING);
         // Not so long, whatever it says (RFC 9112 section 6.3): the chunks have said where the body ends.
         headers.remove(header::CONTENT_LENGTH);
     }
     if switches {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     } else {
-        headers.remove(header::UPGRADE);
+        found.remove(headers, [(Known::Upgrade, header::UPGRADE)]);
     }
-    marks.put(headers);
+    let marked = [Known::RequestId, Known::ServedBy, Known::Attempts];
+    if marked.into_iter().any(|known| found.has(known)) {
+        marks.fields().iter().flatten().for_each(|(name, _)| drop(headers.remove(name)));
+    }
 }
 
 /// Whether an answer's body is read as its sender means it: in chunks, or with no coding for its way at all. Any other
@@ -48,16 +54,21 @@ pub fn knows_coding(headers: &HeaderMap) -> bool {
 }
 
 impl Marks<'_> {
-    /// Also for the answers that the gateway gives by itself.
+    /// To be written behind the headers; also for the answers that the gateway gives by itself.
+    pub fn fields(&self) -> [Option<Field>; 3] {
+        [
+            self.request_id.map(|id| (X_REQUEST_ID, id.clone())),
+            self.served_by.map(|instance| (X_SERVED_BY, instance.clone())),
+            self.attempts.map(|attempts| (X_ATTEMPTS, number(attempts))),
+        ]
+    }
+
+    /// Puts them in, for whoever has nothing but headers.
     pub fn put(&self, headers: &mut HeaderMap) {
-        if let Some(id) = self.request_id {
-            headers.insert(X_REQUEST_ID, id.clone());
-        }
-        if let Some(instance) = self.served_by {
-            headers.insert(X_SERVED_BY, instance.clone());
-        }
-        if let Some(attempts) = self.attempts {
-            headers.insert(X_ATTEMPTS, number(attempts));
+        for (name, mut value) in self.fields().into_iter().flatten() {
+            // An id never comes a second time: HTTP/2 has no use in remembering it.
+            value.set_sensitive(name == X_REQUEST_ID);
+            headers.insert(name, value);
         }
     }
 }

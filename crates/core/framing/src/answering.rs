@@ -1,7 +1,7 @@
 //! The head of an answer to a client, of which it is said again how long it is and what becomes of the connection: by what
 //! is so here, whatever an instance has said of its own connection.
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::outgoing::Extent;
 use crate::text::{ABOUT_LENGTH, size, write_field, write_length};
@@ -19,6 +19,8 @@ pub struct Answering<'a> {
     /// The words behind the status, if they are not the usual ones.
     pub reason: Option<&'a [u8]>,
     pub headers: &'a HeaderMap,
+    /// Fields that come behind these, of other names.
+    pub further: &'a [Option<(HeaderName, HeaderValue)>],
     /// Told when the fields have none.
     pub date: &'a [u8],
     /// The connection can be used again afterwards, as far as the body does not end with it.
@@ -54,10 +56,12 @@ impl Answering<'_> {
 
 pub(crate) fn write(out: &mut Vec<u8>, answering: &Answering<'_>, extent: Extent, keeps: bool) {
     let in_chunks = extent == Extent::Chunked && answering.has_body() && answering.is_http_11;
-    out.reserve(size(answering.headers.iter()) + answering.date.len() + 2 * ABOUT_LENGTH);
+    let further = || answering.further.iter().flatten().map(|(name, value)| (name, value));
+    let fields = || answering.headers.iter().chain(further());
+    out.reserve(size(fields()) + answering.date.len() + 2 * ABOUT_LENGTH);
     write_status(out, answering);
     let mut has_date = false;
-    for (name, value) in answering.headers {
+    for (name, value) in fields() {
         if answering.passes(name, in_chunks) {
             has_date |= *name == header::DATE;
             write_field(out, name, value.as_bytes());

@@ -1,6 +1,6 @@
 //! The head of a request to an instance.
 
-use http::{HeaderMap, HeaderName, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use crate::outgoing::Extent;
 use crate::text::{ABOUT_LENGTH, size, write_field, write_length};
@@ -12,11 +12,14 @@ pub struct Asking<'a> {
     /// Its path and query are sent.
     pub uri: &'a Uri,
     pub headers: &'a HeaderMap,
+    /// Fields that come behind these, of other names.
+    pub further: [&'a [(HeaderName, HeaderValue)]; 2],
 }
 
 pub(crate) fn write(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
     let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
-    let fields = || asking.headers.iter().filter(|(name, _)| !is_about_length(name));
+    let further = || asking.further.into_iter().flatten().map(|(name, value)| (name, value));
+    let fields = || asking.headers.iter().chain(further()).filter(|(name, _)| !is_about_length(name));
     out.reserve(asking.method.as_str().len() + target.len() + size(fields()) + ABOUT_LENGTH);
     for part in [asking.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());

@@ -27,8 +27,8 @@ impl Default for Limits {
 
 /// Bytes of the trailers of one body, if the limit of heads is not smaller.
 const TRAILERS: usize = 8 * 1024;
-/// Fields that whoever passes a request on adds to it: there is room for them from the beginning.
-const ROOM: usize = 10;
+/// Fields that whoever passes a request on may put in: there is room for them from the beginning.
+const ROOM: usize = 2;
 /// A map with room for more than this is not kept.
 const KEPT_ROOM: usize = 64;
 

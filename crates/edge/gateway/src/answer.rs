@@ -232,6 +232,11 @@ impl Answer {
         Answer { source, visit }
     }
 
+    /// What is remembered of its request.
+    pub(crate) fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
     /// Its head is all of it: none of its body is to be written.
     pub(crate) fn complete(&mut self) {
         self.visit.complete();

@@ -26,6 +26,7 @@ use crate::serve;
 use crate::worker::Worker;
 
 mod body;
+mod bundle;
 mod gate;
 mod http1;
 mod linger;
@@ -35,6 +36,7 @@ mod streams;
 mod wire;
 
 pub(crate) use body::{Body, Error as BodyError};
+use bundle::Bundle;
 pub(crate) use gate::{Gate, Refused};
 use linger::Linger;
 pub(crate) use socket::Socket;
@@ -71,6 +73,11 @@ pub(crate) enum Way {
 }
 
 impl Client {
+    /// Whether its answers are written here, and not by hyper.
+    pub(crate) fn is_http1(&self) -> bool {
+        !self.http2
+    }
+
     /// Whether the next answer is the last one: the gateway stops. HTTP/2 has its own way to say so.
     pub(crate) fn ends(&self) -> bool {
         !self.http2 && self.worker.stop.borrow().is_some()
@@ -149,11 +156,13 @@ async fn serve_http2(stream: Stream, client: Rc<Client>) {
     let settings = &client.worker.settings;
     let mut stop = client.worker.stop.clone();
     let streams = Streams::new(settings.limits.write_timeout);
+    let bundle = Bundle::new(stream);
     let service = {
         let (client, streams) = (client.clone(), streams.clone());
         service_fn(move |request: Request<Incoming>| {
-            let answered =
-                serve::request(client.clone(), request.map(Body::Stream), Way::Http2(streams.begin()));
+            let request = request.map(Body::Stream);
+            // Large, and moved about by whoever runs it.
+            let answered = Box::pin(serve::request(client.clone(), request, Way::Http2(streams.begin())));
             async { Ok::<_, Infallible>(answered.await) }
         })
     };
@@ -169,17 +178,23 @@ async fn serve_http2(stream: Stream, client: Rc<Client>) {
         .max_send_buf_size(256 << 10)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(bundle.clone()), service);
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        _ = stop.wait_for(Option::is_some) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let ended = bundle.drive(async {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            _ = stop.wait_for(Option::is_some) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(peer = %client.peer, %error, "a client's connection has ended early");
+    });
+    match ended.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::debug!(peer = %client.peer, %error, "a client's connection has ended early")
+        }
+        Err(error) => tracing::debug!(peer = %client.peer, %error, "a client's connection has failed"),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use adsum_forward::{GatewayError, Host, Inbound, Marks, Seed, cookie};
+use adsum_forward::{GatewayError, Host, Inbound, Marks, Seed, Told, cookie};
 use adsum_model::{Balance, HashKey, Policy, Rewrite, Upstream as Speech};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
@@ -23,7 +23,7 @@ pub(crate) fn host(parts: &Parts) -> Result<Host, Refusal> {
         .map_err(|error| Refusal::because(GatewayError::BadRequest, error))
 }
 
-/// Makes of a head that came in the one that goes on.
+/// Makes of a head that came in the one that goes on, beside what is told of it.
 pub(crate) fn to_instance(
     client: &Client,
     parts: &mut Parts,
@@ -31,14 +31,15 @@ pub(crate) fn to_instance(
     path: &str,
     rewrite: &Rewrite,
     visit: &mut Visit,
-) -> Result<(), Refusal> {
+) -> Result<Told, Refusal> {
     let lot = || client.worker.lot();
     let seed = Seed { request: u128::from(lot()) << 64 | u128::from(lot()), span: lot() };
     let inbound = Inbound { version: parts.version, host, seed };
     let passed = client.caller.pass_on(&mut parts.headers, &inbound)?;
     visit.request_id(passed.request_id);
     let path = adsum_forward::rewrite(rewrite, path, &mut parts.headers);
-    set_path(&mut parts.uri, &path)
+    set_path(&mut parts.uri, &path)?;
+    Ok(passed.told)
 }
 
 /// The path that was matched is the path that is sent, in origin form.
@@ -63,10 +64,11 @@ pub(crate) fn remove_upgrade(headers: &mut HeaderMap) {
 }
 
 /// What decides which instance gets a request.
-pub(crate) fn wish(policy: &Policy, parts: &Parts, lot: u64) -> Wish {
+pub(crate) fn wish(policy: &Policy, parts: &Parts, told: &Told, lot: u64) -> Wish {
     let key = match &policy.balance {
         Balance::Hash(HashKey::Header(name)) => {
-            parts.headers.get(name).map(|value| value.as_bytes().to_vec())
+            let told = || told.get(&HeaderName::from_bytes(name.as_bytes()).ok()?);
+            parts.headers.get(name).or_else(told).map(|value| value.as_bytes().to_vec())
         }
         Balance::Hash(HashKey::Cookie(name)) => {
             cookie(&parts.headers, name).map(|value| value.as_bytes().to_vec())
@@ -137,6 +139,7 @@ pub(crate) fn to_client(
     cookie: Option<HeaderValue>,
 ) {
     adsum_forward::pass_back(head.status, &mut head.headers, &marks(client, visit));
+    mark(&mut head.headers, client, visit);
     if let Some(cookie) = cookie {
         head.headers.append(header::SET_COOKIE, cookie);
     }
@@ -151,6 +154,13 @@ pub(crate) fn to_client(
 pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
     if client.ends() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Over HTTP/2. Otherwise the marks are written behind the headers.
+pub(crate) fn mark(headers: &mut HeaderMap, client: &Client, visit: &Visit) {
+    if !client.is_http1() {
+        marks(client, visit).put(headers);
     }
 }
 

@@ -35,16 +35,32 @@ impl Intake {
         socket: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.bytes.capacity() - self.bytes.len() < LEAST_ROOM {
-            self.bytes.reserve(self.room);
-            self.most = self.most.max(self.bytes.capacity());
-        }
+        self.make_room();
         let room = self.bytes.capacity() - self.bytes.len();
         let read = ready!(pin!(socket.read_buf(&mut self.bytes)).poll(cx))?;
         if read == room {
             self.room = (self.room * 2).min(MOST_ROOM);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// So many bytes are still to come, or more.
+    pub(crate) fn expect(&mut self, bytes: u64) {
+        let bytes = usize::try_from(bytes).unwrap_or(MOST_ROOM);
+        self.room = self.room.max(bytes.min(MOST_ROOM));
+    }
+
+    /// What is read comes to the same place as what was read before, if nobody has any of that: mostly so, and the processor
+    /// still has it at hand.
+    fn make_room(&mut self) {
+        if self.bytes.is_empty() && !self.bytes.try_reclaim(self.room) && self.bytes.capacity() < LEAST_ROOM {
+            // Nothing of it is worth copying, as `reserve` would.
+            self.bytes = BytesMut::with_capacity(self.room);
+        }
+        if self.bytes.capacity() - self.bytes.len() < LEAST_ROOM {
+            self.bytes.reserve(self.room);
+        }
+        self.most = self.most.max(self.bytes.capacity());
     }
 
     /// There is nothing to do for now: what was needed for a long message is given back.
@@ -54,9 +70,6 @@ impl Intake {
         }
         if self.room > self.usual || self.most > 2 * self.usual {
             self.bytes = BytesMut::new();
-        } else if self.bytes.capacity() < LEAST_ROOM {
-            // Mostly nobody has any of it by now: later it would have to be made anew.
-            let _ = self.bytes.try_reclaim(self.usual);
         }
         (self.room, self.most) = (self.usual, 0);
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSent, Picked, Sent, Try};
-use adsum_forward::GatewayError;
+use adsum_forward::{GatewayError, Told};
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header, response};
@@ -29,6 +29,8 @@ pub(crate) struct Journey {
     pub(crate) client: Rc<Client>,
     pub(crate) station: Rc<Station>,
     pub(crate) parts: Parts,
+    /// What goes on behind the headers.
+    told: Told,
     body: Body,
     upgrade: Option<oneshot::Receiver<Stream>>,
     exchange: Exchange,
@@ -70,7 +72,7 @@ impl Journey {
         upgrade: Option<oneshot::Receiver<Stream>>,
         moment: Moment,
     ) -> Journey {
-        let Errand { station, series } = errand;
+        let Errand { station, series, told } = errand;
         let mut exchange = station.exchange(&parts.method, &parts.headers, moment);
         let body = if body.is_end_stream() {
             Body::Empty
@@ -78,8 +80,8 @@ impl Journey {
             exchange.body_begins();
             Body::Taped(Tape::new(body, client.worker.settings.limits.replay, series))
         };
-        let wish = head::wish(&station.pool().policy, &parts, client.worker.lot());
-        Journey { client, station, parts, body, upgrade, exchange, wish, now: moment.now }
+        let wish = head::wish(&station.pool().policy, &parts, &told, client.worker.lot());
+        Journey { client, station, parts, told, body, upgrade, exchange, wish, now: moment.now }
     }
 
     /// Tries until there is an answer or nothing more to be tried.

@@ -57,6 +57,7 @@ mod station;
 mod sys;
 mod tls;
 mod tunnel;
+mod turn;
 mod upstream;
 mod visit;
 mod worker;

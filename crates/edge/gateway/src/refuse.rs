@@ -59,7 +59,7 @@ pub(crate) fn refuse(refusal: &Refusal, mut visit: Visit, headers: &HeaderMap) -
         Refusal::Redirect(location) => redirection(location),
     };
     let client = visit.client();
-    head::marks(client, &visit).put(response.headers_mut());
+    head::mark(response.headers_mut(), client, &visit);
     head::tell_end(response.headers_mut(), client);
     visit.answered(response.status());
     response.map(|body| Answer::new(Source::Own(Some(body)), visit))

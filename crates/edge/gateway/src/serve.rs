@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use adsum_forward::GatewayError;
+use adsum_forward::{GatewayError, Told};
 use adsum_routing::{Action, Asked, path};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, header};
@@ -22,6 +22,8 @@ use crate::worker::moment;
 pub(crate) struct Errand {
     pub(crate) station: Rc<Station>,
     pub(crate) series: Arc<RouteSeries>,
+    /// What its instance is told beside the headers.
+    pub(crate) told: Told,
 }
 
 /// A request that goes on its way. Boxed, since what awaits it is moved about.
@@ -103,6 +105,6 @@ fn find(client: &Client, parts: &mut Parts, visit: &mut Visit) -> Result<Errand,
         Action::UnknownService => return Err(GatewayError::NoRoute.into()),
         Action::NoInstance => return Err(GatewayError::NoInstance.into()),
     }
-    head::to_instance(client, parts, &host, &path, found.rewrite, visit)?;
-    Ok(Errand { station, series })
+    let told = head::to_instance(client, parts, &host, &path, found.rewrite, visit)?;
+    Ok(Errand { station, series, told })
 }

@@ -8,6 +8,9 @@ use crate::{headers, values};
 fn back(status: StatusCode, pairs: &[(&str, &str)], marks: &Marks<'_>) -> HeaderMap {
     let mut headers = headers(pairs);
     pass_back(status, &mut headers, marks);
+    let mine = marks.fields();
+    assert!(!mine.iter().flatten().any(|(name, _)| headers.contains_key(name)), "said twice: {headers:?}");
+    marks.put(&mut headers);
     headers
 }
 

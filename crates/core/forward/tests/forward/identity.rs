@@ -2,7 +2,7 @@
 
 use http::Version;
 
-use crate::{SEED, STRANGER, gate, headers, pass, passed, values};
+use crate::{SEED, STRANGER, gate, headers, pass, passed, values, whole};
 
 const MADE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -94,7 +94,7 @@ fn zero_is_no_id_of_a_trace() {
     let host = adsum_forward::Host::of(&http::Uri::from_static("/"), &asked, Version::HTTP_11).unwrap();
     let seed = adsum_forward::Seed { request: 0, span: 0 };
     let inbound = adsum_forward::Inbound { version: Version::HTTP_11, host: &host, seed };
-    gate().caller("::1".parse().unwrap()).pass_on(&mut asked, &inbound).unwrap();
+    whole(&gate().caller("::1".parse().unwrap()), &mut asked, &inbound).unwrap();
     let expect = "00-00000000000000000000000000000001-0000000000000001-01";
     assert_eq!(values(&asked, "traceparent"), [expect]);
     assert_ne!(SEED.request, 0);

@@ -11,7 +11,7 @@ mod tricks;
 
 use std::net::IpAddr;
 
-use adsum_forward::{Gate, GatewayError, Host, Inbound, Passed, Seed};
+use adsum_forward::{Caller, Gate, GatewayError, Host, Inbound, Passed, Seed};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 
 const SEED: Seed = Seed { request: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, span: 0x00f0_67aa_0ba9_02b7 };
@@ -39,10 +39,17 @@ fn gate() -> Gate {
     Gate::new(8080, false, vec!["10.0.0.0/8".parse().unwrap()])
 }
 
+/// Has all that goes on in the headers.
+fn whole(caller: &Caller, headers: &mut HeaderMap, inbound: &Inbound<'_>) -> Result<Passed, GatewayError> {
+    let passed = caller.pass_on(headers, inbound)?;
+    passed.told.put(headers);
+    Ok(passed)
+}
+
 fn pass(gate: &Gate, peer: &str, version: Version, headers: &mut HeaderMap) -> Result<Passed, GatewayError> {
     let host = Host::of(&Uri::from_static("/"), headers, version).unwrap();
     let caller = gate.caller(peer.parse::<IpAddr>().unwrap());
-    caller.pass_on(headers, &Inbound { version, host: &host, seed: SEED })
+    whole(&caller, headers, &Inbound { version, host: &host, seed: SEED })
 }
 
 /// The headers that go on when these came in over HTTP/1.1, with `Host: shop.local`.

@@ -3,7 +3,7 @@
 use adsum_forward::{Gate, GatewayError, Host, Inbound, mark_retry};
 use http::{HeaderMap, Uri, Version};
 
-use crate::{SEED, STRANGER, TRUSTED, gate, headers, pass, passed, values};
+use crate::{SEED, STRANGER, TRUSTED, gate, headers, pass, passed, values, whole};
 
 #[track_caller]
 fn check(headers: &HeaderMap, name: &str, expect: &[&str]) {
@@ -38,7 +38,7 @@ fn each_request_of_a_connection_has_its_own_host() {
     for name in ["one.local", "two.local", "two.local", "one.local"] {
         let mut asked = headers(&[("host", name)]);
         let host = Host::of(&Uri::from_static("/"), &asked, Version::HTTP_11).unwrap();
-        caller.pass_on(&mut asked, &Inbound { version: Version::HTTP_11, host: &host, seed: SEED }).unwrap();
+        whole(&caller, &mut asked, &Inbound { version: Version::HTTP_11, host: &host, seed: SEED }).unwrap();
         check(&asked, "forwarded", &[&format!("for=203.0.113.7;proto=http;host={name}")]);
         check(&asked, "x-forwarded-host", &[name]);
     }
@@ -54,7 +54,7 @@ fn the_host_of_the_target_takes_the_place_of_the_header() {
         let mut asked = headers(&header.map(|host| ("host", host)).into_iter().collect::<Vec<_>>());
         let host = Host::of(&Uri::from_static(target), &asked, version).unwrap();
         let caller = gate().caller(STRANGER.parse().unwrap());
-        caller.pass_on(&mut asked, &Inbound { version, host: &host, seed: SEED }).unwrap();
+        whole(&caller, &mut asked, &Inbound { version, host: &host, seed: SEED }).unwrap();
         check(&asked, "host", &["a.local"]);
         check(&asked, "x-forwarded-host", &["a.local"]);
     }

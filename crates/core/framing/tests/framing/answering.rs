@@ -21,6 +21,7 @@ fn usual(headers: &HeaderMap) -> Answering<'_> {
         status: StatusCode::OK,
         reason: None,
         headers,
+        further: &[],
         date: b"now",
         keeps: true,
     }

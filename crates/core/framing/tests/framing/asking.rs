@@ -17,7 +17,8 @@ fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
 fn begun(fields: &[(&'static str, &'static str)], extent: Extent) -> Outgoing {
     let (mut outgoing, headers) = (Outgoing::default(), headers(fields));
     let uri = Uri::from_static("http://ignored/a/b?c=d");
-    outgoing.begin(&Asking { method: &Method::POST, uri: &uri, headers: &headers }, extent);
+    outgoing
+        .begin(&Asking { method: &Method::POST, uri: &uri, headers: &headers, further: [&[], &[]] }, extent);
     outgoing
 }
 
@@ -43,6 +44,17 @@ fn a_head_is_written_in_the_order_of_its_fields() {
     let mut outgoing = begun(&[("host", "a"), ("x-b", "1"), ("x-a", ""), ("x-b", "2")], Extent::Nothing);
     check(&mut outgoing, "POST /a/b?c=d HTTP/1.1\r\nhost: a\r\nx-b: 1\r\nx-b: 2\r\nx-a: \r\n\r\n");
     assert!(outgoing.is_over());
+}
+
+#[test]
+fn further_fields_come_behind_the_headers_and_say_nothing_of_the_length() {
+    let field = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    let (way, names) = ([field("via", "1.1 a"), field("content-length", "5")], [field("x-request-id", "b")]);
+    let (uri, headers) = (Uri::from_static("/"), headers(&[("host", "a")]));
+    let mut outgoing = Outgoing::default();
+    let asking = Asking { method: &Method::GET, uri: &uri, headers: &headers, further: [&way, &names] };
+    outgoing.begin(&asking, Extent::Nothing);
+    check(&mut outgoing, "GET / HTTP/1.1\r\nhost: a\r\nvia: 1.1 a\r\nx-request-id: b\r\n\r\n");
 }
 
 #[test]
@@ -133,7 +145,7 @@ fn trailers_go_on_when_they_were_announced_and_may_come_there() {
 fn a_connection_says_one_request_after_the_other() {
     let (mut outgoing, fields) = (Outgoing::default(), headers(&[("host", "a")]));
     let uri = Uri::from_static("/");
-    let asking = Asking { method: &Method::PUT, uri: &uri, headers: &fields };
+    let asking = Asking { method: &Method::PUT, uri: &uri, headers: &fields, further: [&[], &[]] };
     let mut all = Vec::new();
     for (extent, pieces) in [(Extent::Chunked, 3), (Extent::Length(6), 2), (Extent::Nothing, 0)] {
         outgoing.begin(&asking, extent);

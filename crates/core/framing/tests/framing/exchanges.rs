@@ -126,7 +126,7 @@ proptest! {
 
 fn sent(headers: &HeaderMap, extent: Extent, pieces: &[Vec<u8>], at_once: usize) -> Vec<u8> {
     let (mut outgoing, mut all, uri) = (Outgoing::default(), Vec::new(), Uri::from_static("/a"));
-    outgoing.begin(&Asking { method: &Method::POST, uri: &uri, headers }, extent);
+    outgoing.begin(&Asking { method: &Method::POST, uri: &uri, headers, further: [&[], &[]] }, extent);
     let mut pieces = pieces.iter();
     loop {
         if outgoing.wants_piece() {

@@ -20,8 +20,10 @@ use super::body::{Body, Upload};
 use super::wire::{Asked, Mouth, Wire};
 use super::{Client, Refused, Stream, Way};
 use crate::answer::Answer;
+use crate::head;
 use crate::outlet::{Outlet, Stuck};
 use crate::serve;
+use crate::turn::Turn;
 
 struct Connection {
     client: Rc<Client>,
@@ -141,11 +143,12 @@ impl Connection {
     /// Writes an answer to its end, unless its client goes before. Whether the connection can be used again.
     async fn answer(&mut self, terms: Terms, response: Response<Answer>) -> io::Result<bool> {
         let (mut head, mut body) = response.into_parts();
-        let mut keeps = None;
+        let (mut keeps, mut turn) = (None, Turn::default());
         poll_fn(|cx| {
             if keeps.is_none() {
                 keeps = Some(self.begin_answer(terms, &head, &mut body, cx));
             }
+            ready!(turn.poll(cx));
             if let Poll::Ready(written) = self.outlet.poll_write(&mut Mouth(&self.wire), &mut body, cx) {
                 return Poll::Ready(written.map_err(io::Error::from));
             }
@@ -178,6 +181,7 @@ impl Connection {
         // Somebody may read it still: nobody can promise that there will be a next request.
         let is_unwanted = !self.is_read(cx);
         self.client.gate.hear_interim(|interim| self.outlet.outgoing.say(interim));
+        let marks = head::marks(&self.client, body.visit()).fields();
         let answering = Answering {
             is_http_11: terms.is_http_11,
             to_head: terms.to_head,
@@ -185,6 +189,7 @@ impl Connection {
             status: head.status,
             reason: head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes),
             headers: &head.headers,
+            further: &marks,
             date: &self.client.worker.date.now(),
             keeps: terms.keeps && !is_unwanted && !says_close(&head.headers),
         };

@@ -75,6 +75,11 @@ impl Stream {
         }
     }
 
+    /// Whether its end needs no word of its own: the kernel tells it behind what was written.
+    pub(super) fn ends_when_dropped(&self) -> bool {
+        matches!(self.socket, Socket::Plain(_))
+    }
+
     /// Has it end by a reset rather than in order.
     pub(super) fn reset(&self) {
         self.socket.reset();

@@ -298,10 +298,14 @@ impl Wire {
     pub(super) async fn close(mut self) {
         // Nothing of a body is given any more.
         self.waits.wake();
+        let linger = self.linger();
+        if linger.is_none() && self.stream.ends_when_dropped() {
+            return;
+        }
         if self.stream.shutdown().await.is_err() {
             return;
         }
-        if let Some(mut linger) = self.linger() {
+        if let Some(mut linger) = linger {
             std::future::poll_fn(|cx| self.stream.poll_linger(&mut linger, cx)).await;
         }
     }

@@ -81,7 +81,8 @@ impl Journey {
         let (permit, grant) = head::expects_continue(&self.parts.headers).then(Permit::ask).unzip();
         let marked = self.marked();
         let headers = marked.as_deref().unwrap_or(&self.parts.headers);
-        let asking = Asking { method: &self.parts.method, uri: &self.parts.uri, headers };
+        let further = self.told.fields();
+        let asking = Asking { method: &self.parts.method, uri: &self.parts.uri, headers, further };
         let heed = |status, headers: &HeaderMap| match (status, &grant) {
             (StatusCode::CONTINUE, Some(grant)) => grant.give(),
             (StatusCode::CONTINUE, None) => {}
@@ -133,6 +134,7 @@ impl Journey {
         let mut request = Request::new(self.payload(None));
         *request.method_mut() = self.parts.method.clone();
         *request.headers_mut() = self.marked().map_or_else(|| self.parts.headers.clone(), |marked| *marked);
+        self.told.put(request.headers_mut());
         *request.uri_mut() = self.parts.uri.clone();
         head::suit_http2(&mut request, speech);
         request

@@ -23,9 +23,12 @@ use super::socket::Socket;
 use crate::intake::Intake;
 use crate::outlet::{Outlet, Stuck};
 use crate::payload::{Payload, Torn};
+use crate::turn::Turn;
 
 /// Bytes that there is room for when something is read, at first.
 const ROOM: usize = 8 << 10;
+/// Bytes of a body of known length that are passed on together, if they are there.
+const PIECE: u64 = 64 << 10;
 
 pub(crate) struct Line {
     socket: Socket,
@@ -106,8 +109,10 @@ impl Line {
         mut heed: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<response::Parts, Unanswered> {
         let before = self.socket.written();
-        let mut payload = Some(payload);
+        let (mut payload, mut turn) = (Some(payload), Turn::default());
         let outcome = poll_fn(|cx| {
+            // Before the connection is looked at: what is found out is not to grow old.
+            ready!(turn.poll(cx));
             if let Some(payload) = payload.take() {
                 self.begin(&asking, payload, cx)?;
             }
@@ -206,6 +211,7 @@ impl Line {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.push_on(cx)?;
+        self.read_ahead(cx);
         loop {
             match self.content.next(&mut self.incoming.bytes).map_err(Broken::from)? {
                 Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -216,6 +222,18 @@ impl Line {
             if ready!(self.poll_fill(cx))? == 0 {
                 self.over = true;
                 self.content.closed().map_err(Broken::from)?;
+            }
+        }
+    }
+
+    /// Reads what has come of a long body, so that it goes on in few and large pieces.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        let Some(left) = self.content.left() else { return };
+        while (self.incoming.bytes.len() as u64) < left.min(PIECE) {
+            self.incoming.expect(left);
+            // How it ends is seen by whoever asks for the rest, since some of the length is missing then.
+            if !matches!(self.poll_fill(cx), Poll::Ready(Ok(1..))) {
+                break;
             }
         }
     }

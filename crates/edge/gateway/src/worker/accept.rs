@@ -101,7 +101,7 @@ fn enter(worker: &Rc<Worker>, listener: std::net::TcpListener, kind: Kind) -> En
     let (close, closed) = oneshot::channel();
     let worker = worker.clone();
     let task = tokio::task::spawn_local(async move {
-        match TcpListener::from_std(listener) {
+        match set_options(&listener).and_then(|()| TcpListener::from_std(listener)) {
             Ok(listener) => Acceptor::new(worker, listener, kind).run(closed).await,
             Err(error) => tracing::error!(%error, "cannot serve a listener of the gateway"),
         }
@@ -151,10 +151,6 @@ impl Acceptor {
         self.pause = FIRST_PAUSE;
         let worker = &self.worker;
         worker.ledger.accepted.add(1);
-        if let Err(error) = set_options(&stream) {
-            tracing::debug!(%error, %peer, "the connection was gone at once");
-            return;
-        }
         match worker.welcome() {
             Some(guest) => self.spawn(stream, peer, guest),
             None => {
@@ -169,7 +165,8 @@ impl Acceptor {
         tokio::task::spawn_local(async move {
             let _guest = guest;
             match kind {
-                Kind::Http(door) => client::serve(worker, stream, peer, door).await,
+                // Large, and moved about by whoever runs it.
+                Kind::Http(door) => Box::pin(client::serve(worker, stream, peer, door)).await,
                 Kind::Tcp(port) => tunnel::serve_port(worker, stream, peer, port).await,
             }
         });
@@ -207,9 +204,11 @@ fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
 }
 
-fn set_options(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+/// What is accepted has the options of its listener: three calls less for each connection.
+fn set_options(listener: &std::net::TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
 fn turn_away(stream: TcpStream, kind: &Kind) {

@@ -116,6 +116,32 @@ async fn stream_of_a_client_may_last_longer_than_its_answer() {
     assert_eq!(house.metric("adsum_gateway_instance_failures_total", ""), 0.0);
 }
 
+#[tokio::test]
+async fn long_answers_come_whole_to_a_client_whose_socket_takes_little_at_a_time() {
+    const LENGTH: usize = 4 << 20;
+    let pattern = |length| (0..length).map(|at: usize| (at / 7 % 251) as u8).collect::<Vec<u8>>();
+    let backend = Backend::new(move |mut peer| async move {
+        peer.request().await?;
+        peer.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n")).await?;
+        peer.write(pattern(LENGTH)).await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let tcp = socket.connect(house.addr()).await.unwrap();
+    let mut client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    client.initial_stream_window_size(1 << 20).initial_connection_window_size(2 << 20);
+    let (sender, connection) = client.handshake(TokioIo::new(tcp)).await.unwrap();
+    tokio::spawn(connection);
+    let ask = |mut sender: hyper::client::conn::http2::SendRequest<Full<Bytes>>| async move {
+        let answer = sender.send_request(Request::get("http://web.test/").body(Full::default()).unwrap());
+        answer.await.unwrap().into_body().collect().await.unwrap().to_bytes()
+    };
+    let (one, other) = tokio::join!(ask(sender.clone()), ask(sender));
+    assert!(one == pattern(LENGTH) && other == pattern(LENGTH), "{} and {} bytes", one.len(), other.len());
+}
+
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
