@@ -1,6 +1,7 @@
 //! Side-by-side benchmarks against the peers: `cargo xtask bench WHAT`. `main` only dispatches; one file per
 //! benchmark. Each prints tables that docs/benchmarks.md takes over with their command.
 
+mod dns;
 mod gateway;
 mod idle;
 mod keyspace;
@@ -13,6 +14,7 @@ mod rounds;
 mod scale;
 mod scale_up;
 mod server;
+mod spawned;
 mod table;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ cargo xtask bench WHAT
   resp [ROUNDS]              strings, lists, hashes, locks, scripts, PUBLISH with redis-benchmark: adsum agent
                              beside redis-server
   gateway [OPTIONS]          requests per second and their cost: adsum beside haproxy, nginx, traefik and caddy
+  dns [ROUNDS]               1,000 services of 3 instances, asked for with dnsperf: adsum beside knot and unbound
   rollout [OPTIONS]          updates under load and scaling: adsum beside Docker Swarm behind haproxy
   scale-up                   from the wish for 20 or 200 instances until all of them get requests
   idle                       memory and processor of an agent and its keeper that nobody asks for anything
@@ -47,6 +50,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         ["keyspace", words @ ..] => keyspace::run(words),
         ["resp", words @ ..] => resp::run(words),
         ["gateway", words @ ..] => gateway::run(words),
+        ["dns", words @ ..] => dns::run(words),
         ["rollout", words @ ..] => rollout::run(words),
         ["scale-up"] => scale_up::run(),
         ["idle"] => idle::run(),

@@ -25,11 +25,16 @@ const INSTANCE_PORTS: &str = "21000-21499";
 pub(crate) struct Server {
     command: Command,
     child: Child,
+    faces: Faces,
+    folder: TempDir,
+    ready: Ready,
+}
+
+struct Faces {
     resp: SocketAddr,
     /// Of an agent.
     http: Option<SocketAddr>,
-    folder: TempDir,
-    ready: Ready,
+    dns: Option<SocketAddr>,
 }
 
 type Ready = Box<dyn Fn() -> std::io::Result<bool> + Send + Sync>;
@@ -40,7 +45,7 @@ impl Server {
         let [resp] = free_addresses()?;
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &resp.port().to_string(), "--save", ""]).args(args);
-        Server::spawn(command, "--dir", resp, None, Box::new(move || ping(resp)))
+        Server::spawn(command, "--dir", Faces { resp, http: None, dns: None }, Box::new(move || ping(resp)))
     }
 
     /// `adsum agent` with every face on.
@@ -55,7 +60,8 @@ impl Server {
         command.args(["agent", "--durability", durability, "--resp-addr", &resp.to_string()]);
         command.args(["--http-addr", &http.to_string(), "--dns-addr", &dns.to_string()]);
         command.args(["--gateway-addr", &gateway.to_string(), "--port-range", INSTANCE_PORTS]);
-        Server::spawn(command, "--data-dir", resp, Some(http), Box::new(move || leads(http)))
+        let faces = Faces { resp, http: Some(http), dns: Some(dns) };
+        Server::spawn(command, "--data-dir", faces, Box::new(move || leads(http)))
     }
 
     /// Where the built agent is: `ADSUM_BIN`, or beside this program.
@@ -69,11 +75,15 @@ impl Server {
     }
 
     pub(crate) fn resp(&self) -> SocketAddr {
-        self.resp
+        self.faces.resp
     }
 
     pub(crate) fn http(&self) -> Option<SocketAddr> {
-        self.http
+        self.faces.http
+    }
+
+    pub(crate) fn dns(&self) -> Option<SocketAddr> {
+        self.faces.dns
     }
 
     pub(crate) fn process(&self) -> Process {
@@ -114,8 +124,7 @@ impl Server {
     fn spawn(
         mut command: Command,
         directory_flag: &str,
-        resp: SocketAddr,
-        http: Option<SocketAddr>,
+        faces: Faces,
         ready: Ready,
     ) -> anyhow::Result<Server> {
         let folder = tempfile::Builder::new().prefix("adsum-b-").tempdir()?;
@@ -127,7 +136,7 @@ impl Server {
         // By this everything that the server starts is known as ours.
         command.env("BENCH_FOLDER", folder.path());
         let child = command.spawn().with_context(|| format!("cannot run {:?}", command.get_program()))?;
-        let mut server = Server { command, child, resp, http, folder, ready };
+        let mut server = Server { command, child, faces, folder, ready };
         server.wait_until_ready(POLL)?;
         Ok(server)
     }

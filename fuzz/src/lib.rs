@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 
 use adsum_catalog::{Catalog, records};
+use adsum_dns::{Config, Recent, Transport, answer};
+use adsum_filter::{Filter, Shape};
 use adsum_framing::{AnswerReader, Content, Flaw, Limits, Piece, RequestReader};
 use adsum_journal::fuzzing;
 use adsum_keyspace::{Database, Keyspace, Now, decode_commit, decode_rows, encode_commit, encode_row};
@@ -17,7 +19,7 @@ use adsum_routing::{Asked, Entrance, Table, matches, path};
 pub type Target = fn(&[u8]);
 
 /// One function for the bytes of each kind; the name is that of the target and of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("segment", segment),
     ("snapshot", snapshot),
     ("commit", commit),
@@ -27,6 +29,8 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("answers", answers),
     ("paths", paths),
     ("rules", rules),
+    ("questions", questions),
+    ("filters", filters),
 ];
 
 /// A segment of the journal, with a search for what a torn tail leaves.
@@ -269,6 +273,55 @@ pub fn rules(bytes: &[u8]) {
             );
         }
     }
+}
+
+/// What a DNS client sends. An answer is one to this query, within its limit, and the same when it is given again.
+pub fn questions(bytes: &[u8]) {
+    let catalog = Catalog::load(Keyspace::default().keys(Database::System), Keyspace::default().revision());
+    let config = Config::new("dc1".parse().expect("a name"), "n1".parse().expect("a name"));
+    let mut recent = Recent::new(Transport::Udp);
+    for (transport, limit) in [(Transport::Udp, 1232), (Transport::Tcp, usize::from(u16::MAX))] {
+        let Some(answer) = answer(bytes, transport, &catalog, &config).bytes else { continue };
+        assert!((12..=limit).contains(&answer.len()) && answer[..2] == bytes[..2], "{answer:02x?}");
+        assert!(answer[2] & 0x80 != 0 && bytes[2] & 0x80 == 0, "an answer to an answer");
+        if transport == Transport::Udp {
+            for _ in 0..2 {
+                assert_eq!(recent.answer(bytes, &catalog, &config).bytes.as_ref(), Some(&answer));
+            }
+        }
+    }
+}
+
+/// `?filter=`. What is not understood has its place in the text; and of an expression and its negation exactly one holds.
+pub fn filters(bytes: &[u8]) {
+    const SHAPE: Shape = Shape::Object(&[
+        ("Name", Shape::Text),
+        ("Port", Shape::Whole),
+        ("Ready", Shape::Flag),
+        ("Load", Shape::Number),
+        ("Tags", Shape::List(&Shape::Text)),
+        ("Meta", Shape::Map(&Shape::Text)),
+        ("Checks", Shape::List(&Shape::Object(&[("Status", Shape::Text), ("Port", Shape::Whole)]))),
+    ]);
+    let text = String::from_utf8_lossy(bytes);
+    let filter = match Filter::parse(&text, &SHAPE) {
+        Ok(filter) => filter,
+        Err(error) => return assert!(error.offset <= text.len() && error.line >= 1, "{error}"),
+    };
+    let Ok(negation) = Filter::parse(&format!("not ({text})"), &SHAPE) else { return };
+    for value in values() {
+        assert_ne!(filter.takes(&value), negation.takes(&value), "{text}: {value}");
+    }
+}
+
+fn values() -> [serde_json::Value; 3] {
+    use serde_json::json;
+    [
+        json!({}),
+        json!({"Name": "web", "Port": 80, "Ready": true, "Load": 0.5, "Tags": ["a", "v1"], "Meta": {"v": "2"},
+               "Checks": [{"Status": "passing", "Port": 1}, {"Status": "critical", "Port": 2}]}),
+        json!({"Name": "", "Port": 0, "Ready": false, "Load": -1.0, "Tags": [], "Meta": {}, "Checks": []}),
+    ]
 }
 
 /// Of one service with one route.

@@ -1,15 +1,14 @@
 //! A gateway under load, ours or a peer: its configuration, its processes, what they use.
 
 mod configuration;
-mod spawned;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub(super) use self::spawned::{Spawned, folder, free_address};
 use super::backend::Backend;
 use crate::process::Process;
+pub(super) use crate::spawned::{Spawned, folder, free_address};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {

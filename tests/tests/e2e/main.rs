@@ -5,6 +5,7 @@
 mod bad_input;
 mod chirp;
 mod demo;
+mod domain;
 mod durability;
 mod full;
 mod gateway;

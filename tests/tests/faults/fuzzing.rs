@@ -41,7 +41,7 @@ impl Dice {
 }
 
 /// Numbers and pieces that a length, a count or a tag is sooner or later wrong about.
-const NASTY: [&[u8]; 16] = [
+const NASTY: [&[u8]; 20] = [
     &[0; 8],
     &[0xff; 8],
     &[0x80; 10],
@@ -58,6 +58,10 @@ const NASTY: [&[u8]; 16] = [
     b"Transfer-Encoding: chunked\r\n",
     b"ffffffffffffffff\r\n",
     b"0\r\n\r\n",
+    &[0xc0, 0x0c],
+    &[0x3f],
+    b" and not (",
+    b"[\"",
 ];
 
 /// One to four changes.

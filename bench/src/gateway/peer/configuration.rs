@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::Context;
 use tempfile::TempDir;
 
-use super::spawned::{Spawned, answers, free_address};
 use crate::gateway::backend;
 use crate::server::Server;
+use crate::spawned::{Spawned, answers, free_address};
 
 /// What a configuration depends on.
 pub(super) struct Place {

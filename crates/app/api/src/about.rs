@@ -16,6 +16,8 @@ pub struct About {
     /// Names under which this face is reached beside `localhost` and addresses. What comes for any other name is
     /// refused, since anybody can let a name point here.
     pub names: Vec<String>,
+    /// Whether checks that clients register may start programs.
+    pub script_checks: bool,
     pub started: Instant,
 }
 

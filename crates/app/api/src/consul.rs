@@ -1,19 +1,26 @@
 //! Consul's API, under `/v1`, as its clients know it: paths, parameters, shapes, headers and error texts of Consul.
 //!
-//! Services are registered by Adsum itself, so what registers and checks them there is not here. A node is always well:
-//! its death is seen by its own instances.
+//! Beside what Adsum runs there is what clients register; every list has both. Who looks at registered checks is
+//! `control`. The agent of a node is always well: its death is seen by its own instances.
 
 mod answer;
+mod definition;
 mod entry;
+mod fields;
 mod filter;
+mod found;
 mod question;
 
 pub(crate) mod agent;
 pub(crate) mod catalog;
+pub(crate) mod check;
 pub(crate) mod checks;
+pub(crate) mod external;
 pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod local;
+pub(crate) mod maintenance;
 pub(crate) mod nodes;
 pub(crate) mod operator;
+pub(crate) mod service;
 pub(crate) mod status;

@@ -5,6 +5,7 @@
 //! - [`routing`]: from the services and their instances to the route table, for the gateway.
 //! - [`locks`]: for each lock that was taken from its holder, to the event log.
 //! - [`health`]: for each running instance, from probes to its health.
+//! - [`registered`]: for each check that clients have registered on this node, from looking and listening to its status.
 //! - [`firings`]: for each expired key with a dead man's switch, to what the switch says.
 //!
 //! None takes orders. Each looks at the catalog when it has changed and when a time has come, has a plan made in
@@ -19,6 +20,7 @@ mod locks;
 mod lot;
 mod node;
 mod ports;
+mod registered;
 mod routing;
 mod services;
 mod settings;
@@ -44,6 +46,7 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         services::run(store.clone(), settings.clone(), routing.clone()),
         routing::run(store.clone(), routing.clone()),
         node::run(store.clone(), keeper.clone(), settings.clone(), routing),
+        registered::run(store.clone(), settings.node.clone()),
         health::run(store.clone(), keeper, settings),
         firings::run(store.clone()),
         locks::run(store),

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clocks;
 use crate::room::Room;
+use crate::timer::Snapshots;
 use crate::visible::{Visible, breaks_a_lock};
 use crate::{Directory, HistoryOf, OpenError, Options, Watch, recovery, timer};
 
@@ -57,8 +58,7 @@ pub(crate) struct State {
     pub(crate) clocks: Clocks,
     /// The tick of the last commit: from where the clock would go on after a restart.
     pub(crate) marked: u64,
-    /// The tick before which no snapshot is begun: for ever while one is being written.
-    pub(crate) snapshot_from: u64,
+    pub(crate) snapshots: Snapshots,
     /// The tick for which the timer is set.
     pub(crate) armed: u64,
     /// Whether the server refuses what grows.
@@ -147,7 +147,7 @@ impl Store {
                     server,
                     clocks,
                     marked: then.tick,
-                    snapshot_from: 0,
+                    snapshots: Snapshots::default(),
                     armed: u64::MAX,
                     full: false,
                 }),

@@ -24,7 +24,30 @@ const SNAPSHOT: u64 = 32 * 1024 * 1024;
 /// The same while the disk is full.
 const SNAPSHOT_WHEN_FULL: u64 = 64 * 1024;
 /// Between a snapshot that could not be written and the next attempt. Milliseconds.
-const SNAPSHOT_PAUSE: u64 = 60_000;
+const PAUSE: u64 = 60_000;
+/// The same while the disk is full, where an attempt ends as soon as there is no room and costs little: whoever has deleted
+/// something waits for it.
+const PAUSE_WHEN_FULL: u64 = 2_000;
+
+/// Where the writing of snapshots stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Snapshots {
+    #[default]
+    Resting,
+    Writing,
+    /// At this tick.
+    Failed(u64),
+}
+
+impl Snapshots {
+    fn is_due(self, now: Now, full: bool) -> bool {
+        match self {
+            Snapshots::Resting => true,
+            Snapshots::Writing => false,
+            Snapshots::Failed(at) => now.tick >= at + if full { PAUSE_WHEN_FULL } else { PAUSE },
+        }
+    }
+}
 
 /// Starts the thread. It holds the store weakly, and ends with it.
 pub(crate) fn start(store: &Store) -> Result<(), std::io::Error> {
@@ -80,35 +103,36 @@ fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
         let last = journal.snapshot().map_or(0, |snapshot| snapshot.bytes);
         adsum_journal::points::size("ADSUM_SNAPSHOT_BYTES", SNAPSHOT).max(last)
     };
-    if now.tick < state.snapshot_from || journal.segment_bytes_since_snapshot() < enough {
+    if !state.snapshots.is_due(now, journal.is_full()) || journal.segment_bytes_since_snapshot() < enough {
         return;
     }
-    state.snapshot_from = u64::MAX;
+    state.snapshots = Snapshots::Writing;
     let snapshot = state.server.keyspace().snapshot(now);
     let writer = shared.clone();
     let write = move || {
         // Whatever becomes of it, there is to be a next one.
-        let pause = catch_unwind(AssertUnwindSafe(|| write(&writer, snapshot))).unwrap_or(SNAPSHOT_PAUSE);
+        let is_enough = catch_unwind(AssertUnwindSafe(|| write(&writer, snapshot))).unwrap_or(false);
         let mut state = writer.state.lock();
-        state.snapshot_from = state.clocks.read().tick + pause;
+        let now = state.clocks.read();
+        state.snapshots = if is_enough { Snapshots::Resting } else { Snapshots::Failed(now.tick) };
     };
     if let Err(error) = std::thread::Builder::new().name("adsum-snapshot".to_string()).spawn(write) {
         tracing::error!(%error, "no thread for a snapshot, the next is tried in a minute");
-        state.snapshot_from = now.tick + SNAPSHOT_PAUSE;
+        state.snapshots = Snapshots::Failed(now.tick);
     }
 }
 
-/// How long the next one has to wait, in milliseconds.
-fn write(shared: &Shared, snapshot: Snapshot) -> u64 {
+/// Whether there is one now, and what was to be gained by it was gained.
+fn write(shared: &Shared, snapshot: Snapshot) -> bool {
     let revision = snapshot.revision;
     match shared.journal.write_snapshot(revision.0, snapshot.into_chunks()) {
         Ok(info) => {
             tracing::info!(%revision, bytes = info.bytes, "snapshot written");
-            if shared.journal.is_full() { SNAPSHOT_PAUSE } else { 0 }
+            !shared.journal.is_full()
         }
         Err(error) => {
-            tracing::error!(%revision, %error, "no snapshot could be written, the next is tried in a minute");
-            SNAPSHOT_PAUSE
+            tracing::error!(%revision, %error, "no snapshot could be written, it is tried again");
+            false
         }
     }
 }

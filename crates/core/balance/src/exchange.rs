@@ -83,7 +83,7 @@ pub enum ConnectFailure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSent {
-    /// A connection that had been used before was closed before a byte of this request was written.
+    /// A connection that had been used before was closed before a byte of this request was written, or had arrived.
     Closed,
     /// HTTP/2 `REFUSED_STREAM`.
     RefusedStream,

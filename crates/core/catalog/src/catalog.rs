@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use adsum_keyspace::{Change, Commit, Database, Entry, Keys, Op, Tree, Value};
-use adsum_model::{Event, Instance, InstanceId, Name, Node, Revision, Rollout, Service, Version};
+use adsum_model::{Event, Instance, InstanceId, Name, Node, Revision, Rollout, Service, Version, registered};
+use serde::de::DeserializeOwned;
 
 use crate::records::{Subject, decode};
+use crate::registry::{Dated, Key, Registry};
 
 /// A clone is a few references: whoever answers a question takes one and reads on without a lock.
 #[derive(Clone, Default)]
@@ -18,6 +20,9 @@ pub struct Catalog {
     /// What is known of an instance beside its record.
     owners: Tree<InstanceId, Owner>,
     events: Tree<String, Arc<Event>>,
+    registry: Registry,
+    /// Of the last change of a node's record.
+    nodes_index: Revision,
     /// Of the last change of the set of services or of their tags.
     services_index: Revision,
     /// Of the last change of anything that decides where requests go.
@@ -67,13 +72,24 @@ impl Catalog {
     /// Reads the whole system space. Every index is that of the whole: nobody knows any more what changed before, and no
     /// index may go back.
     pub fn load(keys: &Keys, revision: Revision) -> Catalog {
-        let mut catalog =
-            Catalog { removals: revision, services_index: revision, routing: revision, ..Catalog::default() };
+        let mut catalog = Catalog::at(revision);
         for (key, entry) in keys.iter() {
             catalog.put(Subject::of(key), entry, revision);
         }
         catalog.revision = revision;
         catalog
+    }
+
+    /// Empty, and of everything that was there it is only known that it may have changed.
+    fn at(revision: Revision) -> Catalog {
+        Catalog {
+            registry: Registry::at(revision),
+            nodes_index: revision,
+            removals: revision,
+            services_index: revision,
+            routing: revision,
+            ..Catalog::default()
+        }
     }
 
     /// Takes in a commit; commits come in order.
@@ -147,22 +163,44 @@ impl Catalog {
         self.events.iter()
     }
 
+    /// What clients have registered.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The revision at which what is known of a service last changed; never 0, and never going back, for a service
     /// that is unknown too.
     pub fn index(&self, service: &Name) -> Revision {
-        let own = self.services.get(service).map(|state| state.index);
-        own.unwrap_or(self.removals).max(Revision(1))
+        self.index_of(service.as_str())
     }
 
-    /// The same for all services under a prefix.
+    /// The same for a name that is none of ours, perhaps.
+    pub fn index_of(&self, service: &str) -> Revision {
+        let own = self.services.get(service).map(|state| state.index);
+        let known = own.max(self.registry.index(service));
+        let known = known.unwrap_or(self.removals.max(self.registry.removals()));
+        known.max(self.registry.nodes_index()).max(Revision(1))
+    }
+
+    /// The same for all services under a prefix, of those that run here.
     pub fn index_under(&self, prefix: &str) -> Revision {
         let newest = self.services_under(prefix).map(|(_, state)| state.index).max();
         newest.unwrap_or_default().max(self.removals).max(Revision(1))
     }
 
+    /// The same for everything that runs here or is registered.
+    pub fn index_of_all(&self) -> Revision {
+        self.index_under("").max(self.registry.changed()).max(self.nodes_index())
+    }
+
     /// The revision at which the set of services or one's tags last changed.
     pub fn services_index(&self) -> Revision {
-        self.services_index.max(Revision(1))
+        self.services_index.max(self.registry.services_index()).max(Revision(1))
+    }
+
+    /// The revision at which a node last came, changed or went.
+    pub fn nodes_index(&self) -> Revision {
+        self.nodes_index.max(self.registry.nodes_index()).max(Revision(1))
     }
 
     /// The routing revision: that of the last commit that changed where requests go. Whoever routes says up to which
@@ -191,22 +229,19 @@ impl Catalog {
             Op::Delete => self.delete(subject, revision),
             // Records are strings.
             Op::Put { .. } | Op::SetDeadline(_) | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => {}
-            Op::Clear => {
-                *self = Catalog {
-                    removals: revision,
-                    services_index: revision,
-                    routing: revision,
-                    ..Catalog::default()
-                }
-            }
+            Op::Clear => *self = Catalog::at(revision),
         }
     }
 
     fn put(&mut self, subject: Subject, entry: &Entry, revision: Revision) {
         match subject {
             Subject::Node(name) => {
+                self.nodes_index = self.nodes_index.max(revision);
                 self.nodes.insert(name, Arc::new(decode(entry)));
             }
+            Subject::ExternalNode(name) => self.registry.put_node(name, dated(entry)),
+            Subject::Registered(key) => self.put_registered(key, dated(entry)),
+            Subject::Check(key) => self.registry.put_check(key, dated(entry)),
             Subject::Service(name) => self.put_service(name, decode(entry), revision),
             Subject::Version(service, number) => {
                 self.versions.insert((service, number), Arc::new(decode(entry)));
@@ -226,8 +261,12 @@ impl Catalog {
     fn delete(&mut self, subject: Subject, revision: Revision) {
         match subject {
             Subject::Node(name) => {
+                self.nodes_index = revision;
                 self.nodes.remove(&name);
             }
+            Subject::ExternalNode(name) => self.registry.delete_node(&name, revision),
+            Subject::Registered(key) => self.delete_registered(&key, revision),
+            Subject::Check(key) => self.registry.delete_check(&key, revision),
             Subject::Service(name) => {
                 self.services_index = revision;
                 self.routing = revision;
@@ -278,6 +317,22 @@ impl Catalog {
         });
     }
 
+    fn put_registered(&mut self, key: Key, service: Dated<registered::Service>) {
+        if self.registry.service(&key.0, &key.1).is_some_and(|before| before.key() != service.key()) {
+            self.delete_registered(&key, service.modified);
+        }
+        self.registry.put_service(key, service);
+    }
+
+    /// Those of the same name that run here are told with a newer index from now on, so that none goes back.
+    fn delete_registered(&mut self, key: &Key, revision: Revision) {
+        let name = self.registry.service(&key.0, &key.1).map(|service| service.key());
+        self.registry.delete_service(key, revision);
+        if let Some(name) = name.and_then(|name| name.parse().ok()) {
+            self.touch(&name, revision);
+        }
+    }
+
     /// What is known of a service beside its record and its instances has changed, if it is there.
     fn touch(&mut self, name: &Name, revision: Revision) {
         if let Some(state) = self.services.get_mut(name) {
@@ -298,8 +353,13 @@ impl Catalog {
         if state.service.is_none() && state.instances.is_empty() {
             self.services.remove(name);
             self.removals = self.removals.max(revision);
+            self.registry.touch_known(name.as_str(), revision);
         }
     }
+}
+
+fn dated<T: DeserializeOwned>(entry: &Entry) -> Dated<T> {
+    Dated { record: decode(entry), created: entry.created, modified: entry.modified }
 }
 
 /// Whether two records of a service send its requests to the same places in the same way.

@@ -9,6 +9,9 @@
 //! port/NODE/20001         the instance that has it; nobody, until a deadline, while it rests
 //! event/REVISION-N        Event, until a deadline
 //! request/SCOPE           the answer to a write with a client token, until a deadline
+//! external/NODE           registered::Node       these three: see `register`
+//! registered/NODE/ID      registered::Service
+//! check/NODE/ID           registered::Check
 //! ```
 
 use std::time::Duration;
@@ -17,6 +20,9 @@ use adsum_keyspace::{Blob, Database, Deadline, Entry, Notice, Transaction, Value
 use adsum_model::{Event, Instance, InstanceId, Name, Node, Rollout, Service, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::register;
+use crate::registry::Key;
 
 /// How long an event stays in the log.
 pub const EVENT_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -38,6 +44,10 @@ pub enum Subject {
     Rollout(Name, u32),
     Instance(InstanceId),
     Event(String),
+    /// Of clients; node and id.
+    ExternalNode(String),
+    Registered(Key),
+    Check(Key),
     /// Of no interest to the catalog: ports, requests.
     Other,
 }
@@ -52,6 +62,9 @@ impl Subject {
             Some(("rollout", rest)) => numbered(rest).map(|(name, number)| Subject::Rollout(name, number)),
             Some(("instance", id)) => id.parse().ok().map(Subject::Instance),
             Some(("event", id)) => Some(Subject::Event(id.to_string())),
+            Some(("external", name)) => Some(Subject::ExternalNode(register::unescape(name))),
+            Some(("registered", rest)) => register::parts(rest).map(Subject::Registered),
+            Some(("check", rest)) => register::parts(rest).map(Subject::Check),
             _ => None,
         };
         subject.unwrap_or(Subject::Other)
@@ -197,7 +210,7 @@ fn drop_oldest_event(tx: &mut Transaction<'_>) {
 }
 
 /// How many records of a kind there are. The tree knows ranks, so this walks over none of them.
-fn count(tx: &mut Transaction<'_>, kind: &str) -> usize {
+pub(crate) fn count(tx: &mut Transaction<'_>, kind: &str) -> usize {
     let keys = tx.keys(Database::System);
     // `0` follows `/`.
     keys.rank(format!("{kind}0").as_bytes()) - keys.rank(format!("{kind}/").as_bytes())
@@ -246,7 +259,7 @@ fn event_key(revision: u64, number: u32) -> String {
 }
 
 /// What stands under a prefix, in the order of the keys.
-fn under<T>(tx: &mut Transaction<'_>, prefix: &str, each: impl Fn(&Entry) -> T) -> Vec<T> {
+pub(crate) fn under<T>(tx: &mut Transaction<'_>, prefix: &str, each: impl Fn(&Entry) -> T) -> Vec<T> {
     let keys = tx.keys_under(Database::System, prefix.as_bytes());
     let found = keys.iter_from(prefix.as_bytes()).take_while(|(key, _)| key.starts_with(prefix.as_bytes()));
     found.map(|(_, entry)| each(entry)).collect()
@@ -261,7 +274,7 @@ fn numbers(tx: &mut Transaction<'_>, kind: &str, service: &Name) -> Vec<u32> {
     found.filter_map(|(key, _)| number(key)).collect()
 }
 
-fn read<T: DeserializeOwned>(tx: &mut Transaction<'_>, key: &str) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(tx: &mut Transaction<'_>, key: &str) -> Option<T> {
     tx.get(Database::System, key.as_bytes()).map(decode)
 }
 
@@ -269,16 +282,16 @@ fn json<T: Serialize>(record: &T) -> Value {
     Value::String(Blob::from(serde_json::to_vec(record).expect("a record has a JSON form")))
 }
 
-fn write<T: Serialize>(tx: &mut Transaction<'_>, key: String, record: &T) {
+pub(crate) fn write<T: Serialize>(tx: &mut Transaction<'_>, key: String, record: &T) {
     tx.put(Database::System, key, json(record), None, &[Notice::Set]);
 }
 
-fn write_until<T: Serialize>(tx: &mut Transaction<'_>, key: String, record: &T, kept: Duration) {
+pub(crate) fn write_until<T: Serialize>(tx: &mut Transaction<'_>, key: String, record: &T, kept: Duration) {
     let deadline = Deadline::after(kept.as_millis() as u64, tx.now());
     tx.put(Database::System, key, json(record), Some(deadline), &[Notice::Set, Notice::Expire]);
 }
 
-fn delete(tx: &mut Transaction<'_>, key: &str) {
+pub(crate) fn delete(tx: &mut Transaction<'_>, key: &str) {
     tx.delete(Database::System, key.as_bytes(), Notice::Del);
 }
 

@@ -28,15 +28,27 @@ pub struct Answer {
     /// The service of which addresses or ports are given away in the answer: who draws an instance back has to
     /// reckon with a client that comes a moment later.
     pub asked: Option<Name>,
+    /// To so many queries that differ in their ids alone there are different answers: by the id, modulo this. 0 where
+    /// that is nothing to build on.
+    pub turns: usize,
+    /// The client wants a name looked up that is in none of our zones: whoever knows a resolver may ask it instead.
+    pub foreign: bool,
+}
+
+impl Answer {
+    /// None at all.
+    pub fn nothing() -> Answer {
+        Answer { bytes: None, asked: None, turns: 0, foreign: false }
+    }
 }
 
 /// Answers one message. Every input has an outcome; errors of the client are codes in the answer.
 pub fn answer(query: &[u8], transport: Transport, catalog: &Catalog, config: &Config) -> Answer {
     match Request::read(query) {
         Ok(request) => answer_request(&request, transport, catalog, config),
-        Err(Unreadable::Silent) => Answer { bytes: None, asked: None },
+        Err(Unreadable::Silent) => Answer::nothing(),
         Err(Unreadable::Rejected(metadata, code)) => {
-            Answer { bytes: Some(message::header(&metadata, code)), asked: None }
+            Answer { bytes: Some(message::header(&metadata, code)), ..Answer::nothing() }
         }
     }
 }
@@ -44,7 +56,25 @@ pub fn answer(query: &[u8], transport: Transport, catalog: &Catalog, config: &Co
 fn answer_request(request: &Request, transport: Transport, catalog: &Catalog, config: &Config) -> Answer {
     let limit = limit(transport, request.edns);
     let reply = decide(request, limit, catalog, config);
-    Answer { bytes: Some(message::write(request, &reply, limit)), asked: reply.given }
+    let foreign = reply.foreign && request.metadata.recursion_desired;
+    let bytes = message::write(request, &reply, limit);
+    Answer { bytes: Some(bytes), asked: reply.given, turns: reply.turns, foreign }
+}
+
+/// An answer with nothing in it but that the client is to come again over TCP.
+pub fn truncated(query: &[u8]) -> Option<Vec<u8>> {
+    instead(query, Reply { is_cut: true, ..Reply::failure(ResponseCode::NoError) })
+}
+
+/// An answer that there is none to be had now.
+pub fn unreachable(query: &[u8]) -> Option<Vec<u8>> {
+    let reason = Some("no resolver that this server asks has answered");
+    instead(query, Reply { reason, ..Reply::failure(ResponseCode::ServFail) })
+}
+
+fn instead(query: &[u8], reply: Reply) -> Option<Vec<u8>> {
+    let request = Request::read(query).ok()?;
+    Some(message::write(&request, &reply, limit(Transport::Udp, request.edns)))
 }
 
 /// RFC 1035 4.2.1 and 4.2.2, RFC 6891 6.2.3 and 6.2.5.
@@ -72,7 +102,7 @@ fn decide(request: &Request, limit: u16, catalog: &Catalog, config: &Config) -> 
         let names = address.map(|address| reverse::names(address, most, catalog, config));
         return Reply::pointers(names.unwrap_or_default(), config.ttl);
     };
-    let subject = Subject::find(&labels[..labels.len() - zone.depth()], catalog, config);
+    let subject = Subject::find(&labels[..labels.len() - zone.depth()], zone, catalog, config);
     let wish = Wish { record_type: question.query_type, turn: request.metadata.id, most };
     Authority { zone, catalog, config }.reply(subject, wish)
 }

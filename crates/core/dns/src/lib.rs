@@ -20,15 +20,20 @@
 
 mod answer;
 mod config;
+mod limiter;
 mod message;
+mod place;
+mod recent;
 mod reply;
 mod request;
 mod reverse;
 mod subject;
 mod zone;
 
-pub use answer::{Answer, Transport, answer};
+pub use answer::{Answer, Transport, answer, truncated, unreachable};
 pub use config::Config;
+pub use limiter::{Limiter, Verdict};
+pub use recent::Recent;
 pub use zone::{Targets, Zone, ZoneError};
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Writer<'_> {
         let counts = HeaderCounts { queries: 1, answers, authorities, additionals };
         let mut metadata = metadata(&request.metadata, reply.code);
         metadata.authoritative = reply.authoritative;
-        metadata.truncation = !(all_answers && all_authorities);
+        metadata.truncation = reply.is_cut || !(all_answers && all_authorities);
         place.replace(&mut self.encoder, Header { metadata, counts })
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use adsum_catalog::Catalog;
-use adsum_model::{Instance, Name};
+use adsum_model::Name;
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::rdata::{A, AAAA, HINFO, NS, PTR, SOA, SRV};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, HINFO, NS, PTR, SOA, SRV};
 use hickory_proto::rr::{Name as DomainName, RData, RecordType};
 
+use crate::place::{Address, Place};
 use crate::subject::{Found, Subject};
 use crate::{Config, Zone};
 
@@ -25,6 +26,12 @@ pub(crate) struct Reply {
     pub(crate) reason: Option<&'static str>,
     /// The service of which instances are given away here.
     pub(crate) given: Option<Name>,
+    /// Of how many the turn of the wish has chosen one; 0 of what does not exist, or is refused.
+    pub(crate) turns: usize,
+    /// It is about nothing of ours.
+    pub(crate) foreign: bool,
+    /// There is more to say, and not here.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(Debug)]
@@ -62,13 +69,16 @@ impl Reply {
             additionals: Vec::new(),
             reason: None,
             given: None,
+            turns: 0,
+            foreign: false,
+            is_cut: false,
         }
     }
 
     /// The names of an address in a zone that is not ours: of those that we do not know, nothing is said.
     pub(crate) fn pointers(names: Vec<DomainName>, ttl: u32) -> Reply {
         if names.is_empty() {
-            return Reply::failure(ResponseCode::Refused);
+            return Reply { foreign: true, ..Reply::failure(ResponseCode::Refused) };
         }
         let record = |name| Record { owner: Owner::Question, ttl, data: RData::PTR(PTR(name)) };
         let answers = names.into_iter().map(record).collect();
@@ -93,59 +103,82 @@ impl Authority<'_> {
             (Subject::Apex, SOA) => self.yes(vec![self.soa(Owner::Question)]),
             (Subject::Apex, NS) => self.name_server(),
             (Subject::Instances(found), _) => self.instances(found, wish),
-            (Subject::Node(node), A | AAAA) => self.address(node.address, wish),
-            (Subject::Address(address), A | AAAA) => self.address(address, wish),
-            (Subject::Apex | Subject::Inner | Subject::Node(_) | Subject::Address(_), _) => {
-                self.no(ResponseCode::NoError)
-            }
+            (Subject::Node(node), A | AAAA) => self.address(&Address::Ip(node.address), wish),
+            (Subject::ExternalNode(node), A | AAAA) => match Address::of(&node.address) {
+                Some(address) => self.address(&address, wish),
+                None => self.no(ResponseCode::NoError),
+            },
+            (Subject::Address(address), A | AAAA) => self.address(&Address::Ip(address), wish),
+            (
+                Subject::Apex
+                | Subject::Inner
+                | Subject::Node(_)
+                | Subject::ExternalNode(_)
+                | Subject::Address(_),
+                _,
+            ) => self.no(ResponseCode::NoError),
         }
     }
 
     fn instances(&self, mut found: Found<'_>, wish: Wish) -> Reply {
-        if found.instances.is_empty() {
-            return Reply { reason: Some("no healthy instance"), ..self.no(ResponseCode::NoError) };
+        if found.places.is_empty() {
+            return Reply { reason: Some("no healthy instance"), turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        let start = usize::from(wish.turn) % found.instances.len();
-        found.instances.rotate_left(start);
+        let turns = found.places.len();
+        let start = usize::from(wish.turn) % turns;
+        found.places.rotate_left(start);
         let reply = match wish.record_type {
-            RecordType::A | RecordType::AAAA => self.addresses(&found.instances, wish),
-            RecordType::SRV => self.services(&found.instances, wish),
-            _ => return self.no(ResponseCode::NoError),
+            RecordType::A | RecordType::AAAA => self.addresses(&found.places, wish),
+            RecordType::SRV => self.services(&found.places, wish),
+            _ => Reply::failure(ResponseCode::NoError),
         };
         if reply.answers.is_empty() {
-            return self.no(ResponseCode::NoError);
+            return Reply { turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        Reply { given: Some(found.service), ..reply }
+        Reply { given: found.service, turns, ..reply }
     }
 
-    /// Each address once (RFC 2181 5), however many instances share it.
-    fn addresses(&self, instances: &[&Instance], wish: Wish) -> Reply {
+    /// Each address once (RFC 2181 5), however many places share it. A name has one alias and nothing beside it (RFC 1034
+    /// 3.6.2), so one of somebody else's is told only where there is no address.
+    fn addresses(&self, places: &[Place<'_>], wish: Wish) -> Reply {
         let mut seen = BTreeSet::new();
-        let addresses = instances.iter().map(|instance| instance.endpoint.ip());
-        let addresses =
-            addresses.filter_map(|address| data_of(address, wish.record_type).map(|data| (address, data)));
+        let addresses = places.iter().filter_map(|place| match place.address() {
+            Address::Ip(address) => Some((address, data_of(address, wish.record_type)?)),
+            Address::Name(_) => None,
+        });
         let fresh = addresses.filter(|(address, _)| seen.insert(*address)).take(wish.most);
-        self.yes(fresh.map(|(_, data)| self.record(Owner::Question, data)).collect())
+        let answers: Vec<Record> = fresh.map(|(_, data)| self.record(Owner::Question, data)).collect();
+        let is_address = |place: &Place<'_>| matches!(place.address(), Address::Ip(_));
+        if answers.is_empty() && !places.iter().any(is_address) {
+            return self.address(&places[0].address(), wish);
+        }
+        self.yes(answers)
     }
 
-    /// RFC 2782: priority and weight 1, as Consul has it, and the addresses of the targets besides.
-    fn services(&self, instances: &[&Instance], wish: Wish) -> Reply {
+    /// RFC 2782: priority 1, as Consul has it, the weight of the place, and the addresses of the targets besides.
+    fn services(&self, places: &[Place<'_>], wish: Wish) -> Reply {
         let mut reply = self.yes(Vec::new());
         let mut seen = BTreeSet::new();
-        for instance in instances.iter().take(wish.most) {
-            let target = self.zone.target(instance, &self.config.datacenter);
-            let address = self.record(Owner::Name(target.clone()), any_data_of(instance.endpoint.ip()));
-            if seen.insert(target.clone()) {
+        for place in places.iter().take(wish.most) {
+            let target = self.zone.target(place, &self.config.datacenter);
+            if let Address::Ip(address) = place.address()
+                && seen.insert(target.clone())
+            {
+                let address = self.record(Owner::Name(target.clone()), any_data_of(address));
                 reply.additionals.push(address);
             }
-            let data = RData::SRV(SRV::new(1, 1, instance.endpoint.port(), target));
+            let data = RData::SRV(SRV::new(1, place.weight(), place.port(), target));
             reply.answers.push(self.record(Owner::Question, data));
         }
         reply
     }
 
-    fn address(&self, address: IpAddr, wish: Wish) -> Reply {
-        match data_of(address, wish.record_type) {
+    fn address(&self, address: &Address, wish: Wish) -> Reply {
+        let data = match address {
+            Address::Ip(address) => data_of(*address, wish.record_type),
+            Address::Name(name) => Some(RData::CNAME(CNAME(name.clone()))),
+        };
+        match data {
             Some(data) => self.yes(vec![self.record(Owner::Question, data)]),
             None => self.no(ResponseCode::NoError),
         }

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adsum_catalog::Catalog;
+use adsum_model::Name;
 use hickory_proto::rr::Name as DomainName;
 
 use crate::{Config, Targets, Zone};
@@ -53,10 +54,20 @@ pub(crate) fn names(address: IpAddr, most: usize, catalog: &Catalog, config: &Co
     if let Some(node) = catalog.nodes().find(|node| node.address == address) {
         return vec![zone.node(&node.name, &config.datacenter)];
     }
+    if let Some(node) = external(address, catalog) {
+        return vec![zone.node(&node, &config.datacenter)];
+    }
     let there = catalog
         .services()
         .filter(|(_, service)| service.routable().any(|instance| instance.endpoint.ip() == address));
     there.take(most).map(|(name, _)| zone.service(name)).collect()
+}
+
+/// The node without an agent that has the address, if its name can be one in a zone.
+fn external(address: IpAddr, catalog: &Catalog) -> Option<Name> {
+    let text = address.to_string();
+    let mut nodes = catalog.registry().nodes().filter(|node| node.address == text);
+    nodes.find_map(|node| node.name.to_lowercase().parse().ok())
 }
 
 fn zone(config: &Config) -> Option<&Zone> {

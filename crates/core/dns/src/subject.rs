@@ -6,19 +6,25 @@
 //! INSTANCE.NAME.service   that one, when it is routable
 //! _NAME._tcp.service      NAME.service in the form of RFC 2782
 //! _NAME._TAG.service      TAG.NAME.service in that form
-//! NODE.node               where the node is
+//! NODE.node               where the node is, with an agent or without
 //! HEXIP.addr              the address that it spells: 8 hexadecimal digits or 32
 //! ns                      the node that answers
 //! ```
 //!
-//! Each may be followed by the datacenter. Tags that are no single label cannot be asked for.
+//! What clients have registered stands beside what runs here, in the same forms: routable is what is not critical, and a
+//! tag is that of a single place.
+//!
+//! In a flat zone `.service` may be left out, where what is left is nothing else of these. Each may be followed by the
+//! datacenter. Tags that are no single label cannot be asked for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use adsum_catalog::{Catalog, ServiceState};
+use adsum_catalog::{Catalog, Dated, ServiceState};
+use adsum_model::registered::{self, Status};
 use adsum_model::{Instance, Name, Node};
 
-use crate::Config;
+use crate::place::{Address, Place};
+use crate::{Config, Zone};
 
 #[derive(Debug)]
 pub(crate) enum Subject<'a> {
@@ -28,40 +34,44 @@ pub(crate) enum Subject<'a> {
     Inner,
     Instances(Found<'a>),
     Node(&'a Node),
+    ExternalNode(&'a registered::Node),
     Address(IpAddr),
     Unknown,
 }
 
-/// Those of a service that a name stands for, in the order of slots; all are routable.
+/// Those of a service that a name stands for: what runs here in the order of slots, then what is registered by node and
+/// id. All are routable.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
-    pub(crate) service: Name,
-    pub(crate) instances: Vec<&'a Instance>,
+    /// None of a service that cannot run here by that name.
+    pub(crate) service: Option<Name>,
+    pub(crate) places: Vec<Place<'a>>,
 }
 
 impl<'a> Subject<'a> {
     /// `labels` are those before the origin of the zone, in lower case.
-    pub(crate) fn find(labels: &[&[u8]], catalog: &'a Catalog, config: &Config) -> Subject<'a> {
+    pub(crate) fn find(labels: &[&[u8]], zone: &Zone, catalog: &'a Catalog, config: &Config) -> Subject<'a> {
         let labels: Result<Vec<&str>, _> = labels.iter().map(|label| str::from_utf8(label)).collect();
         let Ok(labels) = labels else { return Subject::Unknown };
-        match (find_here(&labels, catalog, config), &*labels) {
+        match (find_here(&labels, zone, catalog, config), &*labels) {
             (Subject::Unknown, [datacenter]) if *datacenter == config.datacenter.as_str() => Subject::Inner,
             (Subject::Unknown, [rest @ .., datacenter]) if *datacenter == config.datacenter.as_str() => {
-                find_here(rest, catalog, config)
+                find_here(rest, zone, catalog, config)
             }
             (subject, _) => subject,
         }
     }
 }
 
-fn find_here<'a>(labels: &[&str], catalog: &'a Catalog, config: &Config) -> Subject<'a> {
+fn find_here<'a>(labels: &[&str], zone: &Zone, catalog: &'a Catalog, config: &Config) -> Subject<'a> {
     match labels {
         [] => Subject::Apex,
         ["ns"] => catalog.node(&config.node).map_or(Subject::Inner, |node| Subject::Node(node)),
         ["service" | "node" | "addr"] => Subject::Inner,
         [below @ .., "service"] => service(below, catalog),
-        [name, "node"] => node(name, catalog).map_or(Subject::Unknown, Subject::Node),
+        [name, "node"] => node(name, catalog),
         [digits, "addr"] => address(digits).map_or(Subject::Unknown, Subject::Address),
+        below if zone.is_flat() => service(below, catalog),
         _ => Subject::Unknown,
     }
 }
@@ -92,33 +102,76 @@ enum Chosen<'a> {
 }
 
 fn found<'a>(name: &str, catalog: &'a Catalog, chosen: Chosen<'_>) -> Subject<'a> {
-    let Ok(service) = name.parse::<Name>() else { return Subject::Unknown };
-    let Some(state) = catalog.service(&service) else { return Subject::Unknown };
-    let instances = match chosen {
-        Chosen::All => Some(all(state)),
-        Chosen::Tagged(tag) => tagged(state, tag),
-        Chosen::One(choice) => one(state, choice).or_else(|| tagged(state, choice)),
+    let service = name.parse::<Name>().ok();
+    let state = service.as_ref().and_then(|service| catalog.service(service));
+    let state = state.map(|state| &**state);
+    let registered: Vec<_> = catalog.registry().named(name).collect();
+    if state.is_none() && registered.is_empty() {
+        return Subject::Unknown;
+    }
+    let world = World { catalog, state, registered: &registered };
+    let places = match chosen {
+        Chosen::All => Some(world.all()),
+        Chosen::Tagged(tag) => world.tagged(tag),
+        Chosen::One(choice) => world.one(choice).or_else(|| world.tagged(choice)),
     };
-    instances.map_or(Subject::Unknown, |instances| Subject::Instances(Found { service, instances }))
+    places.map_or(Subject::Unknown, |places| Subject::Instances(Found { service, places }))
 }
 
-fn all(state: &ServiceState) -> Vec<&Instance> {
-    state.routable().map(|instance| &**instance).collect()
+/// All that there is of a service.
+struct World<'a, 'b> {
+    catalog: &'a Catalog,
+    state: Option<&'a ServiceState>,
+    registered: &'b [&'a std::sync::Arc<Dated<registered::Service>>],
 }
 
-fn tagged<'a>(state: &'a ServiceState, tag: &str) -> Option<Vec<&'a Instance>> {
-    let tags = &state.service.as_ref()?.spec.tags;
-    tags.iter().any(|other| other.eq_ignore_ascii_case(tag)).then(|| all(state))
+impl<'a> World<'a, '_> {
+    fn all(&self) -> Vec<Place<'a>> {
+        let run = self.state.into_iter().flat_map(ServiceState::routable);
+        let run = run.filter_map(|instance| self.run(instance));
+        run.chain(self.registered.iter().filter_map(|service| self.place(service))).collect()
+    }
+
+    /// None when nothing of it has the tag.
+    fn tagged(&self, tag: &str) -> Option<Vec<Place<'a>>> {
+        let has = |tags: &[String]| tags.iter().any(|other| other.eq_ignore_ascii_case(tag));
+        let service = self.state.and_then(|state| state.service.as_ref());
+        let state = self.state.filter(|_| service.is_some_and(|service| has(&service.spec.tags)));
+        let tagged: Vec<_> = self.registered.iter().copied().filter(|service| has(&service.tags)).collect();
+        let is_there = state.is_some() || !tagged.is_empty();
+        is_there.then(|| World { catalog: self.catalog, state, registered: &tagged }.all())
+    }
+
+    fn one(&self, id: &str) -> Option<Vec<Place<'a>>> {
+        let instance = self.state?.instances.iter().find(|instance| instance.id.as_str() == id)?;
+        let routable = Some(instance).filter(|instance| instance.is_routable());
+        Some(routable.and_then(|instance| self.run(instance)).into_iter().collect())
+    }
+
+    fn run(&self, instance: &'a Instance) -> Option<Place<'a>> {
+        let is_well = self.catalog.registry().node_status(instance.node.as_str()) != Status::Critical;
+        is_well.then_some(Place::Run(instance))
+    }
+
+    /// None of one that is critical, or of which nobody knows where it is.
+    fn place(&self, service: &'a Dated<registered::Service>) -> Option<Place<'a>> {
+        let weight = match self.catalog.registry().status(service) {
+            Status::Passing => service.weights.passing,
+            Status::Warning => service.weights.warning,
+            Status::Critical => return None,
+        };
+        let node = Address::of_node(&service.record.node, self.catalog);
+        let own = Address::of(&service.record.address);
+        let (address, at_node) = own.map_or_else(|| Some((node?, true)), |own| Some((own, false)))?;
+        let node = at_node.then(|| service.record.node.as_str());
+        Some(Place::Registered { address, node, port: service.port, weight })
+    }
 }
 
-fn one<'a>(state: &'a ServiceState, id: &str) -> Option<Vec<&'a Instance>> {
-    let instance = state.instances.iter().find(|instance| instance.id.as_str() == id)?;
-    Some(if instance.is_routable() { vec![&**instance] } else { Vec::new() })
-}
-
-fn node<'a>(name: &str, catalog: &'a Catalog) -> Option<&'a Node> {
-    let name: Name = name.parse().ok()?;
-    catalog.node(&name).map(|node| &**node)
+fn node<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
+    let own = name.parse::<Name>().ok().and_then(|name| catalog.node(&name));
+    let external = || catalog.registry().node(name).map(|node| Subject::ExternalNode(&node.record));
+    own.map(|node| Subject::Node(node)).or_else(external).unwrap_or(Subject::Unknown)
 }
 
 fn address(digits: &str) -> Option<IpAddr> {

@@ -4,6 +4,8 @@ mod hostile;
 mod limits;
 mod names;
 mod protocol;
+mod recent;
+mod registered;
 
 use std::sync::LazyLock;
 

@@ -6,12 +6,16 @@ use std::str::FromStr;
 use adsum_model::{Instance, Name};
 use hickory_proto::rr::Name as DomainName;
 
+use crate::place::{Address, Place};
+
 /// A domain with everything below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     /// Lower case, ending at the root; at most [`LONGEST_ORIGIN`] bytes.
     origin: DomainName,
     targets: Targets,
+    /// Services stand right below the origin as well: `_NAME._tcp.ZONE` is `_NAME._tcp.service.ZONE`.
+    is_flat: bool,
 }
 
 /// What SRV records of a zone point to.
@@ -41,17 +45,34 @@ const LONGEST_ORIGIN: usize = 120;
 impl Zone {
     /// `adsum.`
     pub fn adsum() -> Zone {
-        Zone { origin: made([b"adsum".as_slice()], &DomainName::root()), targets: Targets::Instances }
+        Zone {
+            origin: made([b"adsum".as_slice()], &DomainName::root()),
+            targets: Targets::Instances,
+            is_flat: false,
+        }
     }
 
     /// `consul.`
     pub fn consul() -> Zone {
-        Zone { origin: made([b"consul".as_slice()], &DomainName::root()), targets: Targets::Addresses }
+        Zone {
+            origin: made([b"consul".as_slice()], &DomainName::root()),
+            targets: Targets::Addresses,
+            is_flat: false,
+        }
     }
 
     /// The same zone with other SRV targets.
     pub fn with_targets(self, targets: Targets) -> Zone {
         Zone { targets, ..self }
+    }
+
+    /// The same zone, for a domain that somebody owns and gives away names in: `service` may be left out of them.
+    pub fn flat(self) -> Zone {
+        Zone { is_flat: true, ..self }
+    }
+
+    pub(crate) fn is_flat(&self) -> bool {
+        self.is_flat
     }
 
     pub(crate) fn origin(&self) -> &DomainName {
@@ -84,6 +105,11 @@ impl Zone {
         made([node.as_str().as_bytes(), b"node", datacenter.as_str().as_bytes()], &self.origin)
     }
 
+    /// `HEXIP.addr.DATACENTER.ZONE.`
+    fn address(&self, address: IpAddr, datacenter: &Name) -> DomainName {
+        made([hex(address).as_bytes(), b"addr", datacenter.as_str().as_bytes()], &self.origin)
+    }
+
     pub(crate) fn targets(&self) -> Targets {
         self.targets
     }
@@ -93,17 +119,29 @@ impl Zone {
         made([service.as_str().as_bytes(), b"service"], &self.origin)
     }
 
-    /// Where the SRV record of an instance points to.
-    pub(crate) fn target(&self, instance: &Instance, datacenter: &Name) -> DomainName {
+    /// Where the SRV record of a place points to. What is registered has no name of its own: it is at its node, at an
+    /// address, or behind a name of somebody else's.
+    pub(crate) fn target(&self, place: &Place<'_>, datacenter: &Name) -> DomainName {
+        match place {
+            Place::Run(instance) => self.instance(instance, datacenter),
+            Place::Registered { address: Address::Name(name), .. } => name.clone(),
+            Place::Registered { address: Address::Ip(address), node, .. } => {
+                let node = node.and_then(|node| node.to_lowercase().parse().ok());
+                node.map_or_else(|| self.address(*address, datacenter), |node| self.node(&node, datacenter))
+            }
+        }
+    }
+
+    fn instance(&self, instance: &Instance, datacenter: &Name) -> DomainName {
         match self.targets {
             Targets::Instances => {
                 let (id, service) = (instance.id.as_str(), instance.service.as_str());
-                made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin)
+                match self.is_flat {
+                    true => made([id.as_bytes(), service.as_bytes()], &self.origin),
+                    false => made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin),
+                }
             }
-            Targets::Addresses => {
-                let address = hex(instance.endpoint.ip());
-                made([address.as_bytes(), b"addr", datacenter.as_str().as_bytes()], &self.origin)
-            }
+            Targets::Addresses => self.address(instance.endpoint.ip(), datacenter),
         }
     }
 }
@@ -124,7 +162,7 @@ impl FromStr for Zone {
             return Err(ZoneError::TooLong(domain));
         }
         let origin = made(domain.split('.').map(str::as_bytes), &DomainName::root());
-        Ok(Zone { origin, targets: Targets::Instances })
+        Ok(Zone { origin, targets: Targets::Instances, is_flat: false })
     }
 }
 

@@ -10,6 +10,7 @@ mod id;
 mod limits;
 mod name;
 mod record;
+pub mod registered;
 mod revision;
 pub mod rollout;
 mod routing;

@@ -53,6 +53,8 @@ mod serve;
 mod settings;
 mod sockets;
 mod station;
+#[allow(unsafe_code)]
+mod sys;
 mod tls;
 mod tunnel;
 mod upstream;

@@ -28,7 +28,7 @@ pub(crate) use socket::{Socket, Stream};
 pub(crate) use trust::{Authorities, Trust};
 
 /// A connection that has rested for less than this is good for a request that cannot be repeated.
-const RECENT: Duration = Duration::from_secs(1);
+const RECENT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Upstream {
     pub(crate) instance: InstanceId,

@@ -21,10 +21,10 @@ use crate::outcome::plain;
 use crate::{OUTPUT_LIMIT, Outcome, Status};
 
 /// Consul's own.
-const AGENT: &str = "Adsum Health Check";
-const ACCEPTED: &str = "text/plain, text/*, */*";
+pub(crate) const AGENT: &str = "Adsum Health Check";
+pub(crate) const ACCEPTED: &str = "text/plain, text/*, */*";
 
-type AnyError = Box<dyn Error + Send + Sync>;
+pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 
 pub(crate) async fn probe(path: &str, endpoint: SocketAddr, timeout: Duration) -> Outcome {
     let what = format!("GET http://{endpoint}{path}");
@@ -38,7 +38,7 @@ pub(crate) async fn probe(path: &str, endpoint: SocketAddr, timeout: Duration) -
     }
 }
 
-fn verdict(code: StatusCode) -> Status {
+pub(crate) fn verdict(code: StatusCode) -> Status {
     match code {
         code if code.is_success() => Status::Passing,
         StatusCode::TOO_MANY_REQUESTS => Status::Warning,
@@ -65,7 +65,7 @@ async fn get(path: &str, endpoint: SocketAddr) -> Result<(StatusCode, Vec<u8>), 
     Ok((response.status(), beginning(response).await?))
 }
 
-async fn beginning(response: Response<Incoming>) -> Result<Vec<u8>, AnyError> {
+pub(crate) async fn beginning(response: Response<Incoming>) -> Result<Vec<u8>, AnyError> {
     let mut body = response.into_body();
     let mut kept = Vec::new();
     while kept.len() < OUTPUT_LIMIT
@@ -80,7 +80,7 @@ async fn beginning(response: Response<Incoming>) -> Result<Vec<u8>, AnyError> {
 }
 
 /// The operating system's word where there is one, or else hyper's.
-fn cause(error: &(dyn Error + Send + Sync + 'static)) -> String {
+pub(crate) fn cause(error: &(dyn Error + Send + Sync + 'static)) -> String {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<io::Error>() {

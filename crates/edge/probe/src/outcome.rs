@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use adsum_model::{Health, print_duration};
+use adsum_model::{Health, print_duration, registered};
 
 /// How much output is kept, in bytes; Consul's limit for a check's output.
 pub const OUTPUT_LIMIT: usize = 4 * 1024;
@@ -45,6 +45,16 @@ impl From<Status> for Health {
             Status::Passing => Health::Passing,
             Status::Warning => Health::Warning,
             Status::Critical => Health::Critical,
+        }
+    }
+}
+
+impl From<Status> for registered::Status {
+    fn from(status: Status) -> registered::Status {
+        match status {
+            Status::Passing => registered::Status::Passing,
+            Status::Warning => registered::Status::Warning,
+            Status::Critical => registered::Status::Critical,
         }
     }
 }

@@ -41,6 +41,8 @@ fn what_is_given_away_already_ends_with_the_new_one() {
     let mut agent = Agent::start();
     let next = stopped_at(&agent, "opened");
     agent.signal(Signal::SIGTERM);
+    // Whoever has given everything away already has nobody to tell any more.
+    until("it has noticed", SOON, || agent.log().contains("told to end while another").then_some(()));
     go_on(&next);
     assert!(ended(next).success(), "it is told to end, too");
     assert!(agent.wait_exit(SOON).success());

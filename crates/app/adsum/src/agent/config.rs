@@ -10,7 +10,7 @@
 //! port_range = "20000-32000"
 //! ```
 //!
-//! A section is described in its own file: [`gateway`](super::gateway).
+//! A section is described in its own file: [`dns`](super::dns), [`gateway`](super::gateway).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use adsum_model::Name;
 use anyhow::Context;
 
-use super::{Durability, gateway};
+use super::{Durability, dns, gateway};
 
 /// What a file may say; each of it is optional, and nothing else may stand in it.
 #[derive(Debug, Default, PartialEq, serde::Deserialize)]
@@ -29,10 +29,13 @@ pub(super) struct Config {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) durability: Option<Durability>,
     pub(super) insecure: Option<bool>,
+    pub(super) enable_script_checks: Option<bool>,
     pub(super) resp_addr: Option<SocketAddr>,
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) dns_addr: Option<SocketAddr>,
     pub(super) port_range: Option<String>,
+    #[serde(default)]
+    pub(super) dns: dns::Section,
     #[serde(default)]
     pub(super) gateway: gateway::Section,
 }

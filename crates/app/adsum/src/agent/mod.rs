@@ -14,6 +14,7 @@ use life::Origin;
 use takeover::Successor;
 
 mod config;
+mod dns;
 pub(crate) mod faces;
 mod gateway;
 mod ground;
@@ -64,9 +65,14 @@ pub(crate) struct Args {
     pub(crate) faces: Faces,
     #[command(flatten)]
     pub(crate) gateway: gateway::GatewayFlags,
+    #[command(flatten)]
+    pub(crate) dns: dns::DnsFlags,
     /// Allow faces on other addresses than loopback, where there is neither TLS nor a token yet
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Let checks that clients register through HTTP start programs: whoever reaches that face may then run anything
+    #[arg(long)]
+    pub(crate) enable_script_checks: bool,
     /// Take over from the agent that runs on the same data, without a request being lost
     #[arg(long)]
     pub(crate) takeover: bool,

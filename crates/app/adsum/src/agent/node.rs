@@ -116,8 +116,9 @@ impl Node {
                 tracing::error!(%error, "the HTTP face has ended");
             }
         });
-        let zones = adsum_dns::Config::new(settings.datacenter.clone(), settings.node.clone());
-        let answering = dns::serve(serving.dns, store.clone(), zones, until(ended));
+        let naming = &settings.naming;
+        let zones = naming.config(settings.datacenter.clone(), settings.node.clone());
+        let answering = dns::serve(naming.limits.clone(), serving.dns, store.clone(), zones, until(ended));
         faces.spawn(async move {
             if let Err(error) = answering.await {
                 tracing::error!(%error, "the DNS face has ended");
@@ -253,6 +254,7 @@ fn api_state(
         datacenter: settings.datacenter.to_string(),
         faces,
         names: Vec::new(),
+        script_checks: settings.script_checks,
         started: Instant::now(),
     };
     let keeper = keeper.clone();

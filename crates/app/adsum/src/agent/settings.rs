@@ -8,6 +8,7 @@ use adsum_model::Name;
 use anyhow::{Context, bail};
 
 use super::config::Config;
+use super::dns::Naming;
 use super::{Args, Durability, Given, faces, gateway, identity};
 
 /// What an agent is to be.
@@ -22,8 +23,10 @@ pub(crate) struct Settings {
     pub(crate) resp: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) dns: SocketAddr,
+    pub(crate) naming: Naming,
     pub(crate) gateway: adsum_gateway::Settings,
     pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) script_checks: bool,
     insecure: bool,
 }
 
@@ -63,6 +66,7 @@ impl Settings {
             (None, None) => 20000..=32000,
         };
         let data_dir = data_dir(given, args.dev)?;
+        let dns = args.faces.dns_addr.or(file.dns_addr).unwrap_or(loopback(8600));
         let settings = Settings {
             node: identity::node(&data_dir.path(), args.node.or(file.node))?,
             gateway: gateway::settings(args.faces.gateway_addr, args.gateway, file.gateway)?,
@@ -72,8 +76,10 @@ impl Settings {
             durability: args.durability.or(file.durability).unwrap_or(Durability::Always),
             resp: args.faces.resp_addr.or(file.resp_addr).unwrap_or(loopback(6379)),
             http: args.faces.http_addr.or(file.http_addr).unwrap_or(loopback(8500)),
-            dns: args.faces.dns_addr.or(file.dns_addr).unwrap_or(loopback(8600)),
+            naming: Naming::resolve(dns, args.dns, file.dns)?,
+            dns,
             ports: range,
+            script_checks: args.enable_script_checks || file.enable_script_checks == Some(true),
             insecure: args.insecure || file.insecure == Some(true),
         };
         settings.refuse_open_faces()?;

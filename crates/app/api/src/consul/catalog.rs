@@ -1,20 +1,20 @@
 //! `/v1/catalog`: what is registered.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use adsum_catalog::{Catalog, ServiceState};
-use adsum_keyspace::Database;
-use adsum_model::{Instance, Name, Revision};
+use adsum_catalog::Catalog;
+use adsum_model::Revision;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{Refusal, at, json};
-use super::entry::{self, Address, Node, Nothing, Proxy, WEIGHTS, Weights};
+use super::entry::{Address, Node, Nothing, Proxy, Weights};
 use super::filter;
+use super::found::Found;
 use super::question::Question;
 use crate::ApiState;
-use crate::changes::Keys;
 use crate::closing::Closing;
 use crate::query::Query;
 
@@ -29,9 +29,9 @@ struct Registered<'a> {
     #[serde(rename = "Datacenter")]
     datacenter: String,
     #[serde(rename = "TaggedAddresses")]
-    tagged_addresses: BTreeMap<&'static str, String>,
+    tagged_addresses: Option<BTreeMap<String, String>>,
     #[serde(rename = "NodeMeta")]
-    node_meta: BTreeMap<&'static str, String>,
+    node_meta: Option<BTreeMap<String, String>>,
     #[serde(flatten)]
     service: Service<'a>,
 }
@@ -44,10 +44,11 @@ struct Service<'a> {
     service_id: &'a str,
     service_name: &'a str,
     service_tags: &'a [String],
-    service_address: String,
-    service_tagged_addresses: BTreeMap<&'static str, Address>,
+    service_address: Cow<'a, str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    service_tagged_addresses: BTreeMap<String, Address>,
     service_weights: Weights,
-    service_meta: BTreeMap<&'static str, String>,
+    service_meta: BTreeMap<String, String>,
     service_port: u16,
     service_socket_path: &'static str,
     service_enable_tag_override: bool,
@@ -61,33 +62,27 @@ struct Service<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Named<'a> {
-    service_name: &'a Name,
-    service_tags: &'a [String],
+    service_name: &'a str,
+    service_tags: BTreeSet<&'a String>,
 }
 
 pub(crate) async fn datacenters(State(state): State<ApiState>, query: Query) -> Response {
     json(query.asks("pretty"), &[&state.about.datacenter])
 }
 
-/// Blocks until a node's record changes.
+/// Those with an agent and those without; blocks until one comes, changes or goes.
 pub(crate) async fn nodes(
     State(state): State<ApiState>,
     question: Question,
     mut closing: Closing,
 ) -> Result<Response, Refusal> {
     let choice = question.choice(&filter::NODE)?;
-    let mut index = state.store.catalog().await?.revision();
-    if let Some(asked) = question.blocking.index {
-        let asked = asked.min(index);
-        let keys = Keys::Under(Database::System, b"node/".to_vec());
-        let changed = keys.changed(&state.store, asked, &question.blocking, &mut closing).await?;
-        index = if changed { state.store.catalog().await?.revision() } else { asked };
-    }
-    let catalog = state.store.catalog().await?;
-    let mut nodes: Vec<Node> =
-        catalog.nodes().map(|node| entry::node(&state, &node.name, node.address)).collect();
-    nodes.retain(|node| question.takes_nodes() && choice.takes(node));
-    Ok(at(index, Some(question.consistency()), json(question.pretty, &nodes)))
+    let blocking =
+        question.blocking.catalog(&state.store, question.stale, &mut closing, Catalog::nodes_index);
+    let catalog = blocking.await?;
+    let mut nodes = Node::all(&state, &catalog);
+    nodes.retain(|node| question.takes_node(node) && choice.takes(node));
+    Ok(at(catalog.nodes_index(), Some(question.consistency()), json(question.pretty, &nodes)))
 }
 
 /// Names with the tags in use.
@@ -100,15 +95,27 @@ pub(crate) async fn services(
     let blocking =
         question.blocking.catalog(&state.store, question.stale, &mut closing, Catalog::services_index);
     let catalog = blocking.await?;
-    let registered = catalog.services().filter(|(_, service)| service.service.is_some());
-    let tags: BTreeMap<&Name, BTreeSet<&String>> = registered
-        .filter(|_| question.takes_nodes())
-        .filter(|(name, service)| {
-            choice.takes(&Named { service_name: name, service_tags: entry::tags(service) })
-        })
-        .map(|(name, service)| (name, entry::tags(service).iter().collect()))
-        .collect();
+    let mut tags = tags_in_use(&state, &catalog, &question);
+    tags.retain(|name, tags| choice.takes(&Named { service_name: name, service_tags: tags.clone() }));
     Ok(at(catalog.services_index(), Some(question.consistency()), json(question.pretty, &tags)))
+}
+
+/// Of a service that is wanted here it does not matter whether it has an instance.
+fn tags_in_use<'a>(
+    state: &ApiState,
+    catalog: &'a Catalog,
+    question: &Question,
+) -> BTreeMap<&'a str, BTreeSet<&'a String>> {
+    let mut tags: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
+    if !question.asks_for_nodes() {
+        let wanted = catalog.services().filter_map(|(name, service)| Some((name, service.service.as_ref()?)));
+        tags.extend(wanted.map(|(name, service)| (name.as_str(), service.spec.tags.iter().collect())));
+    }
+    let registered = Found::all(catalog).filter(|found| matches!(found, Found::Registered(_)));
+    for found in registered.filter(|found| question.takes_place(state, catalog, found)) {
+        tags.entry(found.name()).or_default().extend(found.tags());
+    }
+    tags
 }
 
 /// The instances of a service that are not over, whatever their health; `?tag=`, `?filter=`.
@@ -121,12 +128,9 @@ pub(crate) async fn service(
     let choice = question.choice(&filter::REGISTERED)?;
     let subject = Subject::new(&name);
     let catalog = subject.catalog(&state, &question, &mut closing).await?;
-    let service = subject.service(&catalog, &question);
-    let instances = service.into_iter().flat_map(ServiceState::live);
-    let registered: Vec<Registered<'_>> = instances
-        .filter_map(|instance| Some(registered(&state, &catalog, service?, instance)))
-        .filter(|registered| choice.takes(registered))
-        .collect();
+    let found = subject.found(&state, &catalog, &question);
+    let registered = found.iter().map(|found| Registered::of(&state, &catalog, found));
+    let registered: Vec<Registered<'_>> = registered.filter(|registered| choice.takes(registered)).collect();
     subject.note_answered(&state, registered.len());
     Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &registered)))
 }
@@ -135,16 +139,16 @@ pub(crate) async fn no_name() -> Refusal {
     Refusal::bad("Missing service name")
 }
 
-/// A service that is asked for. No service has a name that is none.
-pub(crate) struct Subject(Option<Name>);
+/// A service that is asked for.
+pub(crate) struct Subject(String);
 
 impl Subject {
     pub(crate) fn new(text: &str) -> Subject {
-        Subject(text.parse().ok())
+        Subject(text.to_string())
     }
 
     pub(crate) fn index(&self, catalog: &Catalog) -> Revision {
-        self.0.as_ref().map_or_else(|| catalog.services_index(), |name| catalog.index(name))
+        catalog.index_of(&self.0)
     }
 
     /// Waits until it is newer than asked for.
@@ -159,50 +163,70 @@ impl Subject {
         Ok(blocking.catalog(&state.store, question.stale, closing, index_of).await?)
     }
 
-    /// The service, unless its tags or nodes are not those asked for.
-    pub(crate) fn service<'a>(&self, catalog: &'a Catalog, question: &Question) -> Option<&'a ServiceState> {
-        let service = catalog.service(self.0.as_ref()?)?;
-        (question.takes_tags(entry::tags(service)) && question.takes_nodes()).then_some(service)
+    /// Where it is offered, as far as tags and nodes are those asked for.
+    pub(crate) fn found<'a>(
+        &self,
+        state: &ApiState,
+        catalog: &'a Catalog,
+        question: &Question,
+    ) -> Vec<Found<'a>> {
+        let mut found = Found::named(catalog, &self.0);
+        found
+            .retain(|found| question.takes_tags(found.tags()) && question.takes_place(state, catalog, found));
+        found
     }
 
     /// Notes that somebody has addresses of it now.
     pub(crate) fn note_answered(&self, state: &ApiState, addresses: usize) {
-        if let Some(name) = self.0.as_ref().filter(|_| addresses > 0) {
-            state.store.directory().asked(name);
+        if let Ok(name) = self.0.parse()
+            && addresses > 0
+        {
+            state.store.directory().asked(&name);
         }
     }
 }
 
-fn registered<'a>(
-    state: &ApiState,
-    catalog: &Catalog,
-    service: &'a ServiceState,
-    instance: &'a Instance,
-) -> Registered<'a> {
-    let node = entry::node_of(state, catalog, instance);
-    Registered {
-        id: node.id,
-        node: node.node,
-        address: node.address,
-        datacenter: node.datacenter,
-        tagged_addresses: node.tagged_addresses,
-        node_meta: node.meta,
-        service: Service {
+impl Question {
+    /// Whether its node is meant.
+    fn takes_place(&self, state: &ApiState, catalog: &Catalog, found: &Found<'_>) -> bool {
+        !self.asks_for_nodes() || self.takes_node(&Node::of(state, catalog, found))
+    }
+}
+
+impl<'a> Registered<'a> {
+    fn of(state: &ApiState, catalog: &Catalog, found: &Found<'a>) -> Registered<'a> {
+        let node = Node::of(state, catalog, found);
+        Registered {
+            id: node.id,
+            node: node.node,
+            address: node.address,
+            datacenter: node.datacenter,
+            tagged_addresses: node.tagged_addresses,
+            node_meta: node.meta,
+            service: Service::of(found),
+        }
+    }
+}
+
+impl<'a> Service<'a> {
+    fn of(found: &Found<'a>) -> Service<'a> {
+        let [create_index, modify_index] = found.indexes();
+        Service {
             service_kind: "",
-            service_id: instance.id.as_str(),
-            service_name: instance.service.as_str(),
-            service_tags: entry::tags(service),
-            service_address: instance.endpoint.ip().to_string(),
-            service_tagged_addresses: entry::tagged_addresses(instance.endpoint),
-            service_weights: WEIGHTS,
-            service_meta: entry::meta(instance),
-            service_port: instance.endpoint.port(),
+            service_id: found.id(),
+            service_name: found.name(),
+            service_tags: found.tags(),
+            service_address: found.address(),
+            service_tagged_addresses: found.tagged_addresses(),
+            service_weights: Weights::of(found),
+            service_meta: found.meta(),
+            service_port: found.port(),
             service_socket_path: "",
-            service_enable_tag_override: false,
+            service_enable_tag_override: found.enable_tag_override(),
             service_proxy: Proxy::default(),
             service_connect: Nothing {},
-            create_index: service.index.0,
-            modify_index: service.index.0,
-        },
+            create_index,
+            modify_index,
+        }
     }
 }

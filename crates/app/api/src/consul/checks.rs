@@ -7,8 +7,9 @@ use axum::response::Response;
 
 use super::answer::{Refusal, at, json};
 use super::catalog::Subject;
-use super::entry::Check;
+use super::entry::{Check, Node};
 use super::filter;
+use super::found::Found;
 use super::question::Question;
 use crate::ApiState;
 use crate::closing::Closing;
@@ -43,10 +44,8 @@ pub(crate) async fn of_service(
     let choice = question.choice(&filter::CHECK)?;
     let subject = Subject::new(&name);
     let catalog = subject.catalog(&state, &question, &mut closing).await?;
-    let service = subject.service(&catalog, &question);
-    let instances = service.into_iter().flat_map(|state| state.live().map(move |instance| (state, instance)));
-    let mut checks: Vec<Check<'_>> =
-        instances.map(|(state, instance)| Check::of_instance(state, instance)).collect();
+    let found = subject.found(&state, &catalog, &question);
+    let mut checks: Vec<Check<'_>> = found.iter().flat_map(|found| found.checks(&catalog)).collect();
     checks.retain(|check| choice.takes(check));
     Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &checks)))
 }
@@ -60,19 +59,24 @@ async fn listed(
     let choice = question.choice(&filter::CHECK)?;
     let catalog = question.blocking.catalog(&state.store, question.stale, closing, index).await?;
     let mut checks = all(&catalog);
-    checks.retain(|check| question.takes_nodes() && wanted(check) && choice.takes(check));
+    checks.retain(|check| wanted(check) && choice.takes(check));
+    if question.asks_for_nodes() {
+        let is_taken =
+            |name: &str| Node::named(state, &catalog, name).is_some_and(|node| question.takes_node(&node));
+        checks.retain(|check| is_taken(check.node));
+    }
     Ok(at(index(&catalog), Some(question.consistency()), json(question.pretty, &checks)))
 }
 
 fn index(catalog: &Catalog) -> Revision {
-    catalog.index_under("")
+    catalog.index_of_all()
 }
 
-/// Of every node and of every instance that is not over.
+/// Of every node with an agent, of every instance that is not over, and those that are registered.
 pub(super) fn all(catalog: &Catalog) -> Vec<Check<'_>> {
-    let nodes = catalog.nodes().map(|node| Check::of_node(&node.name));
-    let services = catalog
-        .services()
-        .flat_map(|(_, service)| service.live().map(move |instance| Check::of_instance(service, instance)));
-    nodes.chain(services).collect()
+    let agents = catalog.nodes().map(|node| Check::agent(node.name.as_str()));
+    let instances = Found::all(catalog).filter(|found| matches!(found, Found::Run(..)));
+    let instances = instances.flat_map(|found| found.checks(catalog));
+    let registered = catalog.registry().checks().map(|check| Check::registered(catalog, check));
+    agents.chain(instances).chain(registered).collect()
 }

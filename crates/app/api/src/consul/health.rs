@@ -1,13 +1,13 @@
 //! `GET /v1/health/service/NAME`: where the instances of a service are, and how they are.
 
-use adsum_catalog::ServiceState;
+use adsum_model::registered::Status;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{Refusal, at, json};
 use super::catalog::Subject;
-use super::entry::{self, Check, Node, Service};
+use super::entry::{Check, Node, Service};
 use super::filter;
 use super::question::Question;
 use crate::ApiState;
@@ -18,7 +18,7 @@ use crate::closing::Closing;
 struct Entry<'a> {
     node: Node,
     service: Service<'a>,
-    checks: [Check<'a>; 2],
+    checks: Vec<Check<'a>>,
 }
 
 /// Those that are not over; with `?passing` those that get traffic; with `?tag=` those with all these tags; `?filter=`.
@@ -32,20 +32,17 @@ pub(crate) async fn service(
     let choice = question.choice(&filter::ENTRY)?;
     let subject = Subject::new(&name);
     let catalog = subject.catalog(&state, &question, &mut closing).await?;
-    let service = subject.service(&catalog, &question);
-    let live = service.into_iter().flat_map(ServiceState::live);
-    let instances = live.filter(|instance| !passing || instance.is_routable());
-    let entries: Vec<Entry<'_>> = instances
-        .filter_map(|instance| {
-            let service = service?;
-            Some(Entry {
-                node: entry::node_of(&state, &catalog, instance),
-                service: Service::of(service, instance),
-                checks: [Check::of_node(&instance.node), Check::of_instance(service, instance)],
-            })
-        })
-        .filter(|entry| choice.takes(entry))
-        .collect();
+    let found = subject.found(&state, &catalog, &question);
+    let found = found.iter().filter(|found| !passing || found.status(&catalog) == Status::Passing);
+    let entries = found.map(|found| Entry {
+        node: Node::of(&state, &catalog, found),
+        service: Service::of(found),
+        checks: [Check::of_node(&catalog, found.node()), found.checks(&catalog)]
+            .into_iter()
+            .flatten()
+            .collect(),
+    });
+    let entries: Vec<Entry<'_>> = entries.filter(|entry| choice.takes(entry)).collect();
     subject.note_answered(&state, entries.len());
     Ok(at(subject.index(&catalog), Some(question.consistency()), json(question.pretty, &entries)))
 }

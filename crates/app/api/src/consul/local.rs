@@ -1,9 +1,10 @@
 //! `/v1/agent/services|service|checks|members|health`: what runs on the node that answers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use adsum_catalog::{Catalog, ServiceState};
-use adsum_model::Instance;
+use adsum_catalog::Catalog;
+use adsum_model::registered::Status;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
@@ -11,8 +12,9 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::answer::{Refusal, json};
-use super::entry::{self, Address, Check, WEIGHTS, Weights};
+use super::entry::{Address, Check, Weights};
 use super::filter;
+use super::found::Found;
 use super::question::Question;
 use crate::ApiState;
 use crate::closing::Closing;
@@ -27,10 +29,11 @@ struct Service<'a> {
     id: &'a str,
     service: &'a str,
     tags: &'a [String],
-    meta: BTreeMap<&'static str, String>,
+    meta: BTreeMap<String, String>,
     port: u16,
-    address: String,
-    tagged_addresses: BTreeMap<&'static str, Address>,
+    address: Cow<'a, str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tagged_addresses: BTreeMap<String, Address>,
     weights: Weights,
     enable_tag_override: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,14 +47,15 @@ struct Service<'a> {
 struct Aggregated<'a> {
     aggregated_status: &'static str,
     service: Option<Service<'a>>,
-    checks: Option<[Check<'a>; 1]>,
+    checks: Option<Vec<Check<'a>>>,
 }
 
 /// By their ids.
 pub(crate) async fn services(State(state): State<ApiState>, question: Question) -> Result<Response, Refusal> {
     let choice = question.choice(&filter::SERVICE)?;
     let catalog = state.store.catalog().await?;
-    let here = here(&state, &catalog).map(|(service, instance)| Service::of(&state, service, instance));
+    let here = here(&state, &catalog);
+    let here = here.iter().map(|found| Service::of(&state, found));
     let services: BTreeMap<&str, Service<'_>> =
         here.filter(|service| choice.takes(service)).map(|service| (service.id, service)).collect();
     Ok(json(question.pretty, &services))
@@ -67,10 +71,10 @@ pub(crate) async fn service(
     let known = question.query.text("hash").filter(|hash| !hash.is_empty());
     let changed = |catalog: &Catalog| known.is_none() || hash_of(&state, catalog, &id) != known;
     let catalog = question.blocking.until(&state.store, question.stale, &mut closing, changed).await?;
-    let Some((of, instance)) = find(&state, &catalog, &id) else {
+    let Some(found) = find(&state, &catalog, &id) else {
         return Err(Refusal::new(StatusCode::NOT_FOUND, format!("unknown service ID: {id}")));
     };
-    let mut service = Service::of(&state, of, instance);
+    let mut service = Service::of(&state, &found);
     service.content_hash = hash_of(&state, &catalog, &id);
     let hash = service.content_hash.as_deref().and_then(|hash| HeaderValue::from_str(hash).ok());
     let mut response = json(question.pretty, &service);
@@ -78,12 +82,14 @@ pub(crate) async fn service(
     Ok(response)
 }
 
-/// By their ids. The node's own check is none of them.
+/// By their ids. That the agent is there is none of them.
 pub(crate) async fn checks(State(state): State<ApiState>, question: Question) -> Result<Response, Refusal> {
     let choice = question.choice(&filter::CHECK)?;
     let catalog = state.store.catalog().await?;
-    let here = here(&state, &catalog).map(|(service, instance)| Check::of_instance(service, instance));
-    let checks: BTreeMap<String, Check<'_>> =
+    let node = catalog.registry().checks_of(state.about.node.as_str(), "");
+    let here = here(&state, &catalog).into_iter().flat_map(|found| found.checks(&catalog));
+    let here = node.map(|check| Check::registered(&catalog, check)).chain(here);
+    let checks: BTreeMap<Cow<'_, str>, Check<'_>> =
         here.filter(|check| choice.takes(check)).map(|check| (check.id.clone(), check)).collect();
     Ok(json(question.pretty, &checks))
 }
@@ -95,12 +101,12 @@ pub(crate) async fn health_by_id(
     question: Question,
 ) -> Result<Response, Refusal> {
     let catalog = state.store.catalog().await?;
-    let Some((service, instance)) = find(&state, &catalog, &id) else {
+    let Some(found) = find(&state, &catalog, &id) else {
         let nothing = Aggregated { aggregated_status: "critical", service: None, checks: None };
         let reason = format!("ServiceId {id} not found");
         return Ok(question.told(StatusCode::NOT_FOUND, &reason, &nothing));
     };
-    let aggregated = Aggregated::of(&state, service, instance);
+    let aggregated = Aggregated::of(&state, &catalog, &found);
     let status = aggregated.aggregated_status;
     Ok(question.told(code(status), status, &aggregated))
 }
@@ -112,12 +118,10 @@ pub(crate) async fn health_by_name(
     question: Question,
 ) -> Result<Response, Refusal> {
     let catalog = state.store.catalog().await?;
-    let named = here(&state, &catalog).filter(|(_, instance)| instance.service.as_str() == name);
-    let all: Vec<Aggregated<'_>> =
-        named.map(|(service, instance)| Aggregated::of(&state, service, instance)).collect();
-    let worst = ["critical", "warning", "passing"]
-        .into_iter()
-        .find(|status| all.iter().any(|one| one.aggregated_status == *status));
+    let here = here(&state, &catalog);
+    let named = || here.iter().filter(|found| found.name().eq_ignore_ascii_case(&name));
+    let all: Vec<Aggregated<'_>> = named().map(|found| Aggregated::of(&state, &catalog, found)).collect();
+    let worst = named().map(|found| found.status(&catalog)).max().map(Status::as_str);
     let Some(worst) = worst else {
         return Ok(question.told(StatusCode::NOT_FOUND, &format!("ServiceName {name} Not Found"), &all));
     };
@@ -125,17 +129,17 @@ pub(crate) async fn health_by_name(
 }
 
 impl<'a> Service<'a> {
-    fn of(state: &'a ApiState, service: &'a ServiceState, instance: &'a Instance) -> Service<'a> {
+    fn of(state: &'a ApiState, found: &Found<'a>) -> Service<'a> {
         Service {
-            id: instance.id.as_str(),
-            service: instance.service.as_str(),
-            tags: entry::tags(service),
-            meta: entry::meta(instance),
-            port: instance.endpoint.port(),
-            address: instance.endpoint.ip().to_string(),
-            tagged_addresses: entry::tagged_addresses(instance.endpoint),
-            weights: WEIGHTS,
-            enable_tag_override: false,
+            id: found.id(),
+            service: found.name(),
+            tags: found.tags(),
+            meta: found.meta(),
+            port: found.port(),
+            address: found.address(),
+            tagged_addresses: found.tagged_addresses(),
+            weights: Weights::of(found),
+            enable_tag_override: found.enable_tag_override(),
             content_hash: None,
             datacenter: &state.about.datacenter,
         }
@@ -143,12 +147,13 @@ impl<'a> Service<'a> {
 }
 
 impl<'a> Aggregated<'a> {
-    fn of(state: &'a ApiState, service: &'a ServiceState, instance: &'a Instance) -> Aggregated<'a> {
-        let check = Check::of_instance(service, instance);
+    fn of(state: &'a ApiState, catalog: &'a Catalog, found: &Found<'a>) -> Aggregated<'a> {
+        let node = catalog.registry().checks_of(found.node(), "");
+        let node = node.map(|check| Check::registered(catalog, check));
         Aggregated {
-            aggregated_status: check.status,
-            service: Some(Service::of(state, service, instance)),
-            checks: Some([check]),
+            aggregated_status: found.status(catalog).as_str(),
+            service: Some(Service::of(state, found)),
+            checks: Some(node.chain(found.checks(catalog)).collect()),
         }
     }
 }
@@ -171,25 +176,18 @@ fn code(status: &str) -> StatusCode {
     }
 }
 
-/// What runs on this node, and is not over.
-fn here<'a>(
-    state: &'a ApiState,
-    catalog: &'a Catalog,
-) -> impl Iterator<Item = (&'a ServiceState, &'a Instance)> {
-    let live = catalog
-        .services()
-        .flat_map(|(_, service)| service.live().map(move |instance| (&**service, &**instance)));
-    live.filter(|(_, instance)| instance.node == state.about.node)
+/// What runs on this node, and is not over, or is registered there.
+fn here<'a>(state: &ApiState, catalog: &'a Catalog) -> Vec<Found<'a>> {
+    Found::on(catalog, state.about.node.as_str())
 }
 
-fn find<'a>(state: &'a ApiState, catalog: &'a Catalog, id: &str) -> Option<(&'a ServiceState, &'a Instance)> {
-    here(state, catalog).find(|(_, instance)| instance.id.as_str() == id)
+fn find<'a>(state: &ApiState, catalog: &'a Catalog, id: &str) -> Option<Found<'a>> {
+    Found::one(catalog, state.about.node.as_str(), id)
 }
 
 /// Of all that is told of it.
 fn hash_of(state: &ApiState, catalog: &Catalog, id: &str) -> Option<String> {
-    let (service, instance) = find(state, catalog, id)?;
-    let told = serde_json::to_vec(&Service::of(state, service, instance));
+    let told = serde_json::to_vec(&Service::of(state, &find(state, catalog, id)?));
     let told = told.expect("our own shapes have a JSON form");
     Some(format!("{:016x}", fingerprint(&[&told]) as u64))
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use adsum_catalog::Catalog;
-use adsum_model::{Name, Revision};
+use adsum_model::Revision;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{Refusal, at, json};
-use super::entry::{self, Node, Service};
+use super::entry::{Node, Service};
 use super::filter;
+use super::found::Found;
 use super::question::Question;
 use crate::ApiState;
 use crate::closing::Closing;
@@ -63,11 +64,11 @@ async fn node(
 ) -> Result<Response, Refusal> {
     let choice = question.choice(&filter::SERVICE)?;
     let catalog = question.blocking.catalog(&state.store, question.stale, &mut closing, index).await?;
-    let known = name.parse::<Name>().ok().and_then(|name| catalog.node(&name).cloned());
-    let whole = known.map(|known| {
-        let mut services = services_on(&catalog, &known.name);
+    let whole = Node::named(state, &catalog, name).map(|node| {
+        let services = Found::on(&catalog, &node.node);
+        let mut services: Vec<Service<'_>> = services.iter().map(Service::of).collect();
         services.retain(|service| choice.takes(service));
-        Whole { node: entry::node(state, &known.name, known.address), services: form.of(services) }
+        Whole { node, services: form.of(services) }
     });
     Ok(at(index(&catalog), Some(question.consistency()), json(question.pretty, &whole)))
 }
@@ -81,13 +82,6 @@ impl Form {
     }
 }
 
-fn services_on<'a>(catalog: &'a Catalog, node: &Name) -> Vec<Service<'a>> {
-    let live =
-        catalog.services().flat_map(|(_, service)| service.live().map(move |instance| (service, instance)));
-    let here = live.filter(|(_, instance)| instance.node == *node);
-    here.map(|(service, instance)| Service::of(service, instance)).collect()
-}
-
 fn index(catalog: &Catalog) -> Revision {
-    catalog.index_under("")
+    catalog.index_of_all()
 }

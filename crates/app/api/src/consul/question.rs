@@ -5,6 +5,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::answer::Refusal;
+use super::entry::Node;
 use super::filter::Choice;
 use crate::ApiState;
 use crate::blocking::Blocking;
@@ -56,9 +57,18 @@ impl Question {
         Choice::of(&self.query, shape)
     }
 
-    /// Whether a node is meant. Ours carry no metadata of their own.
-    pub(crate) fn takes_nodes(&self) -> bool {
-        self.query.all("node-meta").iter().all(|pair| pair.is_empty())
+    /// Whether nodes are chosen by `?node-meta=key:value`.
+    pub(crate) fn asks_for_nodes(&self) -> bool {
+        self.query.all("node-meta").iter().any(|pair| !pair.is_empty())
+    }
+
+    /// Whether a node is meant; several pairs are wanted together.
+    pub(crate) fn takes_node(&self, node: &Node) -> bool {
+        let has = |pair: &String| {
+            let (key, value) = pair.split_once(':').unwrap_or((pair, ""));
+            node.meta.as_ref().is_some_and(|meta| meta.get(key).is_some_and(|own| own == value))
+        };
+        self.query.all("node-meta").iter().all(|pair| pair.is_empty() || has(pair))
     }
 
     /// Whether something with these tags is meant; several are wanted together.

@@ -11,6 +11,7 @@ fn about() -> About {
         datacenter: "dc1".into(),
         faces: crate::Faces::default(),
         names: vec!["adsum.example".into()],
+        script_checks: false,
         started: Instant::now(),
     }
 }

@@ -148,6 +148,7 @@ fn about() -> About {
         datacenter: "dc1".into(),
         faces: Faces { http: Some(http), ..Faces::default() },
         names: Vec::new(),
+        script_checks: false,
         started: Instant::now(),
     }
 }

@@ -12,6 +12,7 @@ mod kv;
 mod logs;
 mod maintenance;
 mod past;
+mod registration;
 mod rollouts;
 mod services;
 mod switches;

@@ -267,3 +267,56 @@ fn what_is_no_address_of_ours_is_not_answered_for() {
     }
     check("1.0.0.10.in-addr.arpa. A", &["REFUSED"]);
 }
+
+#[test]
+fn in_a_flat_zone_services_stand_below_the_domain_itself() {
+    let flat = || {
+        let mut config = config();
+        config.zones.push("walterdalmut.com".parse::<crate::Zone>().unwrap().flat());
+        config
+    };
+    let asked = |question: &str| {
+        let query = Query::new(question).edns(1232).bytes();
+        let bytes = answer(&query, Transport::Udp, &world(), &flat()).bytes.unwrap();
+        said(&Message::from_vec(&bytes).unwrap())
+    };
+    assert_eq!(
+        asked("_web._tcp.walterdalmut.com. SRV")[..3],
+        [
+            "aa NOERROR",
+            "_web._tcp.walterdalmut.com. 0 SRV 1 1 8001 baaaaaaaaaaa.web.walterdalmut.com.",
+            "_web._tcp.walterdalmut.com. 0 SRV 1 1 8002 caaaaaaaaaaa.web.walterdalmut.com.",
+        ]
+    );
+    let one = "baaaaaaaaaaa.web.walterdalmut.com. 0 A 10.0.0.1";
+    assert_eq!(asked("baaaaaaaaaaa.web.walterdalmut.com. A"), ["aa NOERROR", one]);
+    for name in ["web", "web.service", "v1.web", "web.dc1", "web.service.dc1"] {
+        assert_eq!(asked(&format!("{name}.walterdalmut.com. A")).len(), 3, "{name}");
+    }
+    assert_eq!(asked("n1.node.walterdalmut.com. A")[1], "n1.node.walterdalmut.com. 0 A 10.0.0.1");
+    assert_eq!(asked("absent.walterdalmut.com. A")[0], "aa NXDOMAIN");
+    // The others are not.
+    assert_eq!(asked("web.adsum. A")[0], "aa NXDOMAIN");
+}
+
+#[test]
+fn what_is_not_ours_is_for_a_resolver_when_the_client_wants_that() {
+    let foreign = |question: &str, flags: u16| {
+        Query { flags, ..Query::new(question) }.send(Transport::Udp, &world()).foreign
+    };
+    assert!(foreign("example.com. A", RECURSION_DESIRED));
+    assert!(foreign("9.9.9.9.in-addr.arpa. PTR", RECURSION_DESIRED));
+    assert!(!foreign("example.com. A", 0));
+    assert!(!foreign("absent.service.adsum. A", RECURSION_DESIRED));
+    assert!(!foreign("1.0.0.10.in-addr.arpa. PTR", RECURSION_DESIRED));
+}
+
+#[test]
+fn instead_of_an_answer_a_client_is_told_to_use_tcp_or_that_nobody_answers() {
+    let query = Query { id: 7, ..Query::new("example.com. A") }.edns(1232);
+    let cut = Message::from_vec(&crate::truncated(&query.bytes()).unwrap()).unwrap();
+    assert!(cut.metadata.truncation && cut.queries.len() == 1 && cut.metadata.id == 7);
+    let failed = Message::from_vec(&crate::unreachable(&query.bytes()).unwrap()).unwrap();
+    assert_eq!(said(&failed), ["SERVFAIL", "reason 0 no resolver that this server asks has answered"]);
+    assert_eq!(crate::truncated(b"nothing"), None);
+}

@@ -48,7 +48,7 @@ pub(crate) struct Line {
 /// What became of a request that got no answer.
 #[derive(Debug)]
 pub(crate) enum Unanswered {
-    /// No byte of it has left.
+    /// No byte of it has left, or the instance had ended the connection before any could arrive.
     NotSent,
     /// Some of it may have reached the instance.
     Sent(Broken),
@@ -118,7 +118,7 @@ impl Line {
             self.over = true;
             match broken {
                 Broken::Flaw(flaw) if self.is_of_answer(flaw) => Unanswered::Invalid(flaw),
-                _ if self.socket.written() == before => Unanswered::NotSent,
+                _ if !self.socket.may_have_arrived_since(before) => Unanswered::NotSent,
                 broken => Unanswered::Sent(broken),
             }
         })

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adsum_dns::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 
 use super::desk::Desk;
 use super::pause::Pause;
-use super::{Directory, LONGEST_QUERY, Limits};
+use super::{Directory, LONGEST_QUERY};
 
 /// Bytes of a header: what is shorter is no message.
 const SHORTEST_QUERY: usize = 12;
@@ -24,7 +25,8 @@ const READ_AHEAD: usize = 1024;
 pub(super) async fn serve<D: Directory>(
     listener: &TcpListener,
     desk: &Arc<Desk<D>>,
-    limits: Limits,
+    connections: usize,
+    patience: Duration,
 ) -> Infallible {
     let mut clients = JoinSet::new();
     let mut pause = Pause::new();
@@ -36,12 +38,12 @@ pub(super) async fn serve<D: Directory>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) if clients.len() < limits.connections => {
+            Ok((stream, _)) if clients.len() < connections => {
                 pause.reset();
-                clients.spawn(converse(stream, desk.clone(), limits));
+                clients.spawn(converse(stream, desk.clone(), patience));
             }
             Ok((_, client)) => {
-                let detail = format_args!("{client}, {} connections", limits.connections);
+                let detail = format_args!("{client}, {connections} connections");
                 desk.complain("closed a DNS client that is one too many", &detail);
             }
             Err(error) => {
@@ -53,21 +55,26 @@ pub(super) async fn serve<D: Directory>(
 }
 
 /// Until the client goes, is too slow, or sends what is no query. How it ends is the client's affair.
-async fn converse<D: Directory>(stream: TcpStream, desk: Arc<Desk<D>>, limits: Limits) {
-    if let Err(error) = answer_all(stream, &desk, limits).await {
+async fn converse<D: Directory>(stream: TcpStream, desk: Arc<Desk<D>>, patience: Duration) {
+    if let Err(error) = answer_all(stream, &desk, patience).await {
         tracing::debug!(%error, "a DNS client over TCP has gone");
     }
 }
 
-async fn answer_all<D: Directory>(stream: TcpStream, desk: &Desk<D>, limits: Limits) -> io::Result<()> {
+async fn answer_all<D: Directory>(stream: TcpStream, desk: &Desk<D>, patience: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::with_capacity(READ_AHEAD, stream);
     let mut query = Vec::new();
-    while timeout(limits.patience, read(&mut stream, &mut query)).await?? {
-        let Some(answer) = desk.answer(&query, Transport::Tcp) else { return Ok(()) };
-        timeout(limits.patience, write(stream.get_mut(), &answer)).await??;
+    while timeout(patience, read(&mut stream, &mut query)).await?? {
+        let Some(answer) = answer(desk, &query).await else { return Ok(()) };
+        timeout(patience, write(stream.get_mut(), &answer)).await??;
     }
     Ok(())
+}
+
+async fn answer<D: Directory>(desk: &Desk<D>, query: &[u8]) -> Option<Vec<u8>> {
+    let answer = desk.answer(query);
+    if desk.leaves_to_others(&answer) { desk.ask_others(query, Transport::Tcp).await } else { answer.bytes }
 }
 
 /// The next query; `false` when there is none, or something that is none.

@@ -1,6 +1,7 @@
 //! Real sockets, and the real `dig`.
 
 mod dig;
+mod forward;
 mod sockets;
 
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Bound, Directory, Limits, bind, serve_within};
+use super::{Bound, Directory, Limits, bind, serve};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
@@ -115,7 +116,7 @@ impl Face {
         let (addr, config) = (bound.addr, Config::new(name("dc1"), name("n1")));
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or(()) };
-        let served = tokio::spawn(serve_within(limits, bound, directory, config, shutdown));
+        let served = tokio::spawn(serve(limits, bound, directory, config, shutdown));
         Face { addr, asked, stop, served }
     }
 

@@ -199,7 +199,9 @@ impl Visit<'_> {
                     None => return Told::Lost,
                 },
                 () = expiry(deadline) => return Told::Expired,
-                () = self.told.wait(), if !is_told => {}
+                () = self.told.wait(), if !is_told => {
+                    tracing::info!(process = self.peer.process, "told to end while another process takes over");
+                }
                 (link, peer) = self.door.visitor() => self.refuse(link, &peer),
             }
         }

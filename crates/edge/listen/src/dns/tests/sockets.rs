@@ -10,7 +10,7 @@ use super::super::bind::Protocol;
 use super::*;
 
 /// A query for the A records of a name, with recursion desired.
-fn query(id: u16, name: &str) -> Vec<u8> {
+pub(super) fn query(id: u16, name: &str) -> Vec<u8> {
     let mut bytes: Vec<u8> = [id, 0x0100, 1, 0, 0, 0].iter().flat_map(|n| n.to_be_bytes()).collect();
     for label in name.split('.') {
         bytes.push(label.len() as u8);
@@ -20,18 +20,31 @@ fn query(id: u16, name: &str) -> Vec<u8> {
     bytes
 }
 
-fn framed(message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u16).to_be_bytes(), message].concat()
 }
 
 /// Id, code and number of answers.
 #[derive(Debug, PartialEq, Eq)]
-struct Said(u16, u8, u16);
+pub(super) struct Said(pub(super) u16, pub(super) u8, pub(super) u16);
 
 fn said(answer: &[u8]) -> Said {
     let number = |at: usize| u16::from_be_bytes([answer[at], answer[at + 1]]);
     assert_eq!(answer[2] & 0x80, 0x80);
     Said(number(0), answer[3] & 0x0f, number(6))
+}
+
+pub(super) async fn ask(face: SocketAddr, query: &[u8]) -> Said {
+    let socket = UdpSocket::bind(ANY_PORT).await.unwrap();
+    socket.connect(face).await.unwrap();
+    socket.send(query).await.unwrap();
+    received(&socket).await
+}
+
+pub(super) async fn ask_over_tcp(face: SocketAddr, query: &[u8]) -> Said {
+    let mut stream = TcpStream::connect(face).await.unwrap();
+    stream.write_all(&framed(query)).await.unwrap();
+    read(&mut stream).await.unwrap()
 }
 
 async fn udp_client(face: &Face) -> UdpSocket {
@@ -193,7 +206,8 @@ async fn a_client_that_takes_no_answers_is_closed() {
 
 #[tokio::test]
 async fn one_connection_too_many_is_closed_and_has_its_turn_later() {
-    let face = Face::within(Limits { connections: 2, patience: Duration::from_secs(60) });
+    let face =
+        Face::within(Limits { connections: 2, patience: Duration::from_secs(60), ..Limits::default() });
     let ask = framed(&query(1, "web.service.adsum"));
     let mut first = tcp_client(&face).await;
     let mut second = tcp_client(&face).await;

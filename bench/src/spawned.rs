@@ -17,34 +17,30 @@ const READY: Duration = Duration::from_secs(30);
 const GONE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-pub(in crate::gateway) struct Spawned {
+pub(crate) struct Spawned {
     child: Child,
     folder: TempDir,
 }
 
 /// Of a server that is to be started.
-pub(in crate::gateway) fn folder() -> anyhow::Result<TempDir> {
+pub(crate) fn folder() -> anyhow::Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("adsum-b-").tempdir()?)
 }
 
 /// An address that was free a moment ago.
-pub(in crate::gateway) fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 impl Spawned {
     /// Starts it and waits until it answers `GET /small` there with 200.
-    pub(in crate::gateway) fn start(
-        command: Command,
-        folder: TempDir,
-        address: SocketAddr,
-    ) -> anyhow::Result<Spawned> {
+    pub(crate) fn start(command: Command, folder: TempDir, address: SocketAddr) -> anyhow::Result<Spawned> {
         let mut spawned = Spawned::begin(command, folder)?;
         spawned.wait(|| answers(address, "/small"))?;
         Ok(spawned)
     }
 
-    pub(super) fn begin(mut command: Command, folder: TempDir) -> anyhow::Result<Spawned> {
+    pub(crate) fn begin(mut command: Command, folder: TempDir) -> anyhow::Result<Spawned> {
         let log = File::create(folder.path().join("log"))?;
         let errors = log.try_clone()?;
         command.stdin(Stdio::null()).stdout(log).stderr(errors).current_dir(folder.path());
@@ -54,7 +50,7 @@ impl Spawned {
         Ok(Spawned { child, folder })
     }
 
-    pub(super) fn wait(&mut self, ready: impl Fn() -> std::io::Result<bool>) -> anyhow::Result<()> {
+    pub(crate) fn wait(&mut self, ready: impl Fn() -> std::io::Result<bool>) -> anyhow::Result<()> {
         let begin = Instant::now();
         while !ready().unwrap_or(false) {
             let ended = self.child.try_wait()?.is_some();
@@ -67,16 +63,16 @@ impl Spawned {
         Ok(())
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(super) fn process(&self) -> Process {
+    pub(crate) fn process(&self) -> Process {
         Process { pid: self.child.id() }
     }
 
     /// The process and its descendants.
-    pub(in crate::gateway) fn tree(&self) -> Vec<Process> {
+    pub(crate) fn tree(&self) -> Vec<Process> {
         Process::trees(vec![self.process()])
     }
 
@@ -103,7 +99,7 @@ impl Drop for Spawned {
 }
 
 /// Whether `GET path` is answered with 200.
-pub(super) fn answers(address: SocketAddr, path: &str) -> std::io::Result<bool> {
+pub(crate) fn answers(address: SocketAddr, path: &str) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;

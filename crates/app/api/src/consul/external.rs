@@ -1,0 +1,134 @@
+//! `PUT /v1/catalog/register` and `/deregister`: nodes, services and checks that no agent looks after. What is told of
+//! them is what holds.
+
+use std::collections::BTreeMap;
+
+use adsum_catalog::register::{self, Told};
+use adsum_keyspace::Transaction;
+use adsum_model::registered::{Check, Node, Service, Status};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::answer::{Refusal, json};
+use super::fields::Fields;
+use super::service::refuse_growth;
+use super::{definition, entry};
+use crate::ApiState;
+use crate::query::Query;
+
+/// A node, a service there, checks of both.
+pub(crate) async fn register(
+    State(state): State<ApiState>,
+    query: Query,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let fields = Fields::read(body).await?;
+    check_datacenter(&fields, &state.about.datacenter)?;
+    let told = told(&state, &fields).await?;
+    refuse_growth(&state)?;
+    state.store.try_commit(|tx| register::tell(tx, told)).await??;
+    Ok(json(query.asks("pretty"), &true))
+}
+
+/// A service or a check of a node, or the node with all that it has.
+pub(crate) async fn deregister(
+    State(state): State<ApiState>,
+    query: Query,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let fields = Fields::read(body).await?;
+    check_datacenter(&fields, &state.about.datacenter)?;
+    let node = fields.text("Node")?;
+    if node.is_empty() {
+        return Err(Refusal::failed("Must provide node"));
+    }
+    let (service, check) = (fields.text("ServiceID")?, fields.text("CheckID")?);
+    let remove = |tx: &mut Transaction<'_>| match (service.is_empty(), check.is_empty()) {
+        (false, _) => drop(register::deregister_service(tx, &node, &service)),
+        (true, false) => drop(register::deregister_check(tx, &node, &check)),
+        (true, true) => register::deregister_node(tx, &node),
+    };
+    state.store.try_commit(remove).await?;
+    Ok(json(query.asks("pretty"), &true))
+}
+
+fn check_datacenter(fields: &Fields, own: &str) -> Result<(), Refusal> {
+    match fields.text("Datacenter")? {
+        other if !other.is_empty() && other != own => Err(Refusal::failed("No path to datacenter")),
+        _ => Ok(()),
+    }
+}
+
+async fn told(state: &ApiState, fields: &Fields) -> Result<Told, Refusal> {
+    let name = fields.text("Node")?;
+    if name.is_empty() {
+        return Err(Refusal::failed("Must provide node"));
+    }
+    let service = service(&name, &fields.object("Service")?)?;
+    let single = fields.object("Check")?;
+    let mut checks = fields.objects("Checks")?;
+    checks.extend((!single.is_empty()).then_some(single));
+    let checks = checks.iter().map(|fields| check(&name, service.as_ref(), fields));
+    let checks = checks.collect::<Result<_, Refusal>>()?;
+    Ok(Told { node: node(state, name, fields).await?, service, checks })
+}
+
+/// None when it is not to be changed: it is said so, or it has an agent that knows better.
+async fn node(state: &ApiState, name: String, fields: &Fields) -> Result<Option<Node>, Refusal> {
+    if fields.flag("SkipNodeUpdate")? == Some(true) {
+        return Ok(None);
+    }
+    let address = fields.text("Address")?;
+    if address.is_empty() {
+        return Err(Refusal::failed("Must provide address if SkipNodeUpdate is not set"));
+    }
+    if entry::is_own(&*state.store.catalog().await?, &name) {
+        return Ok(None);
+    }
+    let tagged_addresses: BTreeMap<String, String> = fields.map("TaggedAddresses")?;
+    Ok(Some(Node { name, id: fields.text("ID")?, address, tagged_addresses, meta: fields.map("NodeMeta")? }))
+}
+
+fn service(node: &str, fields: &Fields) -> Result<Option<Service>, Refusal> {
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let (id, name) = (fields.text("ID")?, fields.text("Service")?);
+    let (id, name) = match (id.is_empty(), name.is_empty()) {
+        (_, true) => return Err(Refusal::failed("Must provide service name with ID")),
+        (true, false) => (name.clone(), name),
+        (false, false) => (id, name),
+    };
+    definition::described(node, id, name, fields).map(Some)
+}
+
+fn check(node: &str, service: Option<&Service>, fields: &Fields) -> Result<Check, Refusal> {
+    let other = fields.text("Node")?;
+    if !other.is_empty() && !other.eq_ignore_ascii_case(node) {
+        let text = format!("check node '{other}' does not match the node '{node}' of the request");
+        return Err(Refusal::failed(text));
+    }
+    let name = fields.text("Name")?;
+    let id = fields.text_of(&["CheckID", "ID"])?;
+    let id = if id.is_empty() { name.clone() } else { id };
+    if id.is_empty() {
+        return Err(Refusal::failed("Must provide a check ID or name"));
+    }
+    let of = fields.text("ServiceID")?;
+    let by_name = fields.text("ServiceName")?;
+    let of_this = service.filter(|service| of.is_empty() && service.service == by_name);
+    let word = fields.text("Status")?;
+    let status = if word.is_empty() { Some(Status::Critical) } else { Status::of(&word) };
+    let status = status.ok_or_else(|| Refusal::failed(format!("Invalid check status: '{word}'")))?;
+    Ok(Check {
+        node: node.to_string(),
+        id,
+        name,
+        notes: fields.text("Notes")?,
+        service: of_this.map_or(of, |service| service.id.clone()),
+        status,
+        output: adsum_catalog::checks::cut(fields.text("Output")?),
+        ..Check::default()
+    })
+}

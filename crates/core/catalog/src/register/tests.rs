@@ -1,0 +1,173 @@
+//! What each verb leaves on record, and what it leaves alone.
+
+use adsum_keyspace::{Keyspace, Now};
+use adsum_model::registered::{Definition, Place};
+
+use super::*;
+use crate::Catalog;
+
+fn service(id: &str, name: &str) -> Service {
+    Service { node: "N1".into(), id: id.into(), service: name.into(), port: 80, ..Service::default() }
+}
+
+fn ttl(id: &str, of: &str) -> Check {
+    let definition = Definition { kind: Kind::Ttl(Duration::from_secs(10)), ..Definition::default() };
+    Check { node: "N1".into(), id: id.into(), service: of.into(), definition, ..Check::default() }
+}
+
+#[derive(Default)]
+struct Kept(Keyspace);
+
+impl Kept {
+    fn at<T>(&mut self, tick: u64, body: impl FnOnce(&mut Transaction<'_>) -> T) -> T {
+        self.0.transact(Now { tick, wall: tick }, body).unwrap().reply
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let keys = self.0.keys(Database::System).iter();
+        let names = keys.map(|(key, _)| String::from_utf8_lossy(key).into_owned());
+        names.filter(|name| !name.starts_with("event/")).collect()
+    }
+
+    fn catalog(&self) -> Catalog {
+        Catalog::load(self.0.keys(Database::System), self.0.revision())
+    }
+}
+
+#[test]
+fn a_service_and_its_checks_come_and_go_together() {
+    let mut kept = Kept::default();
+    kept.at(0, |tx| register_service(tx, &service("a/b", "Web"), vec![ttl("c", "a/b")], Others::Stay))
+        .unwrap();
+    assert_eq!(kept.keys(), ["beat/n1/c", "check/n1/c", "registered/n1/a%2Fb"]);
+    let catalog = kept.catalog();
+    let registry = catalog.registry();
+    assert_eq!(registry.named("WEB").count(), 1);
+    assert_eq!(registry.service("n1", "a/b").unwrap().service, "Web");
+    assert_eq!(registry.status(registry.service("n1", "a/b").unwrap()), Status::Critical);
+    assert!(kept.at(0, |tx| deregister_service(tx, "n1", "a/b")));
+    assert!(!kept.at(0, |tx| deregister_service(tx, "n1", "a/b")));
+    assert_eq!(kept.keys(), [""; 0]);
+}
+
+#[test]
+fn what_is_registered_again_as_it_is_changes_nothing_and_stays_as_it_was_found() {
+    let mut kept = Kept::default();
+    let register = |tx: &mut Transaction<'_>| {
+        register_service(tx, &service("a", "web"), vec![ttl("c", "a")], Others::Stay).unwrap();
+    };
+    kept.at(0, register);
+    assert!(kept.at(1, |tx| heard(tx, "n1", "c", Status::Passing, "fine")));
+    let before = kept.0.revision();
+    kept.at(2, register);
+    assert_eq!(kept.0.revision(), before);
+    let check = kept.at(2, |tx| check(tx, "n1", "c")).unwrap();
+    assert_eq!((check.status, check.output.as_str(), check.since), (Status::Passing, "fine", 1));
+}
+
+#[test]
+fn checks_that_are_not_registered_again_go_when_that_is_asked_for() {
+    let mut kept = Kept::default();
+    let mut register = |checks: Vec<Check>, others| {
+        kept.at(0, |tx| register_service(tx, &service("a", "web"), checks, others)).unwrap();
+        let ids = kept.at(0, |tx| checks_of(tx, "n1", "a")).into_iter().map(|check| check.id);
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(register(vec![ttl("one", "a")], Others::Stay), ["one"]);
+    assert_eq!(register(vec![ttl("two", "a")], Others::Stay), ["one", "two"]);
+    assert_eq!(register(vec![ttl("two", "a")], Others::Go), ["two"]);
+}
+
+#[test]
+fn a_check_of_a_service_that_is_not_there_is_refused() {
+    let mut kept = Kept::default();
+    let refused = kept.at(0, |tx| register_check(tx, ttl("c", "none"))).unwrap_err();
+    assert_eq!(refused.to_string(), "ServiceID \"none\" does not exist");
+    kept.at(0, |tx| register_check(tx, ttl("c", ""))).unwrap();
+    assert_eq!(kept.catalog().registry().node_status("n1"), Status::Critical);
+}
+
+#[test]
+fn a_ttl_check_is_critical_when_there_was_no_sign_of_life_for_its_ttl() {
+    let mut kept = Kept::default();
+    kept.at(0, |tx| register_check(tx, ttl("c", ""))).unwrap();
+    kept.at(4_000, |tx| heard(tx, "n1", "c", Status::Passing, "fine"));
+    kept.at(14_000, |tx| expired(tx, "n1", "c"));
+    assert_eq!(kept.at(14_000, |tx| check(tx, "n1", "c")).unwrap().status, Status::Passing);
+    kept.at(14_001, |tx| expired(tx, "n1", "c"));
+    let check = kept.at(14_001, |tx| check(tx, "n1", "c")).unwrap();
+    let expect = "TTL expired (last output before timeout follows): fine";
+    assert_eq!((check.status, check.output.as_str(), check.since), (Status::Critical, expect, 14_001));
+}
+
+#[test]
+fn a_sign_of_life_that_says_nothing_new_does_not_change_the_check() {
+    let mut kept = Kept::default();
+    kept.at(0, |tx| register_check(tx, ttl("c", ""))).unwrap();
+    kept.at(1, |tx| heard(tx, "n1", "c", Status::Passing, ""));
+    let before = kept.catalog().registry().check("n1", "c").unwrap().modified;
+    kept.at(2, |tx| heard(tx, "n1", "c", Status::Passing, ""));
+    assert_eq!(kept.catalog().registry().check("n1", "c").unwrap().modified, before);
+    assert!(kept.at(3, |tx| !heard(tx, "n1", "none", Status::Passing, "")));
+}
+
+#[test]
+fn a_service_goes_when_it_has_been_critical_for_as_long_as_its_check_allows() {
+    let mut kept = Kept::default();
+    let mut dying = ttl("c", "a");
+    dying.definition.deregister_after = Some(Duration::from_secs(60));
+    kept.at(1_000, |tx| register_service(tx, &service("a", "web"), vec![dying.clone()], Others::Stay))
+        .unwrap();
+    kept.at(60_999, |tx| reap(tx, &dying));
+    assert!(kept.at(60_999, |tx| super::service(tx, "n1", "a")).is_some());
+    kept.at(61_000, |tx| reap(tx, &dying));
+    assert!(kept.at(61_000, |tx| super::service(tx, "n1", "a")).is_none());
+}
+
+#[test]
+fn what_was_looked_at_before_it_was_defined_anew_does_not_count() {
+    let mut kept = Kept::default();
+    let probed = |url: &str| {
+        let kind = Kind::Udp { address: url.into() };
+        Check { definition: Definition { kind, ..Definition::default() }, ..ttl("c", "") }
+    };
+    kept.at(0, |tx| register_check(tx, probed("a"))).unwrap();
+    kept.at(0, |tx| register_check(tx, probed("b"))).unwrap();
+    kept.at(1, |tx| observed(tx, &probed("a"), Status::Passing, ""));
+    assert_eq!(kept.at(1, |tx| check(tx, "n1", "c")).unwrap().status, Status::Critical);
+    kept.at(1, |tx| observed(tx, &probed("b"), Status::Passing, ""));
+    assert_eq!(kept.at(1, |tx| check(tx, "n1", "c")).unwrap().status, Status::Passing);
+}
+
+#[test]
+fn a_node_goes_with_all_that_is_registered_there() {
+    let mut kept = Kept::default();
+    let node = Node { name: "N1".into(), address: "10.0.0.1".into(), ..Node::default() };
+    kept.at(0, |tx| {
+        tell(tx, Told { node: Some(node.clone()), ..Told::default() }).unwrap();
+        let addresses = [("lan".to_string(), Place { address: "10.0.0.1".into(), port: 1 })];
+        let with_addresses = Service { tagged_addresses: addresses.into(), ..service("a", "web") };
+        register_service(tx, &with_addresses, vec![ttl("c", "a"), ttl("d", "")], Others::Stay).unwrap();
+    });
+    assert_eq!(kept.catalog().registry().node("n1").unwrap().record, node);
+    assert_eq!(kept.catalog().registry().checks_on("n1").count(), 2);
+    kept.at(0, |tx| deregister_node(tx, "n1"));
+    assert_eq!(kept.keys(), [""; 0]);
+}
+
+#[test]
+fn what_is_told_holds_and_who_is_refused_has_changed_nothing() {
+    let mut kept = Kept::default();
+    let told =
+        |id: &str, of: &str, status| Check { status, definition: Definition::default(), ..ttl(id, of) };
+    let node = Some(Node { name: "N1".into(), address: "10.0.0.1".into(), ..Node::default() });
+    let missing = Told { node: node.clone(), service: None, checks: vec![told("c", "a", Status::Passing)] };
+    assert_eq!(kept.at(0, |tx| tell(tx, missing)), Err(Refusal::NoService));
+    assert_eq!(kept.keys(), [""; 0]);
+    for status in [Status::Passing, Status::Critical] {
+        let checks = vec![told("c", "a", status)];
+        kept.at(0, |tx| tell(tx, Told { node: node.clone(), service: Some(service("a", "web")), checks }))
+            .unwrap();
+        assert_eq!(kept.at(0, |tx| check(tx, "n1", "c")).unwrap().status, status);
+    }
+}
