@@ -31,6 +31,10 @@ impl adsum_listen::resp::Engine for Store {
     fn subscribe_durable(&self) -> watch::Receiver<Revision> {
         self.visible(Space::User)
     }
+
+    async fn failed(&self) {
+        self.until_failed().await;
+    }
 }
 
 impl adsum_listen::dns::Directory for Store {

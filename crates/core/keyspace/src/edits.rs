@@ -22,6 +22,19 @@ impl Edits {
         }
     }
 
+    /// Whether there are elements behind them, whatever was there before. A stream may be without.
+    pub(crate) fn leave_some(&self) -> bool {
+        fn only_add<V>(edits: &[members::Edit<V>]) -> bool {
+            !edits.is_empty() && edits.iter().all(|(_, payload)| payload.is_some())
+        }
+        match self {
+            Edits::Hash(edits) => only_add(edits),
+            Edits::Set(edits) => only_add(edits),
+            Edits::SortedSet(edits) => only_add(edits),
+            Edits::Stream(_) => true,
+        }
+    }
+
     /// Changes `value`. Returns what takes it back; None when it is of another type.
     pub(crate) fn apply(&self, value: &mut Value) -> Option<Edits> {
         match (self, value) {

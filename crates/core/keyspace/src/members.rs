@@ -67,7 +67,7 @@ impl<V> Members<V> {
 
 impl<V: Payload> Members<V> {
     pub fn get(&self, name: &[u8]) -> Option<&V> {
-        self.elements.get(name)
+        self.elements.find(name)
     }
 
     pub fn contains(&self, name: &[u8]) -> bool {
@@ -94,7 +94,7 @@ impl<V: Payload> Members<V> {
         let added = payload.as_ref().map_or(0, |payload| name.len() + payload.weight());
         let before = match payload {
             Some(payload) => self.elements.insert(name.clone(), payload),
-            None => self.elements.remove(name.as_slice()),
+            None => self.elements.remove(name),
         };
         self.bytes += added;
         self.bytes -= before.as_ref().map_or(0, |before| name.len() + before.weight());

@@ -224,7 +224,7 @@ impl Shelf {
         let deadline = entry.as_ref().and_then(|entry| entry.deadline);
         let before = match entry {
             Some(entry) => self.keys.insert(key.clone(), entry),
-            None => self.keys.remove(key.as_slice()),
+            None => self.keys.remove(key),
         };
         self.move_deadline(key, before.as_ref().and_then(|before| before.deadline), deadline);
         before
@@ -244,7 +244,7 @@ impl Shelf {
     }
 
     fn put(&mut self, key: &Blob, value: Value, deadline: Option<Deadline>, revision: Revision) -> Undo {
-        let Some(slot) = self.keys.get_mut(key.as_slice()) else {
+        let Some(slot) = self.keys.get_mut(key) else {
             return self.put_anew(key, value, deadline, revision);
         };
         let entry = Entry { value, modified: revision, deadline, created: slot.created };
@@ -254,14 +254,14 @@ impl Shelf {
     }
 
     fn set_deadline(&mut self, key: &Blob, deadline: Option<Deadline>) -> Undo {
-        let Some(slot) = self.keys.get_mut(key.as_slice()) else { return Undo::Nothing };
+        let Some(slot) = self.keys.get_mut(key) else { return Undo::Nothing };
         let before = std::mem::replace(&mut Arc::make_mut(slot).deadline, deadline);
         self.move_deadline(key, before, deadline);
         Undo::Deadline(before)
     }
 
     fn append(&mut self, key: &Blob, tail: &Blob, revision: Revision) -> Undo {
-        let Some(slot) = self.keys.get_mut(key.as_slice()) else { return Undo::Nothing };
+        let Some(slot) = self.keys.get_mut(key) else { return Undo::Nothing };
         let entry = Arc::make_mut(slot);
         let Value::String(bytes) = &mut entry.value else { return Undo::Nothing };
         let length = bytes.len();
@@ -277,7 +277,7 @@ impl Shelf {
         insert: &[Blob],
         revision: Revision,
     ) -> Undo {
-        let Some(slot) = self.keys.get_mut(key.as_slice()) else {
+        let Some(slot) = self.keys.get_mut(key) else {
             let mut list = List::default();
             list.splice(0, 0, insert);
             return self.put(key, Value::List(list), None, revision);
@@ -291,7 +291,7 @@ impl Shelf {
 
     /// Makes the aggregate when the key is not there.
     fn edit(&mut self, key: &Blob, edits: &Edits, revision: Revision) -> Undo {
-        let Some(slot) = self.keys.get_mut(key.as_slice()) else {
+        let Some(slot) = self.keys.get_mut(key) else {
             let mut value = edits.fresh();
             edits.apply(&mut value);
             return self.put(key, value, None, revision);

@@ -100,7 +100,7 @@ impl<'a> Transaction<'a> {
         if let Some(reads) = &mut self.draft.reads {
             reads.keys.insert((database, key.into()));
         }
-        self.state.shelf(database).keys.get(key).map(Arc::as_ref)
+        self.state.shelf(database).keys.find(key).map(Arc::as_ref)
     }
 
     /// All keys of a database. Of very many that are due at once some may still be there, as long as nobody has been
@@ -218,21 +218,27 @@ impl<'a> Transaction<'a> {
         insert: SmallVec<[Blob; 1]>,
         notices: &[Notice],
     ) {
+        let stays = remove == 0 && !insert.is_empty();
         let op = Op::Splice { rank: rank as u64, remove: remove as u64, insert };
         self.change(database, key.into(), op, notices.into());
-        self.delete_if_empty(database, key);
+        if !stays {
+            self.delete_if_empty(database, key);
+        }
     }
 
     /// Changes elements of any other aggregate, or makes one. One that has nothing left goes, with its own `del`; a
     /// stream stays.
     pub fn edit(&mut self, database: Database, key: &[u8], edits: Edits, notices: &[Notice]) {
+        let stays = edits.leave_some();
         self.change(database, key.into(), Op::Edit(edits), notices.into());
-        self.delete_if_empty(database, key);
+        if !stays {
+            self.delete_if_empty(database, key);
+        }
     }
 
     fn delete_if_empty(&mut self, database: Database, key: &[u8]) {
         let keys = &self.state.shelf(database).keys;
-        if keys.get(key).is_some_and(|entry| entry.value.is_empty_aggregate()) {
+        if keys.find(key).is_some_and(|entry| entry.value.is_empty_aggregate()) {
             self.change(database, key.into(), Op::Delete, smallvec![Notice::Del]);
         }
     }
@@ -250,7 +256,7 @@ impl<'a> Transaction<'a> {
 
     /// Lets a key go because its time is over, and its dead man's switch fire. Nothing happens when it is not there.
     pub fn expire(&mut self, database: Database, key: &Blob) {
-        let Some(entry) = self.state.shelf(database).keys.get(key.as_slice()) else { return };
+        let Some(entry) = self.state.shelf(database).keys.get(key) else { return };
         let created = entry.created;
         self.change(database, key.clone(), Op::Delete, smallvec![Notice::Expired]);
         self.fire(database, key, created);
@@ -269,7 +275,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn expire_if_due(&mut self, database: Database, key: &[u8]) {
-        let deadline = self.state.shelf(database).keys.get(key).and_then(|entry| entry.deadline);
+        let deadline = self.state.shelf(database).keys.find(key).and_then(|entry| entry.deadline);
         if deadline.is_some_and(|deadline| deadline.is_due(self.now)) {
             self.expire(database, &Blob::from(key));
         }

@@ -23,6 +23,8 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
+use crate::Blob;
+
 mod iter;
 
 pub use iter::Iter;
@@ -201,6 +203,16 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
                 [only] => self.root = only.node.clone(),
                 _ => return,
             }
+        }
+    }
+}
+
+impl<V: Clone> Tree<Blob, V> {
+    /// The same as [`Tree::get`], faster for a name that is short.
+    pub fn find(&self, name: &[u8]) -> Option<&V> {
+        match Blob::short(name) {
+            Some(name) => self.get(&name),
+            None => self.get(name),
         }
     }
 }

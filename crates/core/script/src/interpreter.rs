@@ -53,6 +53,8 @@ pub struct Interpreter {
     cache: Cache,
     /// Those of the scripts in the cache, by their SHA-1: of handles there can be a few thousand only.
     functions: Table,
+    /// The one that was run last: mostly it is the next one too.
+    last: Option<(Sha, Function)>,
     course: Arc<Course>,
     /// Bytes in use from which on garbage is collected.
     collect_at: usize,
@@ -119,7 +121,17 @@ impl Interpreter {
         let handler = lua.create_function(locate)?;
         watch(&lua, &course, INSTRUCTIONS)?;
         let (functions, cache) = (lua.create_table()?, Cache::default());
-        Ok(Interpreter { lua, sandbox, handler, cache, functions, course, collect_at: 2 * GARBAGE })
+        lua.set_memory_limit(0)?;
+        Ok(Interpreter {
+            lua,
+            sandbox,
+            handler,
+            cache,
+            functions,
+            last: None,
+            course,
+            collect_at: 2 * GARBAGE,
+        })
     }
 
     /// Compiles a script and keeps it. What is wrong with it, as an error with its code.
@@ -129,9 +141,8 @@ impl Interpreter {
             return Ok(sha);
         }
         let shebang = Shebang::parse(body)?;
-        self.limit_memory();
-        let function = compile_script(&self.lua, &body[shebang.length..], &self.sandbox.environment);
-        let function = function.map_err(|error| {
+        let compile = || compile_script(&self.lua, &body[shebang.length..], &self.sandbox.environment);
+        let function = limited(&self.lua, compile).map_err(|error| {
             let text = match &error {
                 Error::SyntaxError { message, .. } => message.clone(),
                 other => message(other),
@@ -164,6 +175,7 @@ impl Interpreter {
     /// Forgets all scripts.
     pub fn flush(&mut self) {
         self.cache.clear();
+        self.last = None;
         // It cannot fail: there is nothing to be called for a table of our own.
         let _ = self.functions.clear();
     }
@@ -186,21 +198,20 @@ impl Interpreter {
         commands: &mut dyn Commands,
         take: impl FnOnce(Value, bool) -> T,
     ) -> Result<T, Failure> {
-        self.limit_memory();
         self.begin(input);
         if self.cache.find(sha).is_none() {
             return Err(Failure::Unknown);
         }
-        let (lua, sandbox, course, functions) = (&self.lua, &self.sandbox, &self.course, &self.functions);
+        let function = self.function(sha).map_err(|error| failed(&error))?;
+        let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
         let outcome = lua.scope(|scope| {
             sandbox.globals.raw_set("KEYS", texts(lua, input.keys)?)?;
             sandbox.globals.raw_set("ARGV", texts(lua, input.arguments)?)?;
             let call = scope.create_function_mut(|lua: &Lua, values: Variadic<Value>| {
-                call(lua, course, commands, &values)
+                beyond_limit(lua, || call(lua, course, commands, &values))
             })?;
             sandbox.redis.raw_set("call", call)?;
-            let function: Function = functions.raw_get(lua.create_string(sha)?)?;
-            sandbox.xpcall.call::<(bool, Value)>((function, &self.handler))
+            limited(lua, || sandbox.xpcall.call::<(bool, Value)>((function, &self.handler)))
         });
         let end = course.run.lock().end.take();
         if end.is_some() {
@@ -224,10 +235,16 @@ impl Interpreter {
         *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
     }
 
-    /// What is there already counts for nobody.
-    fn limit_memory(&self) {
-        // It can only fail for an interpreter that is not our own.
-        let _ = self.lua.set_memory_limit(self.lua.used_memory() + MEMORY);
+    /// Of a script that is in the cache.
+    fn function(&mut self, sha: &Sha) -> mlua::Result<Function> {
+        if let Some((last, function)) = &self.last
+            && last == sha
+        {
+            return Ok(function.clone());
+        }
+        let function: Function = self.functions.raw_get(self.lua.create_string(sha)?)?;
+        self.last = Some((*sha, function.clone()));
+        Ok(function)
     }
 
     fn collect(&mut self) {
@@ -237,6 +254,28 @@ impl Interpreter {
             self.collect_at = self.lua.used_memory() * 2 + GARBAGE;
         }
     }
+}
+
+/// Does what a script wants with the limit that a script has. What is there already counts for nobody.
+fn limited<T>(lua: &Lua, work: impl FnOnce() -> T) -> T {
+    // It can only fail for an interpreter that is not our own.
+    let _ = lua.set_memory_limit(lua.used_memory() + MEMORY);
+    let done = work();
+    let _ = lua.set_memory_limit(0);
+    done
+}
+
+/// Does one thing for a script that must not fail half-way, and says afterwards whether it was too much. Where memory is
+/// limited, each step of the binding to Lua is run so that it can fail, which costs some hundred instructions and something
+/// to be collected.
+fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::Result<T> {
+    let limit = lua.set_memory_limit(0)?;
+    let done = work();
+    lua.set_memory_limit(limit)?;
+    if limit > 0 && lua.used_memory() > limit {
+        return Err(Raised::Text("not enough memory".to_owned()).into());
+    }
+    done
 }
 
 /// Has the script looked after, every so many instructions.

@@ -14,6 +14,7 @@
 //! - While a client does not take its replies nothing more of it is read or run.
 //! - Memory follows what was received and not yet sent, never what was announced.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
@@ -26,7 +27,9 @@ mod accept;
 mod bind;
 mod client;
 mod connection;
+mod herald;
 mod outbox;
+mod tools;
 
 pub use accept::serve;
 pub use bind::{Bound, bind, serve_all, spawn};
@@ -46,9 +49,12 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Everything up to this revision may leave the process.
     fn durable(&self) -> Revision;
 
-    /// Tells of each rise of [`Engine::durable`], after it. Closes when the engine has failed, and with it all
-    /// connections.
+    /// Tells of each rise of [`Engine::durable`], after it. Closes, if not before, with the engine.
     fn subscribe_durable(&self) -> watch::Receiver<Revision>;
+
+    /// Comes when the engine has failed: there will be no durable revision any more, and all connections are closed.
+    /// Nobody is woken for it before.
+    fn failed(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// A script holds everybody up.

@@ -1,8 +1,7 @@
 //! Strings that are numbers. <https://redis.io/docs/latest/commands/incr/>
 
-use adsum_keyspace::{Notice, Value};
+use adsum_keyspace::{Blob, Deadline, Entry, Notice, Value};
 
-use super::strings;
 use crate::command::{Command, FAST, ONE_KEY, WRITE, Work};
 use crate::decimal;
 use crate::number::{integer, parse_integer};
@@ -22,29 +21,37 @@ fn decrby(work: &mut Work<'_, '_>) -> Answer {
 }
 
 fn add(work: &mut Work<'_, '_>, by: i64) -> Answer {
-    let number = match strings::read(work.tx, work.db, work.args[1])? {
-        Some(value) => parse_integer(value).ok_or(Refusal::NotInteger)?,
-        None => 0,
-    };
+    let (value, deadline) = read(work)?;
+    let number = value.map_or(Some(0), |value| parse_integer(value)).ok_or(Refusal::NotInteger)?;
     let sum = number.checked_add(by).ok_or(Refusal::Overflow)?;
-    put(work, &sum.to_string(), Notice::Incrby);
+    put(work, Blob::from(sum.to_string()), deadline, Notice::Incrby);
     work.out.integer(sum);
     Ok(())
 }
 
 fn incrbyfloat(work: &mut Work<'_, '_>) -> Answer {
-    let number = strings::read(work.tx, work.db, work.args[1])?.map_or(b"0".as_slice(), |value| value);
-    let sum = decimal::add(number, work.args[2]).map_err(|error| match error {
-        decimal::Error::NotFloat => Refusal::NotFloat,
-        decimal::Error::NotFinite => Refusal::Says("increment would produce NaN or Infinity"),
-    })?;
-    put(work, &sum, Notice::Incrbyfloat);
+    let by = work.args[2];
+    let (value, deadline) = read(work)?;
+    let sum =
+        decimal::add(value.map_or(b"0".as_slice(), |value| value), by).map_err(|error| match error {
+            decimal::Error::NotFloat => Refusal::NotFloat,
+            decimal::Error::NotFinite => Refusal::Says("increment would produce NaN or Infinity"),
+        })?;
+    put(work, sum.as_str().into(), deadline, Notice::Incrbyfloat);
     work.out.text(&sum);
     Ok(())
 }
 
+/// What the key holds, and when it ends.
+fn read<'x>(work: &'x mut Work<'_, '_>) -> Result<(Option<&'x Blob>, Option<Deadline>), Refusal> {
+    match work.tx.get(work.db, work.args[1]) {
+        None => Ok((None, None)),
+        Some(Entry { value: Value::String(bytes), deadline, .. }) => Ok((Some(bytes), *deadline)),
+        Some(_) => Err(Refusal::WrongType),
+    }
+}
+
 /// Puts the new number; the key ends when it would have ended.
-fn put(work: &mut Work<'_, '_>, number: &str, notice: Notice) {
-    let deadline = work.tx.get(work.db, work.args[1]).and_then(|entry| entry.deadline);
-    work.tx.put(work.db, work.args[1], Value::String(number.into()), deadline, &[notice]);
+fn put(work: &mut Work<'_, '_>, number: Blob, deadline: Option<Deadline>, notice: Notice) {
+    work.tx.put(work.db, work.args[1], Value::String(number), deadline, &[notice]);
 }

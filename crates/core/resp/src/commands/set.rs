@@ -2,6 +2,7 @@
 //! <https://redis.io/docs/latest/commands/set/>
 
 use adsum_keyspace::{Blob, Deadline, Notice, Value};
+use smallvec::SmallVec;
 
 use super::expiry::{self, Unit};
 use super::{locks, strings};
@@ -118,7 +119,9 @@ impl<'a> Options<'a> {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut operand = || words.next().copied().ok_or(Refusal::Syntax);
-            match word.to_ascii_uppercase().as_slice() {
+            let mut name: SmallVec<[u8; 16]> = SmallVec::from_slice(word);
+            name.make_ascii_uppercase();
+            match name.as_slice() {
                 b"NX" => options.only(When::Missing)?,
                 b"XX" => options.only(When::Present)?,
                 b"IFEQ" => options.only(When::Is(operand()?))?,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adsum_keyspace::{Blob, Database, Edits, Notice, Score, SortedSet, Transaction, Value};
+use smallvec::SmallVec;
 
 use super::draws::Drawing;
 use super::lists::check_weight;
@@ -94,14 +95,21 @@ impl Adding {
     fn parse(words: &[&[u8]]) -> (Adding, usize) {
         let mut adding = Adding::default();
         for (at, word) in words.iter().enumerate() {
-            match word.to_ascii_uppercase().as_slice() {
-                b"NX" => adding.only_new = true,
-                b"XX" => adding.only_known = true,
-                b"GT" => adding.only_greater = true,
-                b"LT" => adding.only_less = true,
-                b"CH" => adding.counts_changed = true,
-                b"INCR" => adding.increments = true,
-                _ => return (adding, at),
+            let is = |option: &[u8]| word.eq_ignore_ascii_case(option);
+            if is(b"NX") {
+                adding.only_new = true;
+            } else if is(b"XX") {
+                adding.only_known = true;
+            } else if is(b"GT") {
+                adding.only_greater = true;
+            } else if is(b"LT") {
+                adding.only_less = true;
+            } else if is(b"CH") {
+                adding.counts_changed = true;
+            } else if is(b"INCR") {
+                adding.increments = true;
+            } else {
+                return (adding, at);
             }
         }
         (adding, words.len())
@@ -168,12 +176,12 @@ fn add(work: &mut Work<'_, '_>, adding: Adding, pairs: &[&[u8]]) -> Answer {
     adding.check(pairs)?;
     let key = work.args[1];
     let scores = pairs.iter().step_by(2).map(|score| parse_float(score).ok_or(Refusal::NotFloat));
-    let scores: Vec<f64> = scores.collect::<Result<_, _>>()?;
-    let members: Vec<&[u8]> = pairs.iter().skip(1).step_by(2).copied().collect();
-    members.iter().try_for_each(|member| check_length(member.len()))?;
+    let scores: SmallVec<[f64; 4]> = scores.collect::<Result<_, _>>()?;
+    let members = || pairs.iter().skip(1).step_by(2).copied();
+    members().try_for_each(|member| check_length(member.len()))?;
     let set = read(work.tx, work.db, key)?;
     check_weight(set.map_or(0, SortedSet::weight), pairs)?;
-    let added = added(set, adding, members.into_iter().zip(scores))?;
+    let added = added(set, adding, members().zip(scores))?;
     if added.new + added.changed > 0 {
         work.tx.edit(work.db, key, Edits::SortedSet(added.edits), &[adding.notice()]);
     }
@@ -189,10 +197,11 @@ fn add(work: &mut Work<'_, '_>, adding: Adding, pairs: &[&[u8]]) -> Answer {
 fn added<'a>(
     set: Option<&SortedSet>,
     adding: Adding,
-    pairs: impl Iterator<Item = (&'a [u8], f64)>,
+    pairs: impl ExactSizeIterator<Item = (&'a [u8], f64)>,
 ) -> Result<Added, Refusal> {
     let mut added = Added::default();
-    // A member may be named twice.
+    // A member may be named twice, if there are several.
+    let several = pairs.len() > 1;
     let mut earlier: BTreeMap<&[u8], Score> = BTreeMap::new();
     for (member, given) in pairs {
         let before = earlier.get(member).copied().or_else(|| set.and_then(|set| set.score(member)));
@@ -202,7 +211,9 @@ fn added<'a>(
             Some(_) => added.changed += 1,
             None => added.new += 1,
         }
-        earlier.insert(member, score);
+        if several {
+            earlier.insert(member, score);
+        }
         added.edits.push((member.into(), Some(score)));
     }
     Ok(added)

@@ -156,12 +156,15 @@ fn a_transaction_that_is_held_up_is_run_as_a_whole_and_only_if_nothing_was_touch
 fn what_a_script_may_have_of_memory_ends() {
     let (mut world, _) = world(Duration::ZERO);
     let mut peer = world.connect();
+    world.run(&mut peer, "EVAL \"redis.call('set','large',('x'):rep(1e6))\" 0");
     for script in [
         "local t={} for i=1,1e9 do t[i]=i end",
         "local s='x' while true do s=s..s end",
         "return ('x'):rep(1e9)",
         "local t={} for i=1,1e9 do t[i]=('x'):rep(1e6)..i end",
         "local s=('x'):rep(1e6) local t={} for i=1,100 do t[i]=s end return cjson.encode(t)",
+        // Nothing but the replies takes memory while there is too much.
+        "local t={} for i=1,1e4 do t[i]=0 end for i=1,1e4 do t[i]=redis.call('getrange','large',i,-1) end",
     ] {
         let reply = world.run(&mut peer, &format!("EVAL \"{script}\" 0"));
         assert!(reply.contains("not enough memory"), "{script}: {}", &reply[..reply.len().min(200)]);

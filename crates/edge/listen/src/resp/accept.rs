@@ -13,8 +13,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::client::Client;
-use super::connection::{Clerk, Connection, Desk};
+use super::connection::Connection;
+use super::herald::Herald;
 use super::outbox::Mailbox;
+use super::tools::{Clerk, Desk, Tools};
 use super::{Engine, Limits};
 
 /// How long replies have to leave when the face stops.
@@ -44,14 +46,13 @@ pub async fn serve<E: Engine>(
         engine: engine.clone(),
         limits,
         stopped,
-        desk: Desk::default(),
-        clerk: Clerk::default(),
+        tools: Tools { desk: Desk::default(), clerk: Clerk::default(), herald: Herald::start(&engine) },
         guests: JoinSet::new(),
         pause: FIRST_PAUSE,
     };
     tokio::select! {
         () = shutdown => {}
-        () = failure(engine.subscribe_durable()) => tracing::error!("the engine has failed: closing RESP clients"),
+        () = engine.failed() => tracing::error!("the engine has failed: closing RESP clients"),
         () = house.accept(&listener) => {}
     }
     drop(listener);
@@ -59,18 +60,12 @@ pub async fn serve<E: Engine>(
     house.say_goodbye().await;
 }
 
-/// Comes when there will be no durable revision any more.
-async fn failure(mut durable: watch::Receiver<adsum_model::Revision>) {
-    while durable.changed().await.is_ok() {}
-}
-
 /// The connections of one thread.
 struct House<E> {
     engine: E,
     limits: Limits,
     stopped: watch::Receiver<bool>,
-    desk: Desk,
-    clerk: Clerk,
+    tools: Tools,
     guests: JoinSet<()>,
     pause: Duration,
 }
@@ -114,8 +109,7 @@ impl<E: Engine> House<E> {
             refuse(stream);
             return;
         }
-        let tools = (self.desk.clone(), self.clerk.clone());
-        let connection = Connection::new(stream, mailbox, client, self.limits, tools);
+        let connection = Connection::new(stream, mailbox, client, self.limits, self.tools.clone());
         self.guests.spawn(connection.run(self.stopped.clone()));
     }
 

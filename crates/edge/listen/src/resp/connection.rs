@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_model::Revision;
-use adsum_resp::{Deferred, Flow, Outbox as _, Parsed, Parser, ProtocolError, Wake};
-use parking_lot::Mutex;
+use adsum_resp::{Flow, Outbox as _, Parsed, Parser, ProtocolError, Wake};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -15,38 +14,20 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::herald::Herald;
 use super::outbox::Mailbox;
+use super::tools::{Clerk, Desk, READ, Tools};
 use super::{Busy, Engine, Limits};
 
 /// Requests that one turn runs before other connections have theirs.
 const REQUESTS_PER_TURN: usize = 1000;
 /// Bytes that are read of a client that is blocked: enough to see it go.
 const READ_WHILE_BLOCKED: usize = 64 * 1024;
-/// Bytes that one read can bring.
-const READ: usize = 64 * 1024;
 /// A send buffer that has grown over this is not kept by a client that waits.
 const KEPT: usize = 1024;
 
 /// After which the server is asked again that could not be had because of a script.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-
-/// Where a read goes first, so that a connection that waits has no buffer of its own. One per thread; empty while it
-/// is in use and before the first time.
-pub(super) type Desk = Arc<Mutex<Box<[u8]>>>;
-
-/// Writes long replies on a thread of its own, one at a time: they cost memory as well.
-#[derive(Clone, Default)]
-pub(super) struct Clerk(Arc<Mutex<()>>);
-
-impl Clerk {
-    fn write(&self, deferred: Deferred) -> JoinHandle<(Revision, Vec<u8>)> {
-        let turn = self.0.clone();
-        tokio::task::spawn_blocking(move || {
-            let _one_at_a_time = turn.lock();
-            deferred.write()
-        })
-    }
-}
 
 pub(super) struct Connection<E: Engine> {
     stream: TcpStream,
@@ -63,7 +44,7 @@ pub(super) struct Connection<E: Engine> {
     /// What may leave, and how much of it has left.
     output: Vec<u8>,
     sent: usize,
-    durable: watch::Receiver<Revision>,
+    herald: Herald,
     /// Until when it waits for a blocking command; the inner None is for ever.
     blocked: Option<Option<Instant>>,
     /// A reply that is being written elsewhere; what comes behind it waits.
@@ -108,10 +89,10 @@ impl<E: Engine> Connection<E> {
         mailbox: Arc<Mailbox>,
         client: Client<E>,
         limits: Limits,
-        (desk, clerk): (Desk, Clerk),
+        Tools { desk, clerk, herald }: Tools,
     ) -> Connection<E> {
         Connection {
-            durable: client.engine.subscribe_durable(),
+            herald,
             stream,
             mailbox,
             client,
@@ -334,7 +315,7 @@ impl<E: Engine> Connection<E> {
             self.shrink();
         }
         // Seen before the check, so that a rise between check and wait is not missed.
-        self.durable.mark_unchanged();
+        self.herald.listen();
         if sending == Sending::Durability && self.may_send() {
             return Ok(());
         }
@@ -351,8 +332,8 @@ impl<E: Engine> Connection<E> {
                     self.read()?;
                 }
             }
-            changed = self.durable.changed(), if sending == Sending::Durability => {
-                changed.map_err(|_| Ended::Cut("the engine has failed"))?;
+            risen = self.herald.risen(), if sending == Sending::Durability => {
+                risen.map_err(|_| Ended::Cut("the engine has failed"))?;
             }
             () = self.mailbox.woken() => self.unblock(),
             () = until(self.blocked.flatten()) => self.time_out(),

@@ -106,6 +106,11 @@ impl Engine for Memory {
             None => watch::channel(Revision::ZERO).1,
         }
     }
+
+    async fn failed(&self) {
+        let mut rises = self.subscribe_durable();
+        while rises.changed().await.is_ok() {}
+    }
 }
 
 /// How long a test waits for what has to come.
