@@ -38,7 +38,7 @@ fn a_lock_and_its_session_are_there_again_after_a_kill() {
     assert_eq!(holder(&agent, "lock"), Some(id.clone()));
     assert_eq!(web::json(&agent, "/v1/kv/lock")[0]["Flags"], 7);
     assert_eq!(put(&agent, &format!("/v1/kv/lock?acquire={other}")), "false");
-    assert_eq!(put(&agent, &format!("/v1/session/renew/{id}")).is_empty(), false);
+    assert!(!put(&agent, &format!("/v1/session/renew/{id}")).is_empty());
     assert_eq!(put(&agent, &format!("/v1/session/destroy/{id}")), "true");
     agent.kill9();
     agent.restart();
