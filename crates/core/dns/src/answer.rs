@@ -5,6 +5,7 @@ use adsum_model::Name;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{DNSClass, RecordType};
 
+use crate::message::Written;
 use crate::reply::{Authority, Reply, Wish};
 use crate::request::{Edns, Request, Unreadable};
 use crate::subject::Subject;
@@ -57,8 +58,10 @@ fn answer_request(request: &Request, transport: Transport, catalog: &Catalog, co
     let limit = limit(transport, request.edns);
     let reply = decide(request, limit, catalog, config);
     let foreign = reply.foreign && request.metadata.recursion_desired;
-    let bytes = message::write(request, &reply, limit);
-    Answer { bytes: Some(bytes), asked: reply.given, turns: reply.turns, foreign }
+    let Written { bytes, is_cut } = message::write(request, &reply, limit);
+    // How much of it fits may depend on where it begins.
+    let turns = if is_cut { 0 } else { reply.turns };
+    Answer { bytes: Some(bytes), asked: reply.given, turns, foreign }
 }
 
 /// An answer with nothing in it but that the client is to come again over TCP.
@@ -74,7 +77,7 @@ pub fn unreachable(query: &[u8]) -> Option<Vec<u8>> {
 
 fn instead(query: &[u8], reply: Reply) -> Option<Vec<u8>> {
     let request = Request::read(query).ok()?;
-    Some(message::write(&request, &reply, limit(Transport::Udp, request.edns)))
+    Some(message::write(&request, &reply, limit(Transport::Udp, request.edns)).bytes)
 }
 
 /// RFC 1035 4.2.1 and 4.2.2, RFC 6891 6.2.3 and 6.2.5.
@@ -103,7 +106,7 @@ fn decide(request: &Request, limit: u16, catalog: &Catalog, config: &Config) -> 
         return Reply::pointers(names.unwrap_or_default(), config.ttl);
     };
     let subject = Subject::find(&labels[..labels.len() - zone.depth()], zone, catalog, config);
-    let wish = Wish { record_type: question.query_type, turn: request.metadata.id, most };
+    let wish = Wish { record_type: question.query_type, most };
     Authority { zone, catalog, config }.reply(subject, wish)
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Reply {
     pub(crate) reason: Option<&'static str>,
     /// The service of which instances are given away here.
     pub(crate) given: Option<Name>,
-    /// Of how many the turn of the wish has chosen one; 0 of what does not exist, or is refused.
+    /// In so many ways the answers may be ordered: each of them is the first in one. 0 of what does not exist, or is refused.
     pub(crate) turns: usize,
     /// It is about nothing of ours.
     pub(crate) foreign: bool,
@@ -52,8 +52,6 @@ pub(crate) enum Owner {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wish {
     pub(crate) record_type: RecordType,
-    /// Turns the start of a list, so that clients which take the first of it spread out; the order stays.
-    pub(crate) turn: u16,
     /// No more records are made; that many do not fit into the message.
     pub(crate) most: usize,
 }
@@ -120,13 +118,10 @@ impl Authority<'_> {
         }
     }
 
-    fn instances(&self, mut found: Found<'_>, wish: Wish) -> Reply {
+    fn instances(&self, found: Found<'_>, wish: Wish) -> Reply {
         if found.places.is_empty() {
             return Reply { reason: Some("no healthy instance"), turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        let turns = found.places.len();
-        let start = usize::from(wish.turn) % turns;
-        found.places.rotate_left(start);
         let reply = match wish.record_type {
             RecordType::A | RecordType::AAAA => self.addresses(&found.places, wish),
             RecordType::SRV => self.services(&found.places, wish),
@@ -135,7 +130,7 @@ impl Authority<'_> {
         if reply.answers.is_empty() {
             return Reply { turns: 1, ..self.no(ResponseCode::NoError) };
         }
-        Reply { given: found.service, turns, ..reply }
+        Reply { given: found.service, turns: reply.answers.len(), ..reply }
     }
 
     /// Each address once (RFC 2181 5), however many places share it. A name has one alias and nothing beside it (RFC 1034

@@ -30,8 +30,6 @@ proptest! {
         asked in prop::collection::vec((0..QUESTIONS.len(), any::<u16>(), any::<bool>(), any::<bool>()), 1..60),
     ) {
         let before = world();
-        let mut keyspace = Keyspace::default();
-        keyspace.transact(Now::default(), |_| {}).unwrap();
         let after = crowd(3);
         let mut recent = Recent::new(Transport::Udp);
         for (question, id, with_edns, later) in asked {
@@ -79,9 +77,13 @@ fn what_does_not_exist_is_not_remembered_and_what_is_remembered_has_a_limit() {
         recent.answer(&Query::new(&format!("x{number}.service.adsum. A")).bytes(), &catalog, &config());
     }
     assert_eq!(recent.taken(), 0);
+    // What is cut begins elsewhere with each id, in one of as many ways as fit.
+    recent.answer(&Query::new("many.service.adsum. SRV").bytes(), &catalog, &config());
+    assert_eq!(recent.taken(), 0);
+    let catalog = crowd(60);
     let mut most = 0;
-    for id in 0..1200 {
-        let query = Query { id, ..Query::new("many.service.adsum. SRV") }.edns(512 + id % 700);
+    for id in 0..14_000 {
+        let query = Query { id, ..Query::new("many.service.adsum. A") }.edns(1012 + id / 60 % 220);
         recent.answer(&query.bytes(), &catalog, &config());
         most = most.max(recent.taken());
     }
