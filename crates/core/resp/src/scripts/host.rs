@@ -2,7 +2,7 @@
 
 use adsum_keyspace::Now;
 use adsum_script::mlua::{Lua, Value};
-use adsum_script::{Commands, End, Raised};
+use adsum_script::{Commands, End, MEMORY, Raised};
 
 use super::reply;
 use crate::command::{Command, NO_SCRIPT, WRITE};
@@ -79,6 +79,23 @@ impl Commands for Host<'_> {
         if let Some(error) = self.buffer.strip_prefix(b"-") {
             return Err(Raised::Reply(String::from_utf8_lossy(error).trim_end().to_owned()));
         }
+        if is_too_much(&self.buffer) {
+            return Err(Raised::Text("not enough memory".to_owned()));
+        }
         reply::read(lua, &self.buffer).map_err(|error| Raised::Text(error.to_string()))
     }
+}
+
+/// Whether a reply would take more than a script has, in Lua, where each element takes some room of its own. It is looked
+/// at before, since nothing limits what is made of it.
+fn is_too_much(reply: &[u8]) -> bool {
+    /// Bytes that are no matter, whatever they are.
+    const SMALL: usize = MEMORY / 64;
+    /// What a short text or a number takes in a table; it is one or two lines.
+    const ELEMENT: usize = 40;
+    if reply.len() <= SMALL {
+        return false;
+    }
+    let lines = reply.windows(2).filter(|pair| pair == b"\r\n").count();
+    reply.len() + lines / 2 * ELEMENT > MEMORY
 }
