@@ -25,9 +25,9 @@ const SNAPSHOT: u64 = 32 * 1024 * 1024;
 const SNAPSHOT_WHEN_FULL: u64 = 64 * 1024;
 /// Between a snapshot that could not be written and the next attempt. Milliseconds.
 const PAUSE: u64 = 60_000;
-/// The same while the disk is full, where an attempt ends as soon as there is no room and costs little: whoever has deleted
-/// something waits for it.
-const PAUSE_WHEN_FULL: u64 = 2_000;
+/// The same while the disk is full, where whoever has deleted something waits for it: after the first attempt, and at most.
+/// It doubles, since an attempt takes for a moment the room that deletions are written to.
+const PAUSES_WHEN_FULL: [u64; 2] = [2_000, 16_000];
 
 /// Where the writing of snapshots stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +35,11 @@ pub(crate) enum Snapshots {
     #[default]
     Resting,
     Writing,
-    /// At this tick.
-    Failed(u64),
+    /// At this tick, so many times in a row.
+    Failed {
+        at: u64,
+        times: u32,
+    },
 }
 
 impl Snapshots {
@@ -44,8 +47,17 @@ impl Snapshots {
         match self {
             Snapshots::Resting => true,
             Snapshots::Writing => false,
-            Snapshots::Failed(at) => now.tick >= at + if full { PAUSE_WHEN_FULL } else { PAUSE },
+            Snapshots::Failed { at, times } if full => {
+                let [first, most] = PAUSES_WHEN_FULL;
+                now.tick >= at + first.saturating_mul(1 << times.saturating_sub(1).min(10)).min(most)
+            }
+            Snapshots::Failed { at, times: _ } => now.tick >= at + PAUSE,
         }
+    }
+
+    fn failed(self, now: Now) -> Snapshots {
+        let before = if let Snapshots::Failed { at: _, times } = self { times } else { 0 };
+        Snapshots::Failed { at: now.tick, times: before.saturating_add(1) }
     }
 }
 
@@ -106,7 +118,7 @@ fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
     if !state.snapshots.is_due(now, journal.is_full()) || journal.segment_bytes_since_snapshot() < enough {
         return;
     }
-    state.snapshots = Snapshots::Writing;
+    let before = std::mem::replace(&mut state.snapshots, Snapshots::Writing);
     let snapshot = state.server.keyspace().snapshot(now);
     let writer = shared.clone();
     let write = move || {
@@ -114,11 +126,11 @@ fn snapshot(shared: &Arc<Shared>, state: &mut State, now: Now) {
         let is_enough = catch_unwind(AssertUnwindSafe(|| write(&writer, snapshot))).unwrap_or(false);
         let mut state = writer.state.lock();
         let now = state.clocks.read();
-        state.snapshots = if is_enough { Snapshots::Resting } else { Snapshots::Failed(now.tick) };
+        state.snapshots = if is_enough { Snapshots::Resting } else { before.failed(now) };
     };
     if let Err(error) = std::thread::Builder::new().name("adsum-snapshot".to_string()).spawn(write) {
         tracing::error!(%error, "no thread for a snapshot, the next is tried in a minute");
-        state.snapshots = Snapshots::Failed(now.tick);
+        state.snapshots = before.failed(now);
     }
 }
 
@@ -134,5 +146,26 @@ fn write(shared: &Shared, snapshot: Snapshot) -> bool {
             tracing::error!(%revision, %error, "no snapshot could be written, it is tried again");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_full_disk_a_snapshot_is_tried_again_soon_and_then_more_and_more_seldom() {
+        let now = |tick| Now { tick, ..Now::default() };
+        let pause =
+            |snapshots: Snapshots, full| (0..).find(|tick| snapshots.is_due(now(1000 + tick * 500), full));
+        let mut snapshots = Snapshots::Resting;
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            snapshots = snapshots.failed(now(1000));
+            pauses.push(pause(snapshots, true).unwrap() as f64 / 2.0);
+        }
+        assert_eq!(pauses, [2.0, 4.0, 8.0, 16.0, 16.0, 16.0]);
+        assert_eq!(pause(snapshots, false), Some(120));
+        assert!(!Snapshots::Writing.is_due(now(u64::MAX), true));
     }
 }
