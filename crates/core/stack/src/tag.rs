@@ -1,4 +1,5 @@
-//! Tags: words by which a service is found in the catalog and, where they are labels, in DNS.
+//! Tags: words by which a service is found in the catalog and, where they are labels, in DNS. Others read their own settings
+//! in them (``traefik.http.routers.web.rule=Host(`a.example`)``), so that they may be any text of one line.
 
 use std::collections::BTreeSet;
 
@@ -23,10 +24,12 @@ pub(crate) fn tags(tags: Option<&[String]>, problems: &mut Problems) -> Vec<Stri
 }
 
 fn wrong_with(tag: &str) -> Option<String> {
-    let known = |letter: &char| letter.is_ascii_alphanumeric() || "-_.=:/".contains(*letter);
     if tag.is_empty() || tag.len() > bound::TAG {
         return Some(format!("has no fitting length: give 1 to {} characters", bound::TAG));
     }
-    let odd = tag.chars().find(|letter| !known(letter))?;
-    Some(format!("has {odd:?}: use letters, digits and any of - _ . = : / only"))
+    if tag.trim() != tag {
+        return Some("begins or ends with a space: leave that out".to_string());
+    }
+    let odd = tag.chars().find(|letter| letter.is_control())?;
+    Some(format!("has {odd:?}: use what can be seen"))
 }

@@ -161,7 +161,7 @@ fn signals_words_tags_and_paths_are_known() {
                 pace: PaceDraft { order: text("both"), ..PaceDraft::default() },
                 drain_timeout: None,
             },
-            tags: strings(&["v1", "a b", "v1", ""]),
+            tags: strings(&["v1", "a\tb", "v1", "", " a", "web.rule=Host(`a.b`)"]),
             ..draft()
         },
         &[
@@ -176,9 +176,10 @@ fn signals_words_tags_and_paths_are_known() {
             "restart.window: '25h' is out of range: give 0s to 24h",
             "stop.signal: 'SIGNORE' is no signal: give a name such as SIGTERM, or a number from 1 to 31",
             "update.order: 'both' is unknown: give one of start-first, stop-first",
-            "tags[1]: 'a b' has ' ': use letters, digits and any of - _ . = : / only",
+            "tags[1]: 'a\\tb' has '\\t': use what can be seen",
             "tags[2]: 'v1' is there twice: leave one out",
             "tags[3]: '' has no fitting length: give 1 to 255 characters",
+            "tags[4]: ' a' begins or ends with a space: leave that out",
         ],
     );
 }
