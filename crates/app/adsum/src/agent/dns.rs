@@ -64,8 +64,8 @@ impl Naming {
             "at most {MOST} DNS domains, and as many resolvers"
         );
         ensure!(
-            !forward.contains(&own),
-            "--dns-forward {own} is where this agent itself answers: name another resolver"
+            !forward.iter().any(|resolver| is_own(*resolver, own)),
+            "--dns-forward names {own}, where this agent itself answers: name another resolver"
         );
         let domains = domains.iter().map(|text| text.parse::<Zone>().map(Zone::flat));
         let limits = Limits { rate: file.rate_limit.and_then(NonZeroU32::new), forward, ..Limits::default() };
@@ -84,6 +84,12 @@ impl Naming {
         config.negative_ttl = self.negative_ttl.unwrap_or(config.negative_ttl);
         config
     }
+}
+
+/// Whether a resolver is this face. Of one that answers everywhere, only what is certainly this machine is known.
+fn is_own(resolver: SocketAddr, own: SocketAddr) -> bool {
+    let local = resolver.ip().is_loopback() || resolver.ip().is_unspecified();
+    resolver.port() == own.port() && (resolver.ip() == own.ip() || own.ip().is_unspecified() && local)
 }
 
 /// What the flags say, else what the file says.
@@ -133,11 +139,19 @@ mod tests {
     }
 
     #[test]
+    fn a_face_that_answers_everywhere_is_not_its_own_resolver() {
+        let everywhere: SocketAddr = "0.0.0.0:53".parse().unwrap();
+        for (resolver, own) in [("127.0.0.1:53", true), ("127.0.0.1:54", false), ("192.0.2.1:53", false)] {
+            assert_eq!(is_own(resolver.parse().unwrap(), everywhere), own, "{resolver}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_by_name() {
         for (toml, says) in [
             ("domains = ['a..b']", "a..b"),
             ("domains = ['.']", "root"),
-            ("forward = ['127.0.0.1:8600']", "127.0.0.1:8600 is where this agent itself answers"),
+            ("forward = ['127.0.0.1:8600']", "127.0.0.1:8600, where this agent itself answers"),
             ("ttl = 'long'", "'long'"),
             ("ttl = '800h'", "longer than a week"),
             ("rate_limit = -1", "rate_limit"),

@@ -1,15 +1,15 @@
 //! Names that are not ours, asked of somebody else.
 
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::UdpSocket;
 
 use super::sockets::{Said, ask, ask_over_tcp, query};
 use super::*;
 
 /// Who answers `Refused` himself, and what he is asked is noted. With what comes before each answer over UDP.
 async fn resolver(before: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> SocketAddr {
-    let socket = UdpSocket::bind(ANY_PORT).await.unwrap();
+    // One port for both, as the face itself has.
+    let (socket, listener) = bind(ANY_PORT).unwrap().into_tokio().unwrap();
     let address = socket.local_addr().unwrap();
-    let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {
         let mut buffer = [0; 600];
         loop {
@@ -75,10 +75,10 @@ async fn an_answer_to_something_else_does_not_count() {
 
 #[tokio::test]
 async fn the_next_resolver_is_asked_when_one_is_not_there_and_when_none_is_that_is_said() {
-    let nobody = {
-        let socket = UdpSocket::bind(ANY_PORT).await.unwrap();
-        socket.local_addr().unwrap()
-    };
+    // It is somebody's, who talks to himself alone: others' queries are refused.
+    let taken = UdpSocket::bind(ANY_PORT).await.unwrap();
+    let nobody = taken.local_addr().unwrap();
+    taken.connect(nobody).await.unwrap();
     let face = forwarding(&[nobody, resolver(|_| None).await]);
     assert_eq!(ask(face.addr, &query(7, "example.com")).await, Said(7, 6, 0));
     face.stop().await;
