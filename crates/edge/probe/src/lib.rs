@@ -15,6 +15,7 @@ mod http;
 mod outcome;
 mod tcp;
 mod udp;
+mod user;
 mod web;
 
 use std::collections::BTreeMap;

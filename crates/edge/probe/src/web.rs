@@ -4,19 +4,20 @@
 
 use std::time::Duration;
 
-use adsum_model::registered::Http;
+use adsum_model::registered::{Http, Tls};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, LOCATION, USER_AGENT};
+use hyper::http::uri::Scheme;
 use hyper::{Request, Response, StatusCode, Uri, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time;
 
-use crate::Outcome;
 use crate::connect::connect;
 use crate::http::{ACCEPTED, AGENT, AnyError, beginning, cause, verdict};
+use crate::{Outcome, user};
 
 /// As many as Go's client follows.
 const REDIRECTS: usize = 10;
@@ -56,7 +57,8 @@ fn redirect(http: &Http, uri: &Uri, response: &Response<Incoming>) -> Option<Uri
     } else {
         location.parse::<Uri>().ok()?
     };
-    (next.scheme() == uri.scheme() && next.authority() == uri.authority()).then_some(next)
+    let host = |uri: &Uri| Some(user::split(uri.authority()?.as_str()).1.to_ascii_lowercase());
+    (next.scheme() == uri.scheme() && host(&next) == host(uri)).then_some(next)
 }
 
 async fn send(
@@ -65,9 +67,11 @@ async fn send(
     driver: &mut JoinSet<hyper::Result<()>>,
 ) -> Result<Response<Incoming>, AnyError> {
     let host = uri.host().ok_or("the URL has no host")?;
-    let usual = if http.tls.wanted { 443 } else { 80 };
+    // The scheme is told in any case of its letters (RFC 3986 3.1).
+    let tls = Tls { wanted: http.tls.wanted || uri.scheme() == Some(&Scheme::HTTPS), ..http.tls.clone() };
+    let usual = if tls.wanted { 443 } else { 80 };
     let address = format!("{host}:{}", uri.port_u16().unwrap_or(usual));
-    let stream = connect(&address, &http.tls, b"http/1.1").await?;
+    let stream = connect(&address, &tls, b"http/1.1").await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     driver.spawn(connection);
     Ok(sender.send_request(request(http, uri)?).await?)
@@ -82,9 +86,12 @@ fn request(http: &Http, uri: &Uri) -> Result<Request<Full<Bytes>>, AnyError> {
         }
     }
     let mut request = request.body(Full::from(http.body.clone()))?;
-    let authority = uri.authority().map_or("", |authority| authority.as_str()).to_string();
+    let (user, host) = user::split(uri.authority().map_or("", |authority| authority.as_str()));
+    let authorization = user.map(|user| (AUTHORIZATION, user::basic(user)));
+    let usual = [(HOST, host), (USER_AGENT, AGENT), (ACCEPT, ACCEPTED)];
+    let usual = usual.map(|(name, value)| (name, value.to_string()));
     let headers = request.headers_mut();
-    for (name, value) in [(HOST, authority.as_str()), (USER_AGENT, AGENT), (ACCEPT, ACCEPTED)] {
+    for (name, value) in usual.into_iter().chain(authorization) {
         if !headers.contains_key(&name) {
             headers.insert(name, value.parse()?);
         }

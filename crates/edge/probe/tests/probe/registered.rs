@@ -41,7 +41,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     }
     let header = |name: &str| head.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_string();
     let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-    let told = format!("{} {path} host={} x={} body={body}", head.method, header("host"), header("x"));
+    let (host, x) = (header("host"), header("x"));
+    let user = header("authorization");
+    let user = if user.is_empty() { user } else { format!(" user={user}") };
+    let told = format!("{} {path} host={host} x={x} body={body}{user}", head.method);
     Ok(Response::new(Full::from(told)))
 }
 
@@ -98,6 +101,18 @@ async fn an_http_check_sends_what_was_registered() {
 }
 
 #[tokio::test]
+async fn a_user_in_the_url_goes_into_a_header_unless_that_was_registered() {
+    let address = web().await;
+    let check = http(format!("http://ada:secret@{address}/"));
+    let found = outcome(Kind::Http(check.clone())).await;
+    let expect = format!("GET / host={address} x= body= user=Basic YWRhOnNlY3JldA==");
+    assert!(found.output.ends_with(&expect), "{}", found.output);
+    let headers = [("Authorization".to_string(), vec!["Bearer x".to_string()])];
+    let found = outcome(Kind::Http(Http { headers: headers.into(), ..check })).await;
+    assert!(found.output.ends_with("body= user=Bearer x"), "{}", found.output);
+}
+
+#[tokio::test]
 async fn a_redirect_is_followed_to_the_same_host_alone() {
     let address = web().await;
     let other = web().await;
@@ -122,6 +137,10 @@ async fn a_certificate_that_nobody_has_signed_is_taken_only_where_that_was_regis
     let tls = Tls { skip_verify: true, ..check.tls.clone() };
     let lenient = outcome(Kind::Http(Http { tls: tls.clone(), ..check })).await;
     assert_eq!(lenient.status, Status::Passing, "{}", lenient.output);
+    let loud =
+        Http { tls: Tls { wanted: false, ..tls.clone() }, ..http(format!("HTTPS://localhost:{port}/")) };
+    let loud = outcome(Kind::Http(loud)).await;
+    assert_eq!(loud.status, Status::Passing, "{}", loud.output);
     let address = format!("localhost:{port}");
     let tcp = outcome(Kind::Tcp { address: address.clone(), tls }).await;
     assert_eq!(tcp.output, format!("TCP connect {address}: Success"));
@@ -144,6 +163,24 @@ async fn a_udp_check_passes_unless_the_datagram_is_rejected() {
     assert_eq!(outcome(Kind::Udp { address: address.clone() }).await.status, Status::Passing);
     drop(socket);
     assert_eq!(outcome(Kind::Udp { address }).await.status, Status::Critical);
+}
+
+#[test]
+fn a_udp_check_whose_host_is_not_found_in_time_is_critical() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    let runtime = runtime.unwrap();
+    // Names are looked up where this waits.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || held.recv());
+    let timeout = Duration::from_millis(10);
+    let kind = || Kind::Udp { address: "localhost:9".into() };
+    let late =
+        runtime.block_on(look(&Definition { kind: kind(), timeout, ..Definition::default() })).unwrap();
+    assert_eq!(late.output, "UDP connect localhost:9: no answer within 10ms");
+    assert_eq!(late.status, Status::Critical);
+    drop(release);
+    let found = runtime.block_on(outcome(kind()));
+    assert!(!found.output.contains("no answer"), "the control: {}", found.output);
 }
 
 /// A health service of gRPC: it serves as a whole, `db` does not, and others it does not know.
