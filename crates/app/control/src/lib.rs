@@ -14,6 +14,7 @@
 //! look at. So each can be stopped at any point, and goes on from what is on record.
 
 mod acknowledgements;
+mod commit;
 mod faults;
 mod firings;
 mod health;
@@ -48,8 +49,8 @@ pub async fn run(store: Store, keeper: Keeper, settings: Settings, routing: Rout
         services::run(store.clone(), settings.clone(), routing.clone()),
         routing::run(store.clone(), routing.clone()),
         node::run(store.clone(), keeper.clone(), settings.clone(), routing),
-        registered::run(store.clone(), settings.node.clone()),
-        health::run(store.clone(), keeper, settings),
+        registered::run(store.clone(), &settings),
+        health::run(store.clone(), keeper, settings.clone()),
         firings::run(store.clone()),
         locks::run(store.clone()),
         sessions::run(store),

@@ -20,8 +20,12 @@ use adsum_session::session::{self, Behavior};
 use adsum_session::{SESSION, Session, check, kv, session_of_time, sweep};
 use adsum_store::{Ended as WatchEnded, Failed, Store};
 
+use crate::commit::commit;
+
 /// What is left over is looked for when there are so many more records than twice what was kept the last time.
 const SWEPT_FROM: usize = 1000;
+/// What sessions live with, as [`check::problem`] looks at it: nodes with and without an agent, instances, checks.
+const LIVED_WITH: [&[u8]; 4] = [b"node/", b"external/", b"instance/", b"check/"];
 /// Records that are taken out at once.
 const AT_ONCE: usize = 500;
 const OUT_OF_TIME: &str = "its time has run out";
@@ -81,7 +85,7 @@ impl Controller {
             } else if change.key.starts_with(b"kv/") {
                 beside = true;
             } else {
-                may_be_ill = true;
+                may_be_ill |= is_looked_at(&change.key);
             }
         }
         may_be_ill |= !begun.is_empty();
@@ -117,7 +121,8 @@ impl Controller {
     async fn drop_queries(&self) -> Result<(), Failed> {
         let catalog = self.store.catalog().await?;
         for query in catalog.queries().filter(|query| !query.session.is_empty()) {
-            self.store.commit(|tx| drop_query(tx, &query.id, &query.session)).await?;
+            let what = format!("the end of prepared query {:?}", query.id);
+            commit(&self.store, &what, |tx| drop_query(tx, &query.id, &query.session)).await?;
         }
         Ok(())
     }
@@ -143,7 +148,8 @@ impl Controller {
 
     async fn end(&mut self, id: &str, why: &str) -> Result<(), Failed> {
         self.living.remove(id);
-        while self.store.commit(|tx| end_and_tell(tx, id, why)).await? {}
+        let what = format!("the end of session {id:?}");
+        while commit(&self.store, &what, |tx| end_and_tell(tx, id, why)).await? == Some(true) {}
         Ok(())
     }
 
@@ -157,7 +163,8 @@ impl Controller {
         let left = sweep::left_over(&system, &keys);
         drop((system, keys));
         for some in left.chunks(AT_ONCE) {
-            self.store.commit(|tx| some.iter().for_each(|name| sweep::take_out(tx, name))).await?;
+            let what = "the end of what is left over of keys";
+            commit(&self.store, what, |tx| some.iter().for_each(|name| sweep::take_out(tx, name))).await?;
         }
         self.kept = count - left.len();
         Ok(())
@@ -166,6 +173,11 @@ impl Controller {
     fn system(&self) -> (Keys, Revision) {
         self.store.transact(|tx| (tx.keys(Database::System).clone(), tx.read_revision())).0
     }
+}
+
+/// Whether a session may be over by a change of this key.
+fn is_looked_at(key: &[u8]) -> bool {
+    LIVED_WITH.iter().any(|kind| key.starts_with(kind))
 }
 
 fn drop_query(tx: &mut Transaction<'_>, id: &str, session: &str) {

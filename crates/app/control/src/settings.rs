@@ -17,6 +17,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the faces of this node are, as instances find them: `ADSUM_HTTP_ADDR` and so on.
     pub faces: BTreeMap<String, String>,
+    /// Whether programs are started for checks that clients have registered.
+    pub script_checks: bool,
 }
 
 impl Settings {

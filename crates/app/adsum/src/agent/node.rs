@@ -292,6 +292,7 @@ fn control_settings(settings: &Settings, addresses: Addresses, dir: &Path) -> ad
         ports: settings.ports.clone(),
         data_dir: dir.to_path_buf(),
         faces,
+        script_checks: settings.script_checks,
     }
 }
 

@@ -206,3 +206,14 @@ async fn what_is_left_over_of_deleted_keys_goes() {
     until(&store, |store| count(store) == 2).await;
     controller.abort();
 }
+
+#[test]
+fn sessions_are_looked_at_when_what_they_live_with_has_changed() {
+    for key in ["node/n1", "external/n2", "instance/1", "check/n1/web"] {
+        assert!(is_looked_at(key.as_bytes()), "{key}");
+    }
+    for key in ["event/1", "beat/n1/web", "lock-delay/k", "session-lock/ID/k", "registered/n1/web", "query/1"]
+    {
+        assert!(!is_looked_at(key.as_bytes()), "{key}");
+    }
+}
