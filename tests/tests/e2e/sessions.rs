@@ -50,8 +50,8 @@ fn a_lock_and_its_session_are_there_again_after_a_kill() {
 #[test]
 fn a_session_that_is_not_renewed_lets_go_of_its_lock() {
     let agent = Agent::start();
-    let id = begin(&agent, &json!({"Name": "late", "TTL": "10s", "LockDelay": "0s"}));
     let begun = Instant::now();
+    let id = begin(&agent, &json!({"Name": "late", "TTL": "10s", "LockDelay": "0s"}));
     assert_eq!(put(&agent, &format!("/v1/kv/lock?acquire={id}")), "true");
     until("the lock is free", SOON, || holder(&agent, "lock").is_none().then_some(()));
     assert!(begun.elapsed() >= Duration::from_secs(10), "it had its time");
