@@ -7,8 +7,10 @@ use crate::{Beside, end};
 
 /// Operations at most.
 pub const OPERATIONS: usize = 128;
-/// Bytes of values that one transaction reads.
+/// Bytes that one transaction reads, as [`Found::weight`] has them.
 const READ: usize = 64 * 1024 * 1024;
+/// Bytes that something found takes beside its key and its value: what stands beside it, and its form in an answer.
+const FRAME: usize = 256;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -57,20 +59,22 @@ pub struct Failure {
 }
 
 /// Does all of it in order, each operation on what those before it have left. What has failed is told of every
-/// operation, and nothing is left of the others.
+/// operation, and nothing is left of the others. Who reads too much is told that, and nothing more is done for it.
 ///
 /// # Errors
 /// With at least one.
 pub fn run(tx: &mut Transaction<'_>, operations: &[Operation]) -> Result<Vec<Found>, Vec<Failure>> {
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    let (mut found, mut failures, mut room) = (Vec::new(), Vec::new(), Room(Some(READ)));
     for (number, operation) in operations.iter().enumerate() {
-        let done = operation.run(tx).and_then(|those| {
-            found.extend(those);
-            if read(&found) > READ { Err("the transaction reads more than 64 MiB".into()) } else { Ok(()) }
-        });
-        if let Err(what) = done {
-            failures.push(Failure { operation: number, what });
-            found.clear();
+        match operation.run(tx, &mut room) {
+            Ok(those) => found.extend(those),
+            Err(what) => {
+                failures.push(Failure { operation: number, what });
+                found.clear();
+            }
+        }
+        if room.is_exceeded() {
+            break;
         }
     }
     if failures.is_empty() {
@@ -80,34 +84,50 @@ pub fn run(tx: &mut Transaction<'_>, operations: &[Operation]) -> Result<Vec<Fou
     Err(failures)
 }
 
-fn read(found: &[Found]) -> usize {
-    let with_value = found.iter().filter(|found| found.with_value);
-    with_value.filter_map(|found| found.entry.as_ref()).map(|entry| entry.value.weight()).sum()
+/// Bytes that may still be read, those of operations that have failed included; none when it was too much.
+struct Room(Option<usize>);
+
+impl Room {
+    fn take(&mut self, bytes: usize) -> Result<(), String> {
+        self.0 = self.0.and_then(|left| left.checked_sub(bytes));
+        let much = READ / 1024 / 1024;
+        self.0
+            .map(drop)
+            .ok_or_else(|| format!("the transaction reads more than {much} MiB: ask for less at a time"))
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl Operation {
-    fn run(&self, tx: &mut Transaction<'_>) -> Result<Vec<Found>, String> {
+    fn run(&self, tx: &mut Transaction<'_>, room: &mut Room) -> Result<Vec<Found>, String> {
         let key = self.key.as_slice();
         let takes_any = matches!(self.verb, Verb::GetTree | Verb::DeleteTree);
         if key.is_empty() && !takes_any {
             return Err("Must provide key".into());
         }
-        match &self.verb {
+        let one = match &self.verb {
             Verb::Set | Verb::Cas(_) | Verb::Lock(_) | Verb::Unlock(_) => {
                 self.put(tx)?;
-                Ok(vec![self.one(tx, false)?])
+                self.one(tx, false)?
             }
-            Verb::Get => Ok(vec![self.one(tx, true)?]),
-            Verb::GetOrEmpty => Ok(vec![self.one(tx, true).unwrap_or_else(|_| Found::nothing(key))]),
-            Verb::GetTree => Ok(tree(tx, key)),
-            Verb::CheckIndex(_) | Verb::CheckSession(_) => Ok(vec![self.check(tx)?]),
-            Verb::CheckNotExists if kv::get(tx, key).is_some() => Err(format!("key {} exists", self.name())),
-            Verb::CheckNotExists => Ok(Vec::new()),
+            Verb::Get => self.one(tx, true)?,
+            Verb::GetOrEmpty => self.one(tx, true).unwrap_or_else(|_| Found::nothing(key)),
+            Verb::GetTree => return tree(tx, key, room),
+            Verb::CheckIndex(_) | Verb::CheckSession(_) => self.check(tx)?,
+            Verb::CheckNotExists if kv::get(tx, key).is_some() => {
+                return Err(format!("key {} exists", self.name()));
+            }
+            Verb::CheckNotExists => return Ok(Vec::new()),
             Verb::Delete | Verb::DeleteCas(_) | Verb::DeleteTree | Verb::EndSession => {
                 self.take_out(tx)?;
-                Ok(Vec::new())
+                return Ok(Vec::new());
             }
-        }
+        };
+        room.take(one.weight())?;
+        Ok(vec![one])
     }
 
     fn put(&self, tx: &mut Transaction<'_>) -> Result<(), String> {
@@ -177,16 +197,30 @@ impl Operation {
     }
 }
 
-fn tree(tx: &mut Transaction<'_>, prefix: &[u8]) -> Vec<Found> {
-    let keys = kv::keys_under(tx, prefix);
+/// What a listing shows under a prefix, as far as there is room for it.
+fn tree(tx: &mut Transaction<'_>, prefix: &[u8], room: &mut Room) -> Result<Vec<Found>, String> {
+    let listed = tx.keys_under(kv::DATABASE, prefix).iter_from(prefix);
+    let listed = listed.take_while(|(key, _)| key.starts_with(prefix));
+    let strings = listed.filter(|(_, entry)| matches!(entry.value, Value::String(_)));
+    let mut keys: Vec<Blob> = Vec::new();
+    for (key, entry) in strings {
+        room.take(FRAME + key.len() + entry.value.weight())?;
+        keys.push(key.clone());
+    }
     let found = keys.into_iter().filter_map(|key| {
         let (entry, beside) = kv::get(tx, &key)?;
         Some(Found { key, entry: Some(entry), beside, with_value: true })
     });
-    found.collect()
+    Ok(found.collect())
 }
 
 impl Found {
+    /// Bytes that it takes, roughly.
+    fn weight(&self) -> usize {
+        let told = self.entry.as_ref().filter(|_| self.with_value);
+        FRAME + self.key.len() + told.map_or(0, |entry| entry.value.weight())
+    }
+
     fn nothing(key: &[u8]) -> Found {
         Found { key: key.into(), entry: None, beside: Beside::default(), with_value: true }
     }
@@ -274,5 +308,42 @@ mod tests {
             ],
         );
         assert!(all(&mut keyspace, &[operation(Verb::Get, "a")]).is_ok());
+    }
+
+    const TOO_MUCH: &str = "the transaction reads more than 64 MiB: ask for less at a time";
+
+    fn sized(key: &str, bytes: usize) -> Operation {
+        Operation { value: vec![b'v'; bytes], ..operation(Verb::Set, key) }
+    }
+
+    #[test]
+    fn who_reads_too_much_is_told_that_and_nothing_more() {
+        let mut keyspace = Keyspace::default();
+        for number in 0..70 {
+            all(&mut keyspace, &[sized(&format!("t/{number:02}"), 1024 * 1024)]).unwrap();
+        }
+        let missing = operation(Verb::Get, "missing");
+        fails(&mut keyspace, &[operation(Verb::GetTree, "t/"), missing.clone()], &[(0, TOO_MUCH)]);
+        let ones = vec![operation(Verb::Get, "t/01"); OPERATIONS];
+        fails(&mut keyspace, &ones, &[(63, TOO_MUCH)]);
+        let tree = operation(Verb::GetTree, "t/0");
+        assert_eq!(all(&mut keyspace, &vec![tree.clone(); 6]).unwrap().len(), 60);
+        // What a failure has made useless was read all the same.
+        let missed = "key \"missing\" doesn't exist";
+        let mut operations = vec![missing];
+        operations.extend(vec![tree; 10]);
+        fails(&mut keyspace, &operations, &[(0, missed), (7, TOO_MUCH)]);
+    }
+
+    #[test]
+    fn keys_count_among_what_is_read() {
+        let mut keyspace = Keyspace::default();
+        for number in 0..20 {
+            let key = format!("t/{number:02}/{}", "k".repeat(32 * 1024));
+            all(&mut keyspace, &[sized(&key, 0)]).unwrap();
+        }
+        let trees = vec![operation(Verb::GetTree, "t/"); OPERATIONS];
+        assert_eq!(all(&mut keyspace, &trees[..100]).unwrap().len(), 2000);
+        fails(&mut keyspace, &trees, &[(101, TOO_MUCH)]);
     }
 }
