@@ -203,10 +203,20 @@ pub fn release_port(tx: &mut Transaction<'_>, node: &Name, port: u16) {
 /// Adds to the event log. Several in one transaction keep their order.
 pub fn log(tx: &mut Transaction<'_>, event: &Event) {
     let revision = tx.revision().0;
-    let number = (1u32..).find(|n| tx.get(Database::System, event_key(revision, *n).as_bytes()).is_none());
-    let key = event_key(revision, number.expect("an event has a free number"));
+    let key = event_key(revision, last_event(tx, revision) + 1);
     drop_oldest_event(tx);
     write_until(tx, key, event, EVENT_KEPT);
+}
+
+/// The number of the last event of a revision; 0 while it has none.
+fn last_event(tx: &mut Transaction<'_>, revision: u64) -> u32 {
+    let prefix = format!("event/{revision:020}-");
+    let keys = tx.keys_under(Database::System, prefix.as_bytes());
+    // `.` follows `-`.
+    let end = keys.rank(format!("event/{revision:020}.").as_bytes());
+    let last = end.checked_sub(1).and_then(|rank| keys.nth(rank));
+    let number = |key: &Blob| str::from_utf8(key).ok()?.strip_prefix(&prefix)?.parse().ok();
+    last.and_then(|(key, _)| number(key)).unwrap_or(0)
 }
 
 fn drop_oldest_event(tx: &mut Transaction<'_>) {

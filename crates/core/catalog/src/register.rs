@@ -4,25 +4,28 @@
 //! external/NODE        registered::Node
 //! registered/NODE/ID   registered::Service
 //! check/NODE/ID        registered::Check
-//! beat/NODE/ID         nothing, until the TTL of the check is over: it is put again with each sign of life
+//! beat/NODE/ID         until the TTL of the check is over, which each sign of life puts off: the tick at which the words
+//!                      of one were put on record last, or nothing
 //! ```
 //!
 //! Nodes are in lower case in a key, and `/` and `%` are escaped in each part.
 //!
 //! Invariants:
 //! - What is registered again as it is changes no record, so that nobody who waits for a change wakes.
-//! - A check is there only with its service: both come in one transaction, and go in one.
+//! - A check comes only with its service, or after it, and goes with it. Of a service with more than a piece of checks the
+//!   service goes first, so that it never looks better than it is; whoever takes it out goes on until nothing is left.
 //! - Who is refused has changed nothing.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use adsum_keyspace::{Database, Deadline, Notice, Transaction, Value};
-use adsum_model::Event;
+use adsum_keyspace::{Database, Deadline, Entry, Notice, Transaction, Value};
 use adsum_model::registered::{Check, Kind, Node, Service, Status};
+use adsum_model::{Event, Name};
 
-use crate::checks;
 use crate::records::{count, decode, delete, log, read, under, write};
 use crate::registry::Key;
+use crate::{checks, records};
 
 /// Services that clients may register.
 pub const SERVICES: usize = 100_000;
@@ -30,6 +33,10 @@ pub const SERVICES: usize = 100_000;
 pub const CHECKS: usize = 200_000;
 /// Nodes without an agent.
 pub const NODES: usize = 100_000;
+/// Services, and checks, that one call takes out.
+pub const PIECE: usize = 1000;
+/// Bytes of the keys of one piece.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Why something cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +45,8 @@ pub enum Refusal {
     UnknownService(String),
     #[error("Missing service registration")]
     NoService,
+    #[error("Missing node registration")]
+    NoNode,
     #[error("there are {0} {1} registered already: deregister some")]
     Full(usize, &'static str),
 }
@@ -57,6 +66,15 @@ pub struct Told {
     pub checks: Vec<Check>,
 }
 
+/// What a call has come to that takes out a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// Whether the service was there.
+    pub was_there: bool,
+    /// Whether there are checks left that were its own: whoever calls this goes on until there are none.
+    pub more: bool,
+}
+
 /// A service with its checks. A check that is there goes on as it was found last.
 pub fn register_service(
     tx: &mut Transaction<'_>,
@@ -67,8 +85,9 @@ pub fn register_service(
     refuse_more(tx, None, Some(service), &checks)?;
     put_service(tx, service);
     if others == Others::Go {
-        let named = |check: &Check| checks.iter().any(|other| other.id == check.id);
-        let gone = checks_of(tx, &service.node, &service.id).into_iter().filter(|check| !named(check));
+        let named: HashSet<&str> = checks.iter().map(|check| check.id.as_str()).collect();
+        let gone = checks_of(tx, &service.node, &service.id).into_iter();
+        let gone = gone.filter(|check| !named.contains(check.id.as_str()));
         let gone: Vec<Check> = gone.filter(|check| check.definition.kind != Kind::Maintenance).collect();
         gone.iter().for_each(|check| delete_check(tx, check));
     }
@@ -104,17 +123,39 @@ fn put_service(tx: &mut Transaction<'_>, service: &Service) {
     }
 }
 
-/// Whether it was there.
-pub fn deregister_service(tx: &mut Transaction<'_>, node: &str, id: &str) -> bool {
-    remove_service(tx, node, id, "is deregistered")
+/// A service with a piece of its checks.
+pub fn deregister_service(tx: &mut Transaction<'_>, node: &str, id: &str) -> Removal {
+    remove_service(tx, node, id, "is deregistered", None)
 }
 
-fn remove_service(tx: &mut Transaction<'_>, node: &str, id: &str, why: &str) -> bool {
-    let Some(service) = service(tx, node, id) else { return false };
-    checks_of(tx, node, id).iter().for_each(|check| delete_check(tx, check));
-    delete(tx, &service_key(node, id));
-    log_of(tx, "service-deregistered", &service, why);
-    true
+/// The check `last` goes when all others have gone.
+fn remove_service(
+    tx: &mut Transaction<'_>,
+    node: &str,
+    id: &str,
+    why: &str,
+    last: Option<&Check>,
+) -> Removal {
+    // Checks of the node itself have no service.
+    if id.is_empty() {
+        return Removal::default();
+    }
+    let service = service(tx, node, id);
+    if let Some(service) = &service {
+        delete(tx, &service_key(node, id));
+        log_of(tx, "service-deregistered", service, why);
+    }
+    Removal { was_there: service.is_some(), more: remove_checks(tx, node, id, last) }
+}
+
+/// A piece of the checks of a service; whether there are more.
+fn remove_checks(tx: &mut Transaction<'_>, node: &str, service: &str, last: Option<&Check>) -> bool {
+    let last = last.map(|check| check_key(&check.node, &check.id));
+    let of = attached(service);
+    let chosen = |key: &str, entry: &Entry| last.as_deref() != Some(key) && of(entry).is_some();
+    let (keys, more) = piece(tx, &checks_prefix(node), chosen);
+    keys.iter().chain(last.iter().filter(|_| !more)).for_each(|key| delete_check_at(tx, key));
+    more
 }
 
 /// A check of a service that is there, or of a node. One that is there goes on as it was found last.
@@ -144,7 +185,7 @@ fn put_check(tx: &mut Transaction<'_>, mut new: Check) {
     };
     let is_new_ttl = before.as_ref().is_none_or(|before| before.definition.kind != new.definition.kind);
     if let (Kind::Ttl(ttl), true) = (&new.definition.kind, is_new_ttl) {
-        beat(tx, &new, *ttl);
+        beat(tx, &new, *ttl, None);
     }
     if before.as_ref() != Some(&new) {
         write(tx, key, &new);
@@ -158,12 +199,19 @@ pub fn deregister_check(tx: &mut Transaction<'_>, node: &str, id: &str) -> bool 
     check.is_some()
 }
 
-/// What a client says of its TTL check, which lives on for a TTL by that. Whether there is such a check.
+/// What a client says of its TTL check, which lives on for a TTL by that. Whether there is such a check. A status is put
+/// on record at once, words alone now and then.
 pub fn heard(tx: &mut Transaction<'_>, node: &str, id: &str, status: Status, output: &str) -> bool {
     let Some(check) = check(tx, node, id) else { return false };
     let Kind::Ttl(ttl) = check.definition.kind else { return false };
-    beat(tx, &check, ttl);
-    found(tx, check, status, output);
+    let now = tx.now().tick;
+    let noted = noted(tx, &check).map(|at| Duration::from_millis(now.saturating_sub(at)));
+    let age = noted.unwrap_or(checks::OUTPUT_PAUSE);
+    let is_news = checks::is_news((check.status, &check.output), (status, output), age);
+    beat(tx, &check, ttl, is_news.then_some(now));
+    if is_news {
+        found(tx, check, status, output);
+    }
     true
 }
 
@@ -184,14 +232,16 @@ pub fn expired(tx: &mut Transaction<'_>, node: &str, id: &str) {
     }
 }
 
-/// Takes out a service that a check has found critical for as long as it allows.
-pub fn reap(tx: &mut Transaction<'_>, of: &Check) {
+/// Takes out a service that a check has found critical for as long as it allows, with a piece of its checks. Whether
+/// there are more of them: whoever calls this goes on until there are none.
+pub fn reap(tx: &mut Transaction<'_>, of: &Check) -> bool {
     let now = tx.now().tick;
-    let Some(check) = check(tx, &of.node, &of.id) else { return };
-    if checks::reaped_at(&check).is_some_and(|at| at <= now) {
-        let why = format!("is deregistered: check {} was critical for too long", check.id);
-        remove_service(tx, &check.node, &check.service, &why);
+    let Some(check) = check(tx, &of.node, &of.id) else { return false };
+    if checks::reaped_at(&check).is_none_or(|at| at > now) {
+        return false;
     }
+    let why = format!("is deregistered: check {} was critical for too long", check.id);
+    remove_service(tx, &check.node, &check.service, &why, Some(&check)).more
 }
 
 /// Whether somebody has given a sign of a TTL check within its TTL.
@@ -206,13 +256,33 @@ fn put_node(tx: &mut Transaction<'_>, node: &Node) {
     }
 }
 
-/// With all that is registered there.
-pub fn deregister_node(tx: &mut Transaction<'_>, name: &str) {
-    for service in under(tx, &format!("registered/{}/", node_part(name)), decode::<Service>) {
-        remove_service(tx, name, &service.id, "is deregistered with its node");
+/// With all that is registered there, of which a piece goes at a time, the node last. Whether there is more: whoever
+/// calls this goes on until there is none.
+pub fn deregister_node(tx: &mut Transaction<'_>, name: &str) -> bool {
+    let any = |_: &str, _: &Entry| true;
+    let (services, more) = piece(tx, &format!("registered/{}/", node_part(name)), any);
+    services.iter().for_each(|key| delete(tx, key));
+    if more {
+        return true;
     }
-    checks_on(tx, name).iter().for_each(|check| delete_check(tx, check));
-    delete(tx, &node_key(name));
+    let (checks, more) = piece(tx, &checks_prefix(name), any);
+    checks.iter().for_each(|key| delete_check_at(tx, key));
+    if more {
+        return true;
+    }
+    if node(tx, name).is_some() || !services.is_empty() || !checks.is_empty() {
+        delete(tx, &node_key(name));
+        let message = format!("node {name} is deregistered with all that was registered there");
+        log_event(tx, "node-deregistered", None, message);
+    }
+    false
+}
+
+/// # Errors
+/// When there is no such node, with an agent or without.
+pub fn expect_node(tx: &mut Transaction<'_>, name: &str) -> Result<(), Refusal> {
+    let has_agent = name.parse().is_ok_and(|name| records::node(tx, &name).is_some());
+    if has_agent || node(tx, name).is_some() { Ok(()) } else { Err(Refusal::NoNode) }
 }
 
 pub fn node(tx: &mut Transaction<'_>, name: &str) -> Option<Node> {
@@ -240,30 +310,70 @@ fn found(tx: &mut Transaction<'_>, mut check: Check, status: Status, output: &st
     write(tx, check_key(&check.node, &check.id), &check);
 }
 
-fn beat(tx: &mut Transaction<'_>, check: &Check, ttl: Duration) {
+/// Puts the end of a check's TTL off; `noted` is now when its words are put on record with that.
+fn beat(tx: &mut Transaction<'_>, check: &Check, ttl: Duration, noted: Option<u64>) {
     let key = beat_key(&check.node, &check.id);
     let deadline = Some(Deadline::after(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX / 4), tx.now()));
-    if tx.get(Database::System, key.as_bytes()).is_some() {
+    if noted.is_none() && tx.get(Database::System, key.as_bytes()).is_some() {
         tx.set_deadline(Database::System, key.as_bytes(), deadline, Notice::Expire);
     } else {
-        let nothing = Value::String("".into());
-        tx.put(Database::System, key, nothing, deadline, &[Notice::Set, Notice::Expire]);
+        let tick = noted.map_or_else(String::new, |tick| tick.to_string());
+        let value = Value::String(tick.as_bytes().into());
+        tx.put(Database::System, key, value, deadline, &[Notice::Set, Notice::Expire]);
     }
 }
 
-fn delete_check(tx: &mut Transaction<'_>, check: &Check) {
-    delete(tx, &check_key(&check.node, &check.id));
-    delete(tx, &beat_key(&check.node, &check.id));
+/// The tick at which words of a check that is alive were put on record last.
+fn noted(tx: &mut Transaction<'_>, check: &Check) -> Option<u64> {
+    let beat = tx.get(Database::System, beat_key(&check.node, &check.id).as_bytes())?;
+    let Value::String(tick) = &beat.value else { return None };
+    str::from_utf8(tick).ok()?.parse().ok()
 }
 
-fn checks_on(tx: &mut Transaction<'_>, node: &str) -> Vec<Check> {
-    under(tx, &format!("check/{}/", node_part(node)), decode)
+fn delete_check(tx: &mut Transaction<'_>, check: &Check) {
+    delete_check_at(tx, &check_key(&check.node, &check.id));
+}
+
+/// A check by its key, with its sign of life.
+fn delete_check_at(tx: &mut Transaction<'_>, key: &str) {
+    let beat = key.strip_prefix(CHECKS_AT).map(|rest| format!("{BEATS}{rest}"));
+    beat.iter().for_each(|beat| delete(tx, beat));
+    delete(tx, key);
 }
 
 fn checks_of(tx: &mut Transaction<'_>, node: &str, service: &str) -> Vec<Check> {
-    let mut checks = checks_on(tx, node);
-    checks.retain(|check| check.service == service);
-    checks
+    under(tx, &checks_prefix(node), attached(service)).into_iter().flatten().collect()
+}
+
+/// The check that a record is of, if it is one of the service. A node may have very many, and to read a record takes
+/// much longer than to see that the service is not named in it.
+fn attached(service: &str) -> impl Fn(&Entry) -> Option<Check> {
+    let name = serde_json::to_string(service).expect("a text has a JSON form");
+    let (field, service) = (format!("\"service\":{name}"), service.to_string());
+    move |entry| {
+        let Value::String(bytes) = &entry.value else { return None };
+        let names_it = str::from_utf8(bytes).is_ok_and(|text| text.contains(&field));
+        names_it.then(|| decode::<Check>(entry)).filter(|check| check.service == service)
+    }
+}
+
+/// The keys of the next piece of what is chosen under a prefix, and whether there are others.
+fn piece(
+    tx: &mut Transaction<'_>,
+    prefix: &str,
+    chosen: impl Fn(&str, &Entry) -> bool,
+) -> (Vec<String>, bool) {
+    let found = tx.keys_under(Database::System, prefix.as_bytes()).iter_from(prefix.as_bytes());
+    let found = found.filter_map(|(key, entry)| Some((str::from_utf8(key).ok()?, entry)));
+    let found = found.take_while(|(key, _)| key.starts_with(prefix));
+    let mut names = found.filter(|(key, entry)| chosen(key, entry)).map(|(key, _)| key);
+    let (mut keys, mut bytes) = (Vec::new(), 0);
+    while keys.len() < PIECE && bytes < PIECE_BYTES {
+        let Some(name) = names.next() else { return (keys, false) };
+        bytes += name.len();
+        keys.push(name.to_string());
+    }
+    (keys, names.next().is_some())
 }
 
 /// Before anything is written.
@@ -288,8 +398,12 @@ fn refuse_more(
 
 fn log_of(tx: &mut Transaction<'_>, kind: &str, service: &Service, what: &str) {
     let message = format!("{} ({}) on {} {what}", service.service, service.id, service.node);
-    let (time, name) = (tx.now().wall, service.service.parse().ok());
-    log(tx, &Event { time, kind: kind.to_string(), service: name, instance: None, message });
+    log_event(tx, kind, service.service.parse().ok(), message);
+}
+
+fn log_event(tx: &mut Transaction<'_>, kind: &str, service: Option<Name>, message: String) {
+    let time = tx.now().wall;
+    log(tx, &Event { time, kind: kind.to_string(), service, instance: None, message });
 }
 
 fn node_key(name: &str) -> String {
@@ -301,12 +415,18 @@ fn service_key(node: &str, id: &str) -> String {
 }
 
 fn check_key(node: &str, id: &str) -> String {
-    format!("check/{}/{}", node_part(node), escape(id))
+    format!("{}{}", checks_prefix(node), escape(id))
+}
+
+fn checks_prefix(node: &str) -> String {
+    format!("{CHECKS_AT}{}/", node_part(node))
 }
 
 fn beat_key(node: &str, id: &str) -> String {
     format!("{BEATS}{}/{}", node_part(node), escape(id))
 }
+
+const CHECKS_AT: &str = "check/";
 
 /// What the keys of signs of life begin with.
 pub const BEATS: &str = "beat/";

@@ -10,6 +10,8 @@ use adsum_model::registered::{
 use super::answer::Refusal;
 use super::fields::Fields;
 
+pub(crate) mod bounds;
+
 /// Of a probe, unless it is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,7 +42,7 @@ pub(crate) fn described(node: &str, id: String, name: String, fields: &Fields) -
         let (address, port) = (place.text("Address")?, port(&place)?);
         Ok((key, Place { address, port }))
     });
-    Ok(Service {
+    let service = Service {
         node: node.to_string(),
         id,
         service: name,
@@ -51,7 +53,9 @@ pub(crate) fn described(node: &str, id: String, name: String, fields: &Fields) -
         tagged_addresses: places.collect::<Result<_, Refusal>>()?,
         weights: weights(&fields.object("Weights")?)?,
         enable_tag_override: fields.flag("EnableTagOverride")?.unwrap_or(false),
-    })
+    };
+    bounds::service(&service)?;
+    Ok(service)
 }
 
 fn port(fields: &Fields) -> Result<u16, Refusal> {
@@ -94,6 +98,7 @@ pub(crate) fn checks_with(service: &Service, fields: &Fields) -> Result<Vec<Chec
     let mut all = fields.objects("Checks")?;
     all.extend((!single.is_empty()).then_some(single));
     let count = all.len();
+    bounds::checks(count)?;
     let check = |(number, fields): (usize, &Fields)| {
         let mut check = check(&service.node, fields)?;
         check.service.clone_from(&service.id);
@@ -119,6 +124,7 @@ pub(crate) fn lone_check(node: &str, fields: &Fields) -> Result<Check, Refusal> 
     if check.id.is_empty() {
         check.id.clone_from(&check.name);
     }
+    bounds::check(&check)?;
     Ok(check)
 }
 
@@ -130,7 +136,7 @@ fn check(node: &str, fields: &Fields) -> Result<Check, Refusal> {
     };
     let definition = definition(fields)?;
     validate(&definition)?;
-    Ok(Check {
+    let check = Check {
         node: node.to_string(),
         id: fields.text_of(&["CheckID", "ID"])?,
         name: fields.text("Name")?,
@@ -138,7 +144,9 @@ fn check(node: &str, fields: &Fields) -> Result<Check, Refusal> {
         status,
         definition,
         ..Check::default()
-    })
+    };
+    bounds::check(&check)?;
+    Ok(check)
 }
 
 fn definition(fields: &Fields) -> Result<Definition, Refusal> {

@@ -143,14 +143,21 @@ impl Event {
         let of_tag = filter("tag", &self.tag_filter)?;
         let takes =
             |filter: &Option<Regex>, text: &str| filter.as_ref().is_none_or(|filter| filter.is_match(text));
-        let has_service = of_service.is_none()
-            || catalog.services().any(|(name, service)| {
+        let is_meant = |name: &str, tags: &[String]| {
+            takes(&of_service, name) && (of_tag.is_none() || tags.iter().any(|tag| takes(&of_tag, tag)))
+        };
+        let runs = || {
+            catalog.services().any(|(name, service)| {
                 let tags = service.service.as_ref().map_or(&[][..], |service| &service.spec.tags);
                 let is_here = service.live().any(|instance| instance.node.as_str() == node);
-                is_here
-                    && takes(&of_service, name.as_str())
-                    && (of_tag.is_none() || tags.iter().any(|tag| takes(&of_tag, tag)))
-            });
+                is_here && is_meant(name.as_str(), tags)
+            })
+        };
+        let registered = || {
+            let mut here = catalog.registry().services_on(node);
+            here.any(|service| is_meant(&service.service, &service.tags))
+        };
+        let has_service = of_service.is_none() || runs() || registered();
         Ok(takes(&of_node, node) && has_service)
     }
 }

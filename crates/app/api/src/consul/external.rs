@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::answer::{Refusal, json};
+use super::definition::bounds;
 use super::fields::Fields;
 use super::service::refuse_growth;
 use super::{definition, entry};
@@ -26,8 +27,16 @@ pub(crate) async fn register(
     let fields = Fields::read(body).await?;
     check_datacenter(&fields, &state.about.datacenter)?;
     let told = told(&state, &fields).await?;
+    let name = fields.text("Node")?;
     refuse_growth(&state)?;
-    state.store.try_commit(|tx| register::tell(tx, told)).await??;
+    let told = state.store.try_commit(|tx| {
+        // Nobody tells of what is on a node that nobody has told of.
+        if told.node.is_none() && (told.service.is_some() || !told.checks.is_empty()) {
+            register::expect_node(tx, &name)?;
+        }
+        register::tell(tx, told)
+    });
+    told.await??;
     Ok(json(query.asks("pretty"), &true))
 }
 
@@ -44,12 +53,16 @@ pub(crate) async fn deregister(
         return Err(Refusal::failed("Must provide node"));
     }
     let (service, check) = (fields.text("ServiceID")?, fields.text("CheckID")?);
+    // Whether there is more.
     let remove = |tx: &mut Transaction<'_>| match (service.is_empty(), check.is_empty()) {
-        (false, _) => drop(register::deregister_service(tx, &node, &service)),
-        (true, false) => drop(register::deregister_check(tx, &node, &check)),
+        (false, _) => register::deregister_service(tx, &node, &service).more,
+        (true, false) => {
+            register::deregister_check(tx, &node, &check);
+            false
+        }
         (true, true) => register::deregister_node(tx, &node),
     };
-    state.store.try_commit(remove).await?;
+    while state.store.try_commit(remove).await? {}
     Ok(json(query.asks("pretty"), &true))
 }
 
@@ -69,6 +82,7 @@ async fn told(state: &ApiState, fields: &Fields) -> Result<Told, Refusal> {
     let single = fields.object("Check")?;
     let mut checks = fields.objects("Checks")?;
     checks.extend((!single.is_empty()).then_some(single));
+    bounds::checks(checks.len())?;
     let checks = checks.iter().map(|fields| check(&name, service.as_ref(), fields));
     let checks = checks.collect::<Result<_, Refusal>>()?;
     Ok(Told { node: node(state, name, fields).await?, service, checks })
@@ -87,7 +101,10 @@ async fn node(state: &ApiState, name: String, fields: &Fields) -> Result<Option<
         return Ok(None);
     }
     let tagged_addresses: BTreeMap<String, String> = fields.map("TaggedAddresses")?;
-    Ok(Some(Node { name, id: fields.text("ID")?, address, tagged_addresses, meta: fields.map("NodeMeta")? }))
+    let (id, meta) = (fields.text("ID")?, fields.map("NodeMeta")?);
+    let node = Node { name, id, address, tagged_addresses, meta };
+    bounds::node(&node)?;
+    Ok(Some(node))
 }
 
 fn service(node: &str, fields: &Fields) -> Result<Option<Service>, Refusal> {
@@ -121,7 +138,7 @@ fn check(node: &str, service: Option<&Service>, fields: &Fields) -> Result<Check
     let word = fields.text("Status")?;
     let status = if word.is_empty() { Some(Status::Critical) } else { Status::of(&word) };
     let status = status.ok_or_else(|| Refusal::failed(format!("Invalid check status: '{word}'")))?;
-    Ok(Check {
+    let check = Check {
         node: node.to_string(),
         id,
         name,
@@ -130,5 +147,7 @@ fn check(node: &str, service: Option<&Service>, fields: &Fields) -> Result<Check
         status,
         output: adsum_catalog::checks::cut(fields.text("Output")?),
         ..Check::default()
-    })
+    };
+    bounds::check(&check)?;
+    Ok(check)
 }

@@ -1,6 +1,7 @@
 //! `PUT /v1/agent/service/register` and `/deregister/ID`: services that run beside Adsum, on the node of this agent.
 
 use adsum_catalog::register::{self, Others};
+use adsum_keyspace::Transaction;
 use adsum_model::InstanceId;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -35,8 +36,13 @@ pub(crate) async fn deregister(
 ) -> Result<Response, Refusal> {
     refuse_own(&state, &id).await?;
     let node = state.about.node.as_str();
-    let was_there = state.store.try_commit(|tx| register::deregister_service(tx, node, &id)).await?;
-    if was_there { Ok(StatusCode::OK.into_response()) } else { Err(unknown(&id)) }
+    let remove = |tx: &mut Transaction<'_>| register::deregister_service(tx, node, &id);
+    let first = state.store.try_commit(remove).await?;
+    let mut more = first.more;
+    while more {
+        more = state.store.try_commit(remove).await?.more;
+    }
+    if first.was_there { Ok(StatusCode::OK.into_response()) } else { Err(unknown(&id)) }
 }
 
 /// What Adsum runs is not taken away here.
@@ -70,9 +76,9 @@ pub(crate) fn refuse_growth(state: &ApiState) -> Result<(), Refusal> {
 impl From<register::Refusal> for Refusal {
     fn from(refusal: register::Refusal) -> Refusal {
         let status = match &refusal {
-            register::Refusal::UnknownService(_) | register::Refusal::NoService => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            register::Refusal::UnknownService(_)
+            | register::Refusal::NoService
+            | register::Refusal::NoNode => StatusCode::INTERNAL_SERVER_ERROR,
             register::Refusal::Full(..) => StatusCode::INSUFFICIENT_STORAGE,
         };
         Refusal::new(status, refusal.to_string())

@@ -370,6 +370,10 @@ async fn a_node_without_an_agent_is_told_as_it_was_registered() {
             json!({"Node": "x", "Address": "1.1.1.1", "Check": {"Name": "c", "ServiceID": "z"}}),
             "Missing service registration",
         ),
+        (
+            json!({"Node": "none", "SkipNodeUpdate": true, "Service": {"Service": "x"}}),
+            "Missing node registration",
+        ),
     ] {
         check_refused(&register(body).await, 500, text);
     }
@@ -380,6 +384,46 @@ async fn a_node_without_an_agent_is_told_as_it_was_registered() {
     assert_eq!(face.count("/v1/health/service/pay").await, 0);
     assert_eq!(face.count("/v1/catalog/nodes").await, 2);
     check_refused(&deregister(json!({})).await, 500, "Must provide node");
+}
+
+#[tokio::test]
+async fn what_is_larger_than_anybody_needs_is_refused_with_its_size() {
+    let face = Face::new().await;
+    let name = |more: usize| "n".repeat(512 + more);
+    let large = |what: &str, size: usize, most: usize| {
+        let unit =
+            if matches!(what, "service tags" | "checks of one registration") { "entries" } else { "bytes" };
+        format!("Invalid {what}: {size} {unit} are more than the {most} that are taken")
+    };
+    face.register(json!({"Name": name(0), "Check": {"TTL": "30s"}})).await;
+    let body = "b".repeat(65536);
+    for (body, text) in [
+        (json!({"Name": name(1)}), large("service ID", 513, 512)),
+        (json!({"ID": "a", "Name": name(1)}), large("service name", 513, 512)),
+        (json!({"Name": "a", "Tags": vec!["t"; 256]}), large("service tags", 256, 255)),
+        (json!({"Name": "a", "Tags": ["t".repeat(1025)]}), large("service tag", 1025, 1024)),
+        (
+            json!({"Name": "a", "Meta": {"k": "v".repeat(1025)}}),
+            large("value in the service metadata", 1025, 1024),
+        ),
+        (json!({"Name": "a", "Check": {"TTL": "1s", "CheckID": name(1)}}), large("check ID", 513, 512)),
+        (json!({"Name": "a", "Check": {"TTL": "1s", "Name": name(1)}}), large("check name", 513, 512)),
+        (
+            json!({"Name": "a", "Check": {"TTL": "1s", "Notes": "n".repeat(4097)}}),
+            large("check notes", 4097, 4096),
+        ),
+        (
+            json!({"Name": "a", "Checks": vec![json!({"TTL": "1s"}); 1001]}),
+            large("checks of one registration", 1001, 1000),
+        ),
+    ] {
+        check_refused(&face.put_json("/v1/agent/service/register", &body).await, 400, &text);
+    }
+    let probe = json!({"Name": "c", "HTTP": "http://x/", "Interval": "9s", "Body": body});
+    let refused = face.put_json("/v1/agent/check/register", &probe).await;
+    assert!(refused.status == 400 && refused.text().starts_with("Invalid check definition: 65"));
+    let node = json!({"Node": name(1), "Address": "10.1.2.3"});
+    check_refused(&face.put_json("/v1/catalog/register", &node).await, 400, &large("node name", 513, 512));
 }
 
 #[tokio::test]

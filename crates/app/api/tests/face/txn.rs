@@ -109,6 +109,20 @@ async fn an_event_is_told_to_those_who_wait_for_it() {
 }
 
 #[tokio::test]
+async fn an_event_for_what_a_client_has_registered_is_kept() {
+    let face = Face::new().await;
+    let body = json!({"Name": "db", "Tags": ["v2"]}).to_string();
+    assert_eq!(face.send("PUT /v1/agent/service/register", &[], body).await.status, 200);
+    let mut kept = Vec::new();
+    for path in ["a?service=^db$", "b?service=db&tag=v1", "c?service=db&tag=v2", "d?service=web"] {
+        fire(&face, path).await;
+        kept = face.get("/v1/event/list").await.json().as_array().unwrap().clone();
+    }
+    let names: Vec<&Value> = kept.iter().map(|event| &event["Name"]).collect();
+    assert_eq!(names, ["a", "c"]);
+}
+
+#[tokio::test]
 async fn an_event_for_others_is_not_kept_and_the_list_has_an_end() {
     let face = Face::new().await;
     face.deploy("web").await;

@@ -29,6 +29,11 @@ impl Kept {
         names.filter(|name| !name.starts_with("event/")).collect()
     }
 
+    /// Of the events, oldest first.
+    fn kinds(&self) -> Vec<String> {
+        self.catalog().events().map(|(_, event)| event.kind.clone()).collect()
+    }
+
     fn catalog(&self) -> Catalog {
         Catalog::load(self.0.keys(Database::System), self.0.revision())
     }
@@ -45,8 +50,8 @@ fn a_service_and_its_checks_come_and_go_together() {
     assert_eq!(registry.named("WEB").count(), 1);
     assert_eq!(registry.service("n1", "a/b").unwrap().service, "Web");
     assert_eq!(registry.status(registry.service("n1", "a/b").unwrap()), Status::Critical);
-    assert!(kept.at(0, |tx| deregister_service(tx, "n1", "a/b")));
-    assert!(!kept.at(0, |tx| deregister_service(tx, "n1", "a/b")));
+    assert!(kept.at(0, |tx| deregister_service(tx, "n1", "a/b")).was_there);
+    assert!(!kept.at(0, |tx| deregister_service(tx, "n1", "a/b")).was_there);
     assert_eq!(kept.keys(), [""; 0]);
 }
 
@@ -151,8 +156,91 @@ fn a_node_goes_with_all_that_is_registered_there() {
     });
     assert_eq!(kept.catalog().registry().node("n1").unwrap().record, node);
     assert_eq!(kept.catalog().registry().checks_on("n1").count(), 2);
-    kept.at(0, |tx| deregister_node(tx, "n1"));
+    assert!(!kept.at(0, |tx| deregister_node(tx, "n1")));
     assert_eq!(kept.keys(), [""; 0]);
+    let events = kept.kinds().into_iter().filter(|kind| kind.ends_with("-deregistered"));
+    assert_eq!(events.collect::<Vec<_>>(), ["node-deregistered"]);
+}
+
+#[test]
+fn very_many_checks_go_in_pieces_and_the_one_that_says_so_last() {
+    let mut kept = Kept::default();
+    let mut dying = ttl("0", "a");
+    dying.definition.deregister_after = Some(Duration::from_secs(60));
+    let many = |kept: &mut Kept| {
+        kept.at(0, |tx| {
+            let others = (1..=2 * PIECE).map(|number| ttl(&number.to_string(), "a"));
+            let checks = others.chain([dying.clone()]).collect();
+            register_service(tx, &service("a", "web"), checks, Others::Stay).unwrap();
+            register_check(tx, ttl("node", "")).unwrap();
+        });
+    };
+    let left = ["beat/n1/node", "check/n1/node"];
+    many(&mut kept);
+    assert!(!kept.at(59_999, |tx| reap(tx, &dying)));
+    assert!(kept.at(60_000, |tx| reap(tx, &dying)), "a piece is left");
+    assert!(kept.at(60_000, |tx| super::service(tx, "n1", "a")).is_none());
+    assert!(kept.at(60_000, |tx| check(tx, "n1", "0")).is_some());
+    assert!(!kept.at(60_000, |tx| reap(tx, &dying)));
+    assert_eq!(kept.keys(), left[1..], "the signs of life have ended");
+
+    let mut kept = Kept::default();
+    many(&mut kept);
+    let removals = [0; 4].map(|tick| kept.at(tick, |tx| deregister_service(tx, "n1", "a")));
+    let removal = |was_there, more| Removal { was_there, more };
+    assert_eq!(
+        removals,
+        [removal(true, true), removal(false, true), removal(false, false), removal(false, false)]
+    );
+    assert_eq!(kept.keys(), left);
+
+    many(&mut kept);
+    assert_eq!([0; 4].map(|tick| kept.at(tick, |tx| deregister_node(tx, "n1"))), [true, true, false, false]);
+    assert_eq!(kept.keys(), [""; 0]);
+    assert_eq!(kept.kinds().last().unwrap(), "node-deregistered");
+}
+
+#[test]
+fn a_service_takes_none_of_the_checks_that_only_mention_it() {
+    let mut kept = Kept::default();
+    let kind = Kind::Alias { node: String::new(), service: "a\"b".into() };
+    let alias = Check { definition: Definition { kind, ..Definition::default() }, ..ttl("alias", "b") };
+    kept.at(0, |tx| {
+        register_service(tx, &service("a\"b", "web"), vec![ttl("own", "a\"b")], Others::Stay).unwrap();
+        register_service(tx, &service("b", "web"), vec![alias], Others::Stay).unwrap();
+        register_check(tx, ttl("node", "")).unwrap();
+    });
+    assert!(!kept.at(0, |tx| deregister_service(tx, "n1", "")).was_there);
+    assert!(kept.at(0, |tx| deregister_service(tx, "n1", "a\"b")).was_there);
+    assert_eq!(kept.keys(), ["beat/n1/node", "check/n1/alias", "check/n1/node", "registered/n1/b"]);
+}
+
+#[test]
+fn words_alone_are_put_on_record_now_and_then_and_a_status_at_once() {
+    let mut kept = Kept::default();
+    kept.at(0, |tx| register_check(tx, ttl("c", ""))).unwrap();
+    let mut say = |tick, status, output: &str| {
+        kept.at(tick, |tx| heard(tx, "n1", "c", status, output));
+        kept.at(tick, |tx| check(tx, "n1", "c")).unwrap().output
+    };
+    assert_eq!(say(1, Status::Critical, "starts"), "starts");
+    assert_eq!(say(2, Status::Critical, "starts still"), "starts");
+    assert_eq!(say(3, Status::Passing, "1 request"), "1 request");
+    let pause = checks::OUTPUT_PAUSE.as_millis() as u64;
+    for tick in (1000..3 + pause).step_by(5000) {
+        assert_eq!(say(tick, Status::Passing, &tick.to_string()), "1 request");
+    }
+    assert_eq!(say(3 + pause, Status::Passing, "many"), "many");
+    assert_eq!(say(4 + pause, Status::Passing, "more"), "many");
+}
+
+#[test]
+fn a_node_is_known_by_its_agent_or_by_what_is_told_of_it() {
+    let mut kept = Kept::default();
+    assert_eq!(kept.at(0, |tx| expect_node(tx, "N1")), Err(Refusal::NoNode));
+    let node = Node { name: "N1".into(), address: "10.0.0.1".into(), ..Node::default() };
+    kept.at(0, |tx| tell(tx, Told { node: Some(node), ..Told::default() })).unwrap();
+    assert_eq!(kept.at(0, |tx| expect_node(tx, "n1")), Ok(()));
 }
 
 #[test]

@@ -117,15 +117,13 @@ fn refuse_conflict(query: &Query, names: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-/// In the words of Consul, which are those of Go.
+/// None when the name is not there; without a value it is no number. In the words of Consul, which are those of Go.
 fn number(query: &Query, name: &str) -> Result<Option<u64>, Refusal> {
-    let Some(text) = query.text(name) else { return Ok(None) };
-    let wrong = |error: std::num::ParseIntError| {
-        let why = match error.kind() {
-            std::num::IntErrorKind::PosOverflow => "value out of range",
-            _ => "invalid syntax",
-        };
-        Refusal::failed(format!("strconv.ParseUint: parsing \"{text}\": {why}"))
-    };
-    text.parse().map(Some).map_err(wrong)
+    let Some(text) = query.bytes(name).map(String::from_utf8_lossy) else { return Ok(None) };
+    let wrong = |why: &str| Refusal::failed(format!("strconv.ParseUint: parsing \"{text}\": {why}"));
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong("invalid syntax"));
+    }
+    // Of digits alone too many are all that can be wrong.
+    text.parse().map(Some).map_err(|_| wrong("value out of range"))
 }
