@@ -178,9 +178,10 @@ impl Controller {
         Ok(next)
     }
 
+    /// In pieces, since a service may have many checks.
     async fn take_out(&self, check: &Check) -> Result<(), Failed> {
         let what = format!("the end of service {:?}, whose check is critical,", check.service);
-        commit(&self.store, &what, |tx| register::reap(tx, check)).await?;
+        while commit(&self.store, &what, |tx| register::reap(tx, check)).await? == Some(true) {}
         Ok(())
     }
 
