@@ -30,3 +30,4 @@ pub(crate) mod session;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod txn;
+pub(crate) mod unchanged;

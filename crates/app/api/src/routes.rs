@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter};
 use hyper::Request;
 
@@ -61,6 +61,7 @@ pub fn router(state: ApiState) -> Router {
         router.route(path, route.closed())
     });
     let router = router.fallback(entrance::nothing_here);
+    let router = router.layer(from_fn(consul::unchanged::hold));
     router.layer(from_fn_with_state(state.clone(), entrance::enter)).with_state(state)
 }
 

@@ -16,12 +16,7 @@ async fn settle(face: &Face) {
 async fn a_question_wakes_on_a_change_of_its_service_and_of_no_other() {
     let face = Face::new().await;
     let mut web = face.deploy("web").await;
-    for path in [
-        "/v1/health/service/web",
-        "/v1/catalog/service/web",
-        "/api/services/web",
-        "/api/instances?service=web",
-    ] {
+    for path in ["/v1/health/service/web", "/api/services/web", "/api/instances?service=web"] {
         let index = face.get(path).await.index();
         let joint = if path.contains('?') { '&' } else { '?' };
         let path = format!("{path}{joint}index={index}&wait=10m");
@@ -37,6 +32,35 @@ async fn a_question_wakes_on_a_change_of_its_service_and_of_no_other() {
         assert!(answer.index() > index, "{path}");
         assert!(answer.text().contains(web.id.as_str()), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_question_wakes_only_when_its_answer_is_another() {
+    let face = Face::new().await;
+    face.deploy("web").await;
+    let mut sick = instance(98, "web", 2);
+    sick.health = Health::Critical;
+    let mut sick = face.put(sick).await;
+    for path in ["/v1/health/service/web?passing", "/v1/catalog/service/web?pretty"] {
+        let before = face.get(path).await;
+        let asked = format!("{path}&index={}&wait=10m", before.index());
+        let mut question = Box::pin(face.get(&asked));
+        assert!(still_waits(&mut question).await, "{path}");
+        // The service has changed, and nothing that is told here.
+        sick.restarts += 1;
+        sick.reason = Some("it has ended".to_string());
+        sick = face.put(sick).await;
+        settle(&face).await;
+        let now = face.get(path).await;
+        assert!(now.index() > before.index(), "the control: {path}");
+        assert!(still_waits(&mut question).await, "{path}");
+        let other = face.put(instance(sick.restarts.into(), "web", 3 + sick.restarts)).await;
+        let answer = soon(question).await;
+        assert!(answer.index() > now.index() && answer.text().contains(other.id.as_str()), "{path}");
+    }
+    // Who missed something is not kept waiting for more.
+    let past = face.get("/v1/health/service/web?passing").await.index() - 1;
+    soon(face.get(&format!("/v1/health/service/web?passing&index={past}&wait=10m"))).await;
 }
 
 #[tokio::test]
