@@ -15,6 +15,8 @@ pub(crate) mod bounds;
 /// Of a probe, unless it is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Only so many are looked at at a time: none may keep its place for as long as it likes.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Nothing is looked at more often.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -151,7 +153,7 @@ fn check(node: &str, fields: &Fields) -> Result<Check, Refusal> {
 
 fn definition(fields: &Fields) -> Result<Definition, Refusal> {
     let kind = kind(fields)?;
-    let timeout = fields.duration("Timeout")?;
+    let timeout = fields.duration("Timeout")?.min(LONGEST_TIMEOUT);
     let usual =
         if matches!(kind, Kind::Script { .. } | Kind::Docker { .. }) { SCRIPT_TIMEOUT } else { TIMEOUT };
     let count = |name: &str| {
