@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use adsum_catalog::Catalog;
-use adsum_model::Name;
+use adsum_model::{Name, Priority};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, HINFO, NS, PTR, SOA, SRV};
 use hickory_proto::rr::{Name as DomainName, RData, RecordType};
@@ -150,22 +150,37 @@ impl Authority<'_> {
         self.yes(answers)
     }
 
-    /// RFC 2782: priority 1, as Consul has it, the weight of the place, and the addresses of the targets besides.
+    /// RFC 2782: priority and weight of the place, and the addresses of the targets besides.
     fn services(&self, places: &[Place<'_>], wish: Wish) -> Reply {
         let mut reply = self.yes(Vec::new());
-        let mut seen = BTreeSet::new();
+        let (mut seen, shared) = (BTreeSet::new(), self.shared_ids(places));
         for place in places.iter().take(wish.most) {
-            let target = self.zone.target(place, &self.config.datacenter);
+            let target = self.zone.target(place, &shared, &self.config.datacenter);
             if let Address::Ip(address) = place.address()
                 && seen.insert(target.clone())
             {
                 let address = self.record(Owner::Name(target.clone()), any_data_of(address));
                 reply.additionals.push(address);
             }
-            let data = RData::SRV(SRV::new(1, place.weight(), place.port(), target));
+            let Priority(priority) = place.priority();
+            let data = RData::SRV(SRV::new(priority, place.weight(), place.port(), target));
             reply.answers.push(self.record(Owner::Question, data));
         }
         reply
+    }
+
+    /// Ids that several places of one service have, each on a node of its own: no name says which of them is meant. Only
+    /// where ids make names.
+    fn shared_ids(&self, places: &[Place<'_>]) -> BTreeSet<String> {
+        let registered = |place: &Place<'_>| match place {
+            Place::Run(..) => None,
+            Place::Registered { service, .. } => Some(service.key()),
+        };
+        let name = places.iter().find_map(registered).filter(|_| self.zone.is_flat());
+        let Some(name) = name else { return BTreeSet::new() };
+        let mut seen = BTreeSet::new();
+        let ids = self.catalog.registry().named(&name).map(|service| service.id.to_lowercase());
+        ids.filter(|id| !seen.insert(id.clone())).collect()
     }
 
     fn address(&self, address: &Address, wish: Wish) -> Reply {
