@@ -376,7 +376,7 @@ impl Catalog {
     }
 }
 
-fn dated<T: DeserializeOwned>(entry: &Entry) -> Dated<T> {
+pub(crate) fn dated<T: DeserializeOwned>(entry: &Entry) -> Dated<T> {
     Dated { record: decode(entry), created: entry.created, modified: entry.modified }
 }
 

@@ -16,6 +16,8 @@
 //!   service goes first, so that it never looks better than it is; whoever takes it out goes on until nothing is left.
 //! - Who is refused has changed nothing.
 
+pub mod operation;
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -47,7 +47,7 @@ pub struct Registry {
 pub type Key = (String, String);
 
 /// A record with the revisions at which it was made and changed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dated<T> {
     pub record: T,
     pub created: Revision,
