@@ -1,6 +1,8 @@
 //! Consul's clients on the real thing: services and checks that they register, in health answers, in DNS, over a crash.
 
-use adsum_tests::{Agent, require, until};
+use std::process::Command;
+
+use adsum_tests::{Agent, Running, require, until};
 use serde_json::{Value, json};
 
 use crate::gateway::SOON;
@@ -59,6 +61,35 @@ fn what_curl_registers_is_checked_and_found_by_http_and_dns_and_survives_a_crash
     put(&agent, "/v1/agent/service/deregister/web-1", &json!({}));
     assert_eq!(get(&agent, "/v1/agent/services"), json!({}));
     assert_eq!(get(&agent, "/v1/agent/checks"), json!({}));
+}
+
+/// curl, reading what does not end by itself.
+fn follow(agent: &Agent, path: &str) -> Running {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-N", "-H", "Accept: text/event-stream"]).arg(format!("http://{}{path}", agent.http()));
+    Running::start(&mut curl)
+}
+
+#[test]
+fn a_stream_tells_each_change_and_ends_with_the_agent() {
+    if !require("curl") {
+        return;
+    }
+    let mut agent = Agent::start();
+    let key = follow(&agent, "/v1/kv/a");
+    let monitor = follow(&agent, "/v1/agent/monitor?loglevel=trace&logjson");
+    key.line_with("data: null", SOON);
+    assert_eq!(agent.send("PUT", "/v1/kv/a", "v").ok(), "true");
+    let told = key.line_with("dg==", SOON);
+    let told: Value = serde_json::from_str(told.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(told, get(&agent, "/v1/kv/a"));
+    agent.kill9_keeper();
+    let line = monitor.line_with("keeper", SOON);
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert!(line["@message"].is_string() && line["@level"].is_string(), "{line}");
+    agent.terminate();
+    assert_eq!(key.finish(SOON).code, Some(0));
+    assert_eq!(monitor.finish(SOON).code, Some(0));
 }
 
 #[test]

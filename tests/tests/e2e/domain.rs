@@ -78,7 +78,7 @@ fn what_is_registered_has_a_name_a_priority_and_a_weight_below_a_domain_that_som
     for (id, priority, port) in [("1", "1", 8080), ("spare", "10", 8081)] {
         let service = json!({"Name": "auth", "ID": id, "Address": "192.0.2.7", "Port": port,
             "Weights": {"Passing": 10, "Warning": 1}, "Meta": {"srv-priority": priority}});
-        agent.send("PUT", "/v1/agent/service/register", &service).ok();
+        agent.send("PUT", "/v1/agent/service/register", &service.to_string()).ok();
     }
     let records = agent.dig(&["+short", "_auth._tcp.walterdalmut.com", "SRV"]).ok();
     let mut records: Vec<&str> = records.lines().collect();
