@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use adsum_tests::{Agent, Running, require, until};
+use adsum_tests::{Agent, Docker, Running, require, until};
 use serde_json::{Value, json};
 
 use crate::gateway::SOON;
@@ -107,4 +107,31 @@ fn a_script_is_started_for_clients_only_by_an_agent_that_was_told_so() {
         (check["Status"] == "warning").then(|| check["Output"].as_str().unwrap().trim().to_string())
     });
     assert_eq!(output, "so so");
+}
+
+/// What `docker exec` in a container finds: where the daemon is comes from the agent's own environment.
+#[test]
+fn a_check_inside_of_a_container_says_what_it_found_there_and_that_the_container_has_gone() {
+    if !require("dockerd") || !require("busybox") || !require("curl") {
+        return;
+    }
+    let Some(docker) = Docker::start() else { return };
+    docker.container("shop");
+    let agent = Agent::builder().arg("--enable-script-checks").env("DOCKER_HOST", &docker.host()).start();
+    let script = "test -e /tmp/well && echo well && exit 0; echo not yet; exit 1";
+    let check = json!({"Name": "inside", "DockerContainerID": "shop", "Shell": "/bin/sh", "Args": [script],
+        "Interval": "200ms", "Timeout": "30s"});
+    put(&agent, "/v1/agent/check/register", &check);
+    let found = |status: &str, words: &str| {
+        until(&format!("the check is {status}: {words}"), SOON, || {
+            let check = get(&agent, "/v1/agent/checks")["inside"].take();
+            let told = check["Status"] == status && check["Output"].as_str()?.contains(words);
+            told.then_some(())
+        });
+    };
+    found("warning", "not yet");
+    docker.client(&["exec", "shop", "mkdir", "-p", "/tmp/well"]).ok();
+    found("passing", "well");
+    docker.client(&["kill", "shop"]).ok();
+    found("critical", "not running");
 }
