@@ -1,4 +1,4 @@
-//! `GET /v1/agent/self`, `/v1/agent/members`, `/v1/agent/version` and `/v1/agent/metrics`.
+//! `GET /v1/agent/self`, `/v1/agent/members` and `/v1/agent/version`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,6 @@ use super::answer::{self, Refusal};
 use super::entry::node_id;
 use super::operator::coordinate;
 use crate::ApiState;
-use crate::own;
 use crate::query::Query;
 
 #[derive(Serialize)]
@@ -86,15 +85,6 @@ pub(crate) async fn members(State(state): State<ApiState>, query: Query) -> Resp
 pub(crate) async fn version(State(state): State<ApiState>, query: Query) -> Response {
     let version = json!({"SHA": "", "BuildDate": "", "HumanVersion": state.about.version, "FIPS": ""});
     answer::json(query.asks("pretty"), &version)
-}
-
-/// `?format=prometheus` is what `/metrics` answers; the other form has a place for nothing that is counted here.
-pub(crate) async fn metrics(state: State<ApiState>, query: Query) -> Response {
-    if query.text("format").as_deref() == Some("prometheus") {
-        return own::metrics::get(state).await;
-    }
-    let nothing = json!({"Gauges": [], "Points": [], "Counters": [], "Samples": []});
-    answer::json(query.asks("pretty"), &nothing)
 }
 
 fn member<'a>(state: &'a ApiState, id: &str) -> Member<'a> {
