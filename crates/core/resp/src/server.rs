@@ -156,8 +156,8 @@ impl Server {
     }
 
     /// The commits made since the last call, in order, for the journal.
-    pub fn take_commits(&mut self) -> Vec<Arc<Commit>> {
-        std::mem::take(&mut self.commits)
+    pub fn take_commits(&mut self) -> std::vec::Drain<'_, Arc<Commit>> {
+        self.commits.drain(..)
     }
 
     /// What is no longer needed, to be freed where nobody waits.

@@ -58,6 +58,13 @@ impl Memory {
         self.0.rises.lock().take();
     }
 
+    fn rises(&self) -> watch::Receiver<Revision> {
+        match &*self.0.rises.lock() {
+            Some(rises) => rises.subscribe(),
+            None => watch::channel(Revision::ZERO).1,
+        }
+    }
+
     pub(crate) fn revision(&self) -> u64 {
         self.0.server.lock().keyspace().revision().0
     }
@@ -100,15 +107,19 @@ impl Engine for Memory {
         Revision(self.0.durable.load(SeqCst))
     }
 
-    fn subscribe_durable(&self) -> watch::Receiver<Revision> {
-        match &*self.0.rises.lock() {
-            Some(rises) => rises.subscribe(),
-            None => watch::channel(Revision::ZERO).1,
+    fn hasten(&self) {}
+
+    async fn durable_above(&self, revision: Revision) -> Revision {
+        let mut rises = self.rises();
+        let risen = rises.wait_for(|durable| *durable > revision).await.map(|durable| *durable);
+        match risen {
+            Ok(durable) => durable,
+            Err(_) => std::future::pending().await,
         }
     }
 
     async fn failed(&self) {
-        let mut rises = self.subscribe_durable();
+        let mut rises = self.rises();
         while rises.changed().await.is_ok() {}
     }
 }
