@@ -207,7 +207,7 @@ impl Store {
     fn enter_with<T>(
         &self,
         mut state: MutexGuard<'_, State>,
-        follows: Follows,
+        mut follows: Follows,
         body: impl FnOnce(&mut Server, Now) -> T,
     ) -> T {
         let shared = &*self.shared;
@@ -219,6 +219,10 @@ impl Store {
         }
         let entered = catch_unwind(AssertUnwindSafe(|| {
             state.server.expire(now);
+            if state.server.has_commits() {
+                // Whoever follows those is not known to the caller.
+                follows = Follows::Nothing;
+            }
             body(&mut state.server, now)
         }));
         shared.hand_over(&mut state, now, follows);

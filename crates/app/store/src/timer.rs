@@ -84,6 +84,8 @@ fn turn(shared: &Arc<Shared>) {
     let now = state.clocks.read();
     expire(shared, &mut state, now);
     mark(shared, &mut state, now);
+    // What somebody has committed who has gone without a word.
+    shared.journal.hasten();
     snapshot(shared, &mut state, now);
     let rest = state.server.keyspace().next_deadline(now);
     state.armed = rest.map_or(u64::MAX, |rest| now.tick + rest);

@@ -22,6 +22,8 @@ struct Inner {
     began: Instant,
     /// Whether every commit is durable at once.
     prompt: AtomicBool,
+    /// How often it was said that nothing follows.
+    hastened: AtomicU64,
     durable: AtomicU64,
     rises: Mutex<Option<watch::Sender<Revision>>>,
 }
@@ -37,6 +39,7 @@ impl Memory {
             overseer,
             began,
             prompt: AtomicBool::new(true),
+            hastened: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             rises: Mutex::new(Some(watch::channel(Revision::ZERO).0)),
         }))
@@ -67,6 +70,11 @@ impl Memory {
 
     pub(crate) fn revision(&self) -> u64 {
         self.0.server.lock().keyspace().revision().0
+    }
+
+    /// How often it was said that nothing follows what was committed.
+    pub(crate) fn hastened(&self) -> u64 {
+        self.0.hastened.load(SeqCst)
     }
 
     /// Waits until the server is in a state.
@@ -107,7 +115,9 @@ impl Engine for Memory {
         Revision(self.0.durable.load(SeqCst))
     }
 
-    fn hasten(&self) {}
+    fn hasten(&self) {
+        self.0.hastened.fetch_add(1, SeqCst);
+    }
 
     async fn durable_above(&self, revision: Revision) -> Revision {
         let mut rises = self.rises();
