@@ -7,6 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter};
 use hyper::Request;
 
+use crate::consul::stream::Streams;
 use crate::{ApiState, consul, entrance, own};
 
 #[derive(Default)]
@@ -41,6 +42,18 @@ impl Routes {
     }
 }
 
+impl Routes {
+    /// Whatever the method.
+    fn every<H, T>(self, path: &'static str, handler: H) -> Routes
+    where
+        H: Handler<T, ApiState>,
+        T: 'static,
+    {
+        let methods = ["GET", "PUT", "POST", "DELETE"];
+        methods.into_iter().fold(self, |routes, method| routes.on(method, path, handler.clone()))
+    }
+}
+
 impl Route {
     fn new(path: &'static str) -> Route {
         Route { path, methods: Vec::new(), router: MethodRouter::new() }
@@ -62,6 +75,7 @@ pub fn router(state: ApiState) -> Router {
     });
     let router = router.fallback(entrance::nothing_here);
     let router = router.layer(from_fn(consul::unchanged::hold));
+    let router = router.layer(from_fn_with_state(Streams::default(), consul::stream::hold));
     router.layer(from_fn_with_state(state.clone(), entrance::enter)).with_state(state)
 }
 
@@ -110,16 +124,34 @@ fn own_routes(routes: Routes) -> Routes {
 
 fn consul_routes(routes: Routes) -> Routes {
     routes
+        .every("/v1/acl/{*rest}", consul::absent::acl)
+        .every("/v1/connect/ca/{*rest}", consul::absent::connect)
+        .every("/v1/agent/connect/{*rest}", consul::absent::connect)
         .on("GET", "/v1/status/leader", consul::status::leader)
         .on("GET", "/v1/status/peers", consul::status::peers)
         .on("GET", "/v1/agent/self", consul::agent::get)
         .on("GET", "/v1/agent/members", consul::agent::members)
         .on("GET", "/v1/agent/version", consul::agent::version)
-        .on("GET", "/v1/agent/metrics", consul::agent::metrics)
+        .on("GET", "/v1/agent/metrics", consul::metrics::get)
+        .on("GET", "/v1/agent/host", consul::host::get)
+        .on("GET", "/v1/agent/monitor", consul::monitor::get)
+        .on("PUT", "/v1/agent/join/{address}", consul::absent::join)
+        .on("PUT", "/v1/agent/leave", consul::absent::leave)
+        .on("PUT", "/v1/agent/force-leave/{node}", consul::absent::force_leave)
+        .on("PUT", "/v1/agent/reload", consul::absent::reload)
+        .on("PUT", "/v1/agent/token/{kind}", consul::absent::acl)
         .on("GET", "/v1/operator/raft/configuration", consul::operator::raft_configuration)
         .on("GET", "/v1/operator/autopilot/health", consul::operator::autopilot_health)
         .on("GET", "/v1/operator/autopilot/configuration", consul::operator::autopilot_configuration)
+        .on("GET", "/v1/operator/autopilot/state", consul::operator::autopilot_state)
         .on("GET", "/v1/operator/keyring", consul::operator::keyring)
+        .on("POST", "/v1/operator/keyring", consul::operator::keyring)
+        .on("PUT", "/v1/operator/keyring", consul::operator::keyring)
+        .on("DELETE", "/v1/operator/keyring", consul::operator::keyring)
+        .on("GET", "/v1/operator/usage", consul::operator::usage)
+        .on("DELETE", "/v1/operator/raft/peer", consul::absent::raft_peer)
+        .on("POST", "/v1/operator/raft/transfer-leader", consul::absent::transfer_leader)
+        .on("PUT", "/v1/coordinate/update", consul::absent::coordinates)
         .on("GET", "/v1/coordinate/datacenters", consul::operator::coordinate_datacenters)
         .on("GET", "/v1/coordinate/nodes", consul::operator::coordinate_nodes)
         .on("GET", "/v1/coordinate/node/{name}", consul::operator::coordinate_node)
@@ -147,6 +179,10 @@ fn consul_routes(routes: Routes) -> Routes {
         .on("GET", "/v1/catalog/service/{name}", consul::catalog::service)
         .on("GET", "/v1/catalog/node/{name}", consul::nodes::by_id)
         .on("GET", "/v1/catalog/node-services/{name}", consul::nodes::listed)
+        .on("GET", "/v1/catalog/node/", consul::absent::no_node)
+        .on("GET", "/v1/health/node/", consul::absent::no_node)
+        .on("GET", "/v1/health/checks/", consul::catalog::no_name)
+        .on("GET", "/v1/health/state/", consul::absent::no_state)
         .on("GET", "/v1/health/node/{name}", consul::checks::of_node)
         .on("GET", "/v1/health/checks/{name}", consul::checks::of_service)
         .on("GET", "/v1/health/state/{state}", consul::checks::in_state)

@@ -70,13 +70,16 @@ impl Controller {
         }
     }
 
-    /// Returns when something that is registered has changed, or at the tick at which something is to be taken out.
+    /// Returns when something that is registered has changed, or an instance where an alias is of one, or at the tick at which something is to be taken out.
     async fn news(&self, view: &Catalog, next: Option<u64>) -> Result<(), Failed> {
+        let checks = || view.registry().checks_on(self.node.as_str());
+        let mirrors = checks().any(|check| checks::mirrors_instance(view, check));
         let changed = async {
             let mut seen = view.revision();
             loop {
                 let now = self.store.directory().changed(seen).await?;
-                if now.registry().changed() != view.registry().changed() {
+                let routed = now.routing_revision() != view.routing_revision();
+                if now.registry().changed() != view.registry().changed() || (mirrors && routed) {
                     return Ok(());
                 }
                 seen = now.revision();
