@@ -24,16 +24,27 @@ pub enum Language {
 #[track_caller]
 #[must_use = "a test whose libraries are missing returns"]
 pub fn program(language: Language, name: &str) -> Option<Command> {
+    Some(language.command(&libraries(language)?, name))
+}
+
+/// A program that a package of Python brings along whole, in a language of its own, ready to be run; without it as with
+/// [`program`].
+#[track_caller]
+#[must_use = "a test whose libraries are missing returns"]
+pub fn packaged(name: &str) -> Option<Command> {
+    let path = libraries(Language::Python)?.join("bin").join(name);
+    assert!(path.is_file(), "{} is missing: no package of requirements.txt has it", path.display());
+    Some(Command::new(path))
+}
+
+/// The folder of what the lock file names; nothing, and the skip recorded, where that cannot be had.
+#[track_caller]
+fn libraries(language: Language) -> Option<PathBuf> {
     if !language.needs().into_iter().all(require) {
         return None;
     }
-    match installed(language, &crate::program::target().join("clients")) {
-        Ok(libraries) => Some(language.command(&libraries, name)),
-        Err(reason) => {
-            absent(&format!("the libraries of {language:?}: {reason}"));
-            None
-        }
-    }
+    let found = installed(language, &crate::program::target().join("clients"));
+    found.map_err(|reason| absent(&format!("the libraries of {language:?}: {reason}"))).ok()
 }
 
 /// The folder that has them. Only one process and thread installs at a time; a folder with its final name is whole.

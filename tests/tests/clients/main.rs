@@ -1,14 +1,18 @@
 //! Client libraries that people use, at their ordinary work against the real binary: each program in `tests/clients/`
-//! does it and asserts what it gets. `docs/guide/redis.md` has the table of them.
+//! does it and asserts what it gets. `docs/guide/redis.md` has the table of them. Those of Redis also run against
+//! redis-server where that is there: what a program asserts is what Redis does.
 //!
-//! Each also runs against redis-server where that is there: what a program asserts is what Redis does.
+//! Beside them whole programs that find services by Consul's API, by DNS and by http_sd: Traefik, HAProxy, Prometheus.
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod consul;
+mod haproxy;
 mod javascript;
+mod prometheus;
 mod python;
 mod redis_crate;
+mod traefik;
 
 use std::net::SocketAddr;
 use std::time::Duration;
