@@ -77,16 +77,18 @@ fn a_stream_tells_each_change_and_ends_with_the_agent() {
     }
     let mut agent = Agent::start();
     let key = follow(&agent, "/v1/kv/a");
-    let monitor = follow(&agent, "/v1/agent/monitor?loglevel=trace&logjson");
+    let monitor = follow(&agent, "/v1/agent/monitor?loglevel=debug&logjson");
     key.line_with("data: null", SOON);
     assert_eq!(agent.send("PUT", "/v1/kv/a", "v").ok(), "true");
     let told = key.line_with("dg==", SOON);
     let told: Value = serde_json::from_str(told.strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(told, get(&agent, "/v1/kv/a"));
-    agent.kill9_keeper();
-    let line = monitor.line_with("keeper", SOON);
+    // Nobody listens at port 1.
+    agent.adsum(&["kv", "switch", "silent", "--webhook", "http://127.0.0.1:1/"]).ok();
+    agent.send("PUT", "/v1/kv/silent?ttl=1s", "x").ok();
+    let line = monitor.line_with("a webhook is tried again", SOON);
     let line: Value = serde_json::from_str(&line).unwrap();
-    assert!(line["@message"].is_string() && line["@level"].is_string(), "{line}");
+    assert_eq!((&line["@level"], &line["url"]), (&json!("debug"), &json!("http://127.0.0.1:1/")));
     agent.terminate();
     assert_eq!(key.finish(SOON).code, Some(0));
     assert_eq!(monitor.finish(SOON).code, Some(0));

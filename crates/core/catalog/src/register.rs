@@ -17,6 +17,7 @@
 //!   service goes first, so that it never looks better than it is; whoever takes it out goes on until nothing is left.
 //! - Who is refused has changed nothing.
 
+mod key;
 pub mod operation;
 
 use std::collections::HashSet;
@@ -27,8 +28,14 @@ use adsum_model::registered::{Check, Kind, Node, Service, Status};
 use adsum_model::{Event, Name};
 
 use crate::records::{count, delete, log, read, write};
-use crate::registry::Key;
 use crate::{checks, records};
+use key::{
+    CHECKS_AT, attached_key, attached_prefix, beat_key, check_key, checks_prefix, escape, node_key,
+    node_part, service_key,
+};
+
+pub use key::{BEATS, beat_of};
+pub(crate) use key::{parts, unescape};
 
 /// Services that clients may register.
 pub const SERVICES: usize = 100_000;
@@ -157,7 +164,12 @@ fn remove_checks(tx: &mut Transaction<'_>, node: &str, service: &str, last: Opti
     let last = last.map(|check| format!("{prefix}{}", escape(&check.id)));
     let (keys, more) = piece(tx, &prefix, |key| last.as_deref() != Some(key));
     for key in keys.iter().chain(last.iter().filter(|_| !more)) {
-        delete_check_at(tx, &format!("{}{}", checks_prefix(node), &key[prefix.len()..]));
+        let check = format!("{}{}", checks_prefix(node), &key[prefix.len()..]);
+        // What was noted once may be over.
+        match read::<Check>(tx, &check) {
+            Some(found) if found.service == service => delete_check_at(tx, &check),
+            Some(_) | None => delete(tx, key),
+        }
     }
     more
 }
@@ -201,8 +213,21 @@ fn put_check(tx: &mut Transaction<'_>, mut new: Check) {
 fn attach(tx: &mut Transaction<'_>, before: Option<&Check>, now: &Check) {
     let before = before.filter(|before| before.service != now.service);
     before.iter().for_each(|before| delete(tx, &attached_key(before)));
-    let key = attached_key(now);
-    if !now.service.is_empty() && tx.get(Database::System, key.as_bytes()).is_none() {
+    note_service(tx, now);
+}
+
+/// Notes of which services checks are that an older agent has put on record, which did not write that down.
+pub fn note_services<'a>(tx: &mut Transaction<'_>, checks: impl IntoIterator<Item = &'a Check>) {
+    for check in checks {
+        if tx.get(Database::System, check_key(&check.node, &check.id).as_bytes()).is_some() {
+            note_service(tx, check);
+        }
+    }
+}
+
+fn note_service(tx: &mut Transaction<'_>, check: &Check) {
+    let key = attached_key(check);
+    if !check.service.is_empty() && tx.get(Database::System, key.as_bytes()).is_none() {
         tx.put(Database::System, key, Value::String("".into()), None, &[Notice::Set]);
     }
 }
@@ -363,7 +388,8 @@ fn checks_of(tx: &mut Transaction<'_>, node: &str, service: &str) -> Vec<Check> 
     let keys = tx.keys_under(Database::System, prefix.as_bytes()).iter_from(prefix.as_bytes());
     let ids = keys.map_while(|(key, _)| str::from_utf8(key).ok()?.strip_prefix(&prefix));
     let keys: Vec<String> = ids.map(|id| format!("{}{id}", checks_prefix(node))).collect();
-    keys.iter().filter_map(|key| read(tx, key)).collect()
+    let found = keys.iter().filter_map(|key| read::<Check>(tx, key));
+    found.filter(|check| check.service == service).collect()
 }
 
 /// The keys of the next piece of what is chosen under a prefix, and whether there are others.
@@ -409,62 +435,6 @@ fn log_of(tx: &mut Transaction<'_>, kind: &str, service: &Service, what: &str) {
 fn log_event(tx: &mut Transaction<'_>, kind: &str, service: Option<Name>, message: String) {
     let time = tx.now().wall;
     log(tx, &Event { time, kind: kind.to_string(), service, instance: None, message });
-}
-
-fn node_key(name: &str) -> String {
-    format!("external/{}", node_part(name))
-}
-
-fn service_key(node: &str, id: &str) -> String {
-    format!("registered/{}/{}", node_part(node), escape(id))
-}
-
-fn check_key(node: &str, id: &str) -> String {
-    format!("{}{}", checks_prefix(node), escape(id))
-}
-
-fn checks_prefix(node: &str) -> String {
-    format!("{CHECKS_AT}{}/", node_part(node))
-}
-
-fn attached_prefix(node: &str, service: &str) -> String {
-    format!("check-of/{}/{}/", node_part(node), escape(service))
-}
-
-fn attached_key(check: &Check) -> String {
-    format!("{}{}", attached_prefix(&check.node, &check.service), escape(&check.id))
-}
-
-fn beat_key(node: &str, id: &str) -> String {
-    format!("{BEATS}{}/{}", node_part(node), escape(id))
-}
-
-const CHECKS_AT: &str = "check/";
-
-/// What the keys of signs of life begin with.
-pub const BEATS: &str = "beat/";
-
-/// The check that a key of a sign of life is of.
-pub fn beat_of(key: &[u8]) -> Option<Key> {
-    parts(str::from_utf8(key).ok()?.strip_prefix(BEATS)?)
-}
-
-fn node_part(node: &str) -> String {
-    escape(&node.to_lowercase())
-}
-
-fn escape(part: &str) -> String {
-    part.replace('%', "%25").replace('/', "%2F")
-}
-
-pub(crate) fn unescape(part: &str) -> String {
-    part.replace("%2F", "/").replace("%25", "%")
-}
-
-/// `NODE/ID`
-pub(crate) fn parts(rest: &str) -> Option<Key> {
-    let (node, id) = rest.split_once('/')?;
-    Some((unescape(node), unescape(id)))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::agent::CONSUL;
 use super::answer::{self, Refusal};
 use super::entry::{Node, node_id};
 use super::found::Found;
@@ -28,7 +29,7 @@ pub(crate) async fn autopilot_health(
     let revision = state.store.catalog().await?.revision();
     let server = json!({
         "ID": id(&state), "Name": state.about.node, "Address": address(&state), "SerfStatus": "alive",
-        "Version": state.about.version, "Leader": true, "LastContact": "0s", "LastTerm": 1,
+        "Version": CONSUL, "Leader": true, "LastContact": "0s", "LastTerm": 1,
         "LastIndex": revision.0, "Healthy": true, "Voter": true,
     });
     let health = json!({"Healthy": true, "FailureTolerance": 0, "Servers": [server]});
@@ -52,7 +53,7 @@ pub(crate) async fn autopilot_state(
     let id = id(&state);
     let server = json!({
         "ID": id, "Name": state.about.node, "Address": address(&state), "NodeStatus": "alive",
-        "Version": state.about.version, "LastContact": "0s", "LastTerm": 1, "LastIndex": revision.0,
+        "Version": CONSUL, "LastContact": "0s", "LastTerm": 1, "LastIndex": revision.0,
         "Healthy": true, "Status": "leader", "Meta": {"consul-network-segment": ""}, "NodeType": "voter",
     });
     let told = json!({

@@ -343,7 +343,13 @@ async fn one_agent_answers_as_a_datacenter_with_one_server_that_is_well() {
     assert_eq!(face.get("/v1/coordinate/nodes").await.json()[0]["Node"], "node1");
     assert_eq!(face.get("/v1/coordinate/node/node1").await.json()[0]["Node"], "node1");
     assert_eq!(face.get("/v1/coordinate/node/none").await.status, 404);
-    assert_eq!(face.get("/v1/agent/version").await.json()["HumanVersion"], own["Config"]["Version"]);
+    // Clients ask for what their Consul can do; whose work it is stands beside.
+    assert_eq!(
+        (&own["Config"]["Version"], &own["Config"]["Revision"]),
+        (&json!("1.21.0"), &json!("adsum.0.1.0"))
+    );
+    assert_eq!(own["Member"]["Tags"]["build"], "1.21.0:adsum.0.1.0");
+    assert_eq!(face.get("/v1/agent/version").await.json()["HumanVersion"], "1.21.0+adsum.0.1.0");
 }
 
 #[tokio::test]

@@ -275,3 +275,22 @@ fn what_is_told_holds_and_who_is_refused_has_changed_nothing() {
         assert_eq!(kept.at(0, |tx| check(tx, "n1", "c")).unwrap().status, status);
     }
 }
+
+#[test]
+fn a_check_of_which_an_older_agent_did_not_note_the_service_goes_with_it_when_that_is_noted() {
+    let mut kept = Kept::default();
+    let old = ttl("old", "a");
+    kept.at(0, |tx| {
+        register_service(tx, &service("a", "web"), vec![old.clone(), ttl("moved", "a")], Others::Stay)
+            .unwrap();
+        delete(tx, &attached_key(&old));
+    });
+    let seen = [old, ttl("moved", "a"), ttl("gone", "a")];
+    kept.at(0, |tx| {
+        register_service(tx, &service("b", "web"), vec![ttl("moved", "b")], Others::Stay).unwrap();
+        note_services(tx, &seen);
+        deregister_service(tx, "n1", "a");
+    });
+    let left = ["beat/n1/moved", "check-of/n1/b/moved", "check/n1/moved", "registered/n1/b"];
+    assert_eq!(kept.keys(), left);
+}
