@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use adsum_tests::{Agent, clients, port, require, until};
+use serde_json::json;
 
 use super::web;
 
@@ -66,6 +67,28 @@ fn a_service_is_found_below_a_domain_that_somebody_owns() {
     let target = agent.dig(&["+short", &format!("{id}.api.walterdalmut.com")]).ok();
     assert_eq!(target, address.ip().to_string());
     assert_eq!(agent.dig(&["+short", "api.walterdalmut.com"]).ok(), target);
+}
+
+#[test]
+fn what_is_registered_has_a_name_a_priority_and_a_weight_below_a_domain_that_somebody_owns() {
+    if !require("dig") {
+        return;
+    }
+    let agent = Agent::builder().arg("--dns-domain").arg("walterdalmut.com").start();
+    for (id, priority, port) in [("1", "1", 8080), ("spare", "10", 8081)] {
+        let service = json!({"Name": "auth", "ID": id, "Address": "192.0.2.7", "Port": port,
+            "Weights": {"Passing": 10, "Warning": 1}, "Meta": {"srv-priority": priority}});
+        agent.send("PUT", "/v1/agent/service/register", &service.to_string()).ok();
+    }
+    let records = agent.dig(&["+short", "_auth._tcp.walterdalmut.com", "SRV"]).ok();
+    let mut records: Vec<&str> = records.lines().collect();
+    records.sort_unstable();
+    let expected = ["1 10 8080 1.auth.walterdalmut.com.", "10 10 8081 spare.auth.walterdalmut.com."];
+    assert_eq!(records, expected);
+    for name in ["1.auth", "spare.auth"] {
+        let address = agent.dig(&["+short", &format!("{name}.walterdalmut.com")]).ok();
+        assert_eq!(address, "192.0.2.7");
+    }
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub(crate) struct Refused {
     pub(crate) text: String,
 }
 
+/// They tell of everybody's requests, and of the machine.
+const TELLING: [&str; 4] = ["/metrics", "/v1/agent/metrics", "/v1/agent/monitor", "/v1/agent/host"];
+
 /// # Errors
 /// With what to answer.
 pub(crate) fn check(about: &About, request: &Request<Body>) -> Result<(), Refused> {
@@ -26,8 +29,7 @@ pub(crate) fn check(about: &About, request: &Request<Body>) -> Result<(), Refuse
     check_name(about, host)?;
     let own = request.uri().path().starts_with("/api");
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    // What it counts tells of everybody's requests.
-    if own || writes || request.uri().path() == "/metrics" {
+    if own || writes || TELLING.contains(&request.uri().path()) {
         check_origin(request.headers(), host)?;
     }
     if own && writes && (*request.method() != Method::DELETE || has_body(request.headers())) {

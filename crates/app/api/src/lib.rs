@@ -26,6 +26,7 @@ mod entrance;
 mod fingerprint;
 mod guard;
 pub mod limits;
+mod monitor;
 mod own;
 mod percent;
 mod query;
@@ -34,6 +35,7 @@ mod server;
 mod state;
 
 pub use about::{About, Faces, Keeper};
+pub use monitor::Monitor;
 pub use routes::router;
 pub use server::serve;
 pub use state::{ApiState, Logs};

@@ -36,6 +36,15 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Between two signs of life of a stream that has nothing to tell.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Streams of answers (`Accept: text/event-stream` under `/v1`) at a time.
+pub const STREAMS: usize = 1000;
+/// Clients that listen to the agent's log at a time.
+pub const MONITORS: usize = 16;
+/// Lines of the log that wait for such a client.
+pub const MONITOR_LINES: usize = 512;
+/// Bytes of such a line.
+pub const MONITOR_LINE: usize = 8 * 1024;
+
 /// Bytes of an answer that is kept for a client token; of a longer one the status alone is.
 pub const KEPT_ANSWER: usize = 64 * 1024;
 /// Characters of a client token (`Idempotency-Key`).

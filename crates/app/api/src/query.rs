@@ -12,7 +12,7 @@ use crate::percent;
 pub(crate) struct Query(Vec<(String, Vec<u8>)>);
 
 impl Query {
-    fn parse(text: &str) -> Query {
+    pub(crate) fn parse(text: &str) -> Query {
         let pair = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             (String::from_utf8_lossy(&unescape(name)).into_owned(), unescape(value))

@@ -7,6 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter};
 use hyper::Request;
 
+use crate::consul::stream::Streams;
 use crate::{ApiState, consul, entrance, own};
 
 #[derive(Default)]
@@ -41,6 +42,18 @@ impl Routes {
     }
 }
 
+impl Routes {
+    /// Whatever the method.
+    fn every<H, T>(self, path: &'static str, handler: H) -> Routes
+    where
+        H: Handler<T, ApiState>,
+        T: 'static,
+    {
+        let methods = ["GET", "PUT", "POST", "DELETE"];
+        methods.into_iter().fold(self, |routes, method| routes.on(method, path, handler.clone()))
+    }
+}
+
 impl Route {
     fn new(path: &'static str) -> Route {
         Route { path, methods: Vec::new(), router: MethodRouter::new() }
@@ -62,6 +75,7 @@ pub fn router(state: ApiState) -> Router {
     });
     let router = router.fallback(entrance::nothing_here);
     let router = router.layer(from_fn(consul::unchanged::hold));
+    let router = router.layer(from_fn_with_state(Streams::default(), consul::stream::hold));
     router.layer(from_fn_with_state(state.clone(), entrance::enter)).with_state(state)
 }
 
@@ -109,20 +123,18 @@ fn own_routes(routes: Routes) -> Routes {
 }
 
 fn consul_routes(routes: Routes) -> Routes {
+    one_server_routes(key_routes(catalog_routes(agent_routes(routes))))
+}
+
+/// The agent itself, and what is registered with it.
+fn agent_routes(routes: Routes) -> Routes {
     routes
-        .on("GET", "/v1/status/leader", consul::status::leader)
-        .on("GET", "/v1/status/peers", consul::status::peers)
         .on("GET", "/v1/agent/self", consul::agent::get)
         .on("GET", "/v1/agent/members", consul::agent::members)
         .on("GET", "/v1/agent/version", consul::agent::version)
-        .on("GET", "/v1/agent/metrics", consul::agent::metrics)
-        .on("GET", "/v1/operator/raft/configuration", consul::operator::raft_configuration)
-        .on("GET", "/v1/operator/autopilot/health", consul::operator::autopilot_health)
-        .on("GET", "/v1/operator/autopilot/configuration", consul::operator::autopilot_configuration)
-        .on("GET", "/v1/operator/keyring", consul::operator::keyring)
-        .on("GET", "/v1/coordinate/datacenters", consul::operator::coordinate_datacenters)
-        .on("GET", "/v1/coordinate/nodes", consul::operator::coordinate_nodes)
-        .on("GET", "/v1/coordinate/node/{name}", consul::operator::coordinate_node)
+        .on("GET", "/v1/agent/metrics", consul::metrics::get)
+        .on("GET", "/v1/agent/host", consul::host::get)
+        .on("GET", "/v1/agent/monitor", consul::monitor::get)
         .on("GET", "/v1/agent/services", consul::local::services)
         .on("GET", "/v1/agent/service/{id}", consul::local::service)
         .on("PUT", "/v1/agent/service/register", consul::service::register)
@@ -138,6 +150,11 @@ fn consul_routes(routes: Routes) -> Routes {
         .on("GET", "/v1/agent/checks", consul::local::checks)
         .on("GET", "/v1/agent/health/service/id/{id}", consul::local::health_by_id)
         .on("GET", "/v1/agent/health/service/name/{name}", consul::local::health_by_name)
+}
+
+/// What there is, where, and how it is.
+fn catalog_routes(routes: Routes) -> Routes {
+    routes
         .on("GET", "/v1/catalog/datacenters", consul::catalog::datacenters)
         .on("PUT", "/v1/catalog/register", consul::external::register)
         .on("PUT", "/v1/catalog/deregister", consul::external::deregister)
@@ -147,11 +164,27 @@ fn consul_routes(routes: Routes) -> Routes {
         .on("GET", "/v1/catalog/service/{name}", consul::catalog::service)
         .on("GET", "/v1/catalog/node/{name}", consul::nodes::by_id)
         .on("GET", "/v1/catalog/node-services/{name}", consul::nodes::listed)
+        .on("GET", "/v1/catalog/node/", consul::absent::no_node)
+        .on("GET", "/v1/health/node/", consul::absent::no_node)
+        .on("GET", "/v1/health/checks/", consul::catalog::no_name)
+        .on("GET", "/v1/health/state/", consul::absent::no_state)
         .on("GET", "/v1/health/node/{name}", consul::checks::of_node)
         .on("GET", "/v1/health/checks/{name}", consul::checks::of_service)
         .on("GET", "/v1/health/state/{state}", consul::checks::in_state)
         .on("GET", "/v1/health/service/", consul::catalog::no_name)
         .on("GET", "/v1/health/service/{name}", consul::health::service)
+        .on("GET", "/v1/query", consul::query::list)
+        .on("POST", "/v1/query", consul::query::create)
+        .on("GET", "/v1/query/{id}", consul::query::get)
+        .on("PUT", "/v1/query/{id}", consul::query::update)
+        .on("DELETE", "/v1/query/{id}", consul::query::delete)
+        .on("GET", "/v1/query/{name}/execute", consul::query::execute)
+        .on("GET", "/v1/query/{name}/explain", consul::query::explain)
+}
+
+/// Keys, and what goes with them.
+fn key_routes(routes: Routes) -> Routes {
+    routes
         .on("GET", "/v1/kv/", consul::kv::get)
         .on("PUT", "/v1/kv/", consul::kv::put)
         .on("DELETE", "/v1/kv/", consul::kv::delete)
@@ -162,15 +195,6 @@ fn consul_routes(routes: Routes) -> Routes {
         .on("PUT", "/v1/event/fire/", consul::event::no_name)
         .on("PUT", "/v1/event/fire/{name}", consul::event::fire)
         .on("GET", "/v1/event/list", consul::event::list)
-        .on("GET", "/v1/query", consul::query::list)
-        .on("POST", "/v1/query", consul::query::create)
-        .on("GET", "/v1/query/{id}", consul::query::get)
-        .on("PUT", "/v1/query/{id}", consul::query::update)
-        .on("DELETE", "/v1/query/{id}", consul::query::delete)
-        .on("GET", "/v1/query/{name}/execute", consul::query::execute)
-        .on("GET", "/v1/query/{name}/explain", consul::query::explain)
-        .on("GET", "/v1/snapshot", consul::snapshot::get)
-        .on("PUT", "/v1/snapshot", consul::snapshot::put)
         .on("PUT", "/v1/session/create", consul::session::create)
         .on("PUT", "/v1/session/destroy/", consul::session::no_session)
         .on("PUT", "/v1/session/destroy/{id}", consul::session::destroy)
@@ -181,6 +205,38 @@ fn consul_routes(routes: Routes) -> Routes {
         .on("GET", "/v1/session/node/", consul::session::no_node)
         .on("GET", "/v1/session/node/{name}", consul::session::of_node)
         .on("GET", "/v1/session/list", consul::session::list)
+}
+
+/// What a datacenter of one server answers of itself, and what it has no part in.
+fn one_server_routes(routes: Routes) -> Routes {
+    routes
+        .every("/v1/acl/{*rest}", consul::absent::acl)
+        .every("/v1/connect/ca/{*rest}", consul::absent::connect)
+        .every("/v1/agent/connect/{*rest}", consul::absent::connect)
+        .on("GET", "/v1/status/leader", consul::status::leader)
+        .on("GET", "/v1/status/peers", consul::status::peers)
+        .on("PUT", "/v1/agent/join/{address}", consul::absent::join)
+        .on("PUT", "/v1/agent/leave", consul::absent::leave)
+        .on("PUT", "/v1/agent/force-leave/{node}", consul::absent::force_leave)
+        .on("PUT", "/v1/agent/reload", consul::absent::reload)
+        .on("PUT", "/v1/agent/token/{kind}", consul::absent::acl)
+        .on("GET", "/v1/operator/raft/configuration", consul::operator::raft_configuration)
+        .on("GET", "/v1/operator/autopilot/health", consul::operator::autopilot_health)
+        .on("GET", "/v1/operator/autopilot/configuration", consul::operator::autopilot_configuration)
+        .on("GET", "/v1/operator/autopilot/state", consul::operator::autopilot_state)
+        .on("GET", "/v1/operator/keyring", consul::operator::keyring)
+        .on("POST", "/v1/operator/keyring", consul::operator::keyring)
+        .on("PUT", "/v1/operator/keyring", consul::operator::keyring)
+        .on("DELETE", "/v1/operator/keyring", consul::operator::keyring)
+        .on("GET", "/v1/operator/usage", consul::operator::usage)
+        .on("DELETE", "/v1/operator/raft/peer", consul::absent::raft_peer)
+        .on("POST", "/v1/operator/raft/transfer-leader", consul::absent::transfer_leader)
+        .on("PUT", "/v1/coordinate/update", consul::absent::coordinates)
+        .on("GET", "/v1/coordinate/datacenters", consul::operator::coordinate_datacenters)
+        .on("GET", "/v1/coordinate/nodes", consul::operator::coordinate_nodes)
+        .on("GET", "/v1/coordinate/node/{name}", consul::operator::coordinate_node)
+        .on("GET", "/v1/snapshot", consul::snapshot::get)
+        .on("PUT", "/v1/snapshot", consul::snapshot::put)
 }
 
 #[cfg(test)]

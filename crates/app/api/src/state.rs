@@ -7,7 +7,7 @@ use adsum_control::Routing;
 use adsum_model::Instance;
 use adsum_store::Store;
 
-use crate::{About, Keeper};
+use crate::{About, Keeper, Monitor};
 
 /// Clones are the same face.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct ApiState {
     pub logs: Arc<dyn Logs>,
     /// The keeper as it is now, if it is there.
     pub keeper: Arc<dyn Fn() -> Option<Keeper> + Send + Sync>,
+    /// What the agent logs.
+    pub monitor: Monitor,
 }
 
 /// Where the output of instances is kept.

@@ -209,4 +209,4 @@ fn message(ended: &Ended, why: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,6 @@ use adsum_keyspace::{Now, Space};
 use adsum_listen::resp::Busy;
 use adsum_model::{Name, Revision};
 use adsum_resp::{Overseer, Server};
-use tokio::sync::watch;
 
 use crate::Store;
 
@@ -28,8 +27,12 @@ impl adsum_listen::resp::Engine for Store {
         self.durable_revision()
     }
 
-    fn subscribe_durable(&self) -> watch::Receiver<Revision> {
-        self.visible(Space::User)
+    fn hasten(&self) {
+        Store::hasten(self);
+    }
+
+    async fn durable_above(&self, revision: Revision) -> Revision {
+        self.visible(Space::User).until(|visible| visible > revision).await
     }
 
     async fn failed(&self) {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use adsum_catalog::Catalog;
-use adsum_journal::{ClusterId, Durability, Journal, JournalError, Locked};
+use adsum_journal::{ClusterId, Durability, Follows, Journal, JournalError, Locked};
 use adsum_keyspace::{Garbage, Now, Space, TooBig, Transaction, encode_commit};
 use adsum_model::Revision;
 use adsum_resp::{Overseer, Server};
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::clock::Clocks;
 use crate::room::Room;
 use crate::timer::Snapshots;
-use crate::visible::{Visible, breaks_a_lock};
+use crate::visible::{Level, Visible, breaks_a_lock};
 use crate::{Directory, HistoryOf, OpenError, Options, Watch, recovery, timer};
 
 /// Records that wait for the disk, in bytes, from which on writers wait for it as well.
@@ -174,10 +174,11 @@ impl Store {
     /// with the journal when this returns, and visible once [`Store::durable`] says so.
     pub fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
         self.shared.wait_for_the_disk();
-        self.enter_with(self.shared.state.lock(), body)
+        self.enter_with(self.shared.state.lock(), Follows::Nothing, body)
     }
 
-    /// The same, unless a script holds everybody up.
+    /// The same, unless a script holds everybody up. Whoever calls this calls [`Store::hasten`] when nothing follows that can
+    /// be made durable together with what was committed.
     pub fn try_enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> Result<T, Busy> {
         let shared = &*self.shared;
         loop {
@@ -186,8 +187,15 @@ impl Store {
             }
             shared.wait_for_the_disk();
             if let Some(state) = shared.state.try_lock_for(LOOK_ROUND) {
-                return Ok(self.enter_with(state, body));
+                return Ok(self.enter_with(state, Follows::More, body));
             }
+        }
+    }
+
+    /// Nothing follows what was committed by [`Store::try_enter`].
+    pub fn hasten(&self) {
+        if self.shared.durability == Durability::Always {
+            self.shared.journal.hasten();
         }
     }
 
@@ -196,7 +204,12 @@ impl Store {
         &self.shared.overseer
     }
 
-    fn enter_with<T>(&self, mut state: MutexGuard<'_, State>, body: impl FnOnce(&mut Server, Now) -> T) -> T {
+    fn enter_with<T>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        mut follows: Follows,
+        body: impl FnOnce(&mut Server, Now) -> T,
+    ) -> T {
         let shared = &*self.shared;
         let now = state.clocks.read();
         if state.full != shared.room.is_full() {
@@ -206,9 +219,13 @@ impl Store {
         }
         let entered = catch_unwind(AssertUnwindSafe(|| {
             state.server.expire(now);
+            if state.server.has_commits() {
+                // Whoever follows those is not known to the caller.
+                follows = Follows::Nothing;
+            }
             body(&mut state.server, now)
         }));
-        shared.hand_over(&mut state, now);
+        shared.hand_over(&mut state, now, follows);
         match entered {
             Ok(reply) => reply,
             Err(_) if state.server.keyspace().is_tainted() => end_tainted(),
@@ -250,9 +267,7 @@ impl Store {
 
     /// Waits until everything up to `revision` may leave the process.
     pub async fn durable(&self, revision: Revision) -> Result<(), Failed> {
-        let mut visible = self.visible(Space::User);
-        let reached = visible.wait_for(|visible| *visible >= revision || self.has_failed()).await;
-        reached.map_err(|_| self.failed())?;
+        self.visible(Space::User).until(|visible| visible >= revision || self.has_failed()).await;
         if self.has_failed() { Err(self.failed()) } else { Ok(()) }
     }
 
@@ -357,8 +372,8 @@ impl Store {
     }
 
     /// Rises with what is visible of a space.
-    pub(crate) fn visible(&self, space: Space) -> watch::Receiver<Revision> {
-        self.shared.visible.subscribe(space)
+    pub(crate) fn visible(&self, space: Space) -> &Level {
+        self.shared.visible.of(space)
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -414,12 +429,14 @@ impl Shared {
 
     /// Gives the journal what was committed, sets the timer to what has become due first, and lets go of what was
     /// emptied outside of the lock's time.
-    pub(crate) fn hand_over(&self, state: &mut State, now: Now) {
+    pub(crate) fn hand_over(&self, state: &mut State, now: Now, follows: Follows) {
         let _whole = AbortOnPanic;
+        // With a sync now and then nobody hastens, as nobody waits.
+        let follows = if self.durability == Durability::Always { follows } else { Follows::Nothing };
         for commit in state.server.take_commits() {
             // Noted first: the journal may have it on disk before it returns.
             self.visible.note(&commit);
-            self.journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
+            self.journal.append_and(follows, commit.revision.0, |buffer| encode_commit(&commit, buffer));
             state.marked = commit.now.tick;
         }
         // On a full disk a second may become any time, and in a journal that has ended for ever: nothing is promised then

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use adsum_journal::Follows;
 use adsum_keyspace::{Now, Snapshot};
 
 use crate::Store;
@@ -83,6 +84,8 @@ fn turn(shared: &Arc<Shared>) {
     let now = state.clocks.read();
     expire(shared, &mut state, now);
     mark(shared, &mut state, now);
+    // What somebody has committed who has gone without a word.
+    shared.journal.hasten();
     snapshot(shared, &mut state, now);
     let rest = state.server.keyspace().next_deadline(now);
     state.armed = rest.map_or(u64::MAX, |rest| now.tick + rest);
@@ -94,13 +97,13 @@ fn turn(shared: &Arc<Shared>) {
 
 fn expire(shared: &Shared, state: &mut State, now: Now) {
     state.server.expire(now);
-    shared.hand_over(state, now);
+    shared.hand_over(state, now, Follows::Nothing);
 }
 
 fn mark(shared: &Shared, state: &mut State, now: Now) {
     if state.server.keyspace().wants_clock_mark() && now.tick.saturating_sub(state.marked) >= CLOCK_MARK {
         state.server.mark_clock(now);
-        shared.hand_over(state, now);
+        shared.hand_over(state, now, Follows::Nothing);
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use adsum_keyspace::{Commit, Compacted, Database, Keys, Space};
 use adsum_model::Revision;
-use tokio::sync::watch::Receiver;
 
 use crate::{Failed, Store};
 
@@ -14,7 +13,6 @@ pub struct Watch {
     store: Store,
     space: Space,
     seen: Revision,
-    visible: Receiver<Revision>,
 }
 
 /// Why a watch ends.
@@ -34,8 +32,7 @@ pub(crate) struct Step {
 
 impl Watch {
     pub(crate) fn new(store: Store, space: Space, after: Revision) -> Watch {
-        let visible = store.visible(space);
-        Watch { store, space, seen: after, visible }
+        Watch { store, space, seen: after }
     }
 
     /// The next commits of the space, at least one. Dropping the future loses nothing.
@@ -69,8 +66,8 @@ impl Watch {
     pub(crate) async fn step(&mut self) -> Result<Step, Ended> {
         let seen = self.seen;
         let store = &self.store;
-        let over = |visible: &Revision| *visible > seen || store.has_failed() || store.is_closing();
-        let upto = *self.visible.wait_for(over).await.map_err(|_| store.failed())?;
+        let over = |visible: Revision| visible > seen || store.has_failed() || store.is_closing();
+        let upto = store.visible(self.space).until(over).await;
         if upto <= seen {
             return Err(store.failed().into());
         }

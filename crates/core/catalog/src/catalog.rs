@@ -115,6 +115,13 @@ impl Catalog {
         self.nodes.get(name)
     }
 
+    /// Of a node with an agent or without: an address, or the name of one.
+    pub fn address_of(&self, node: &str) -> Option<String> {
+        let own = node.parse::<Name>().ok().and_then(|name| self.node(&name));
+        let own = own.map(|node| node.address.to_string());
+        own.or_else(|| self.registry.node(node).map(|node| node.address.clone()))
+    }
+
     /// All services that have a record or an instance, by name.
     pub fn services(&self) -> impl Iterator<Item = (&Name, &Arc<ServiceState>)> {
         self.services.iter()
@@ -376,7 +383,7 @@ impl Catalog {
     }
 }
 
-fn dated<T: DeserializeOwned>(entry: &Entry) -> Dated<T> {
+pub(crate) fn dated<T: DeserializeOwned>(entry: &Entry) -> Dated<T> {
     Dated { record: decode(entry), created: entry.created, modified: entry.modified }
 }
 
@@ -393,4 +400,4 @@ fn routes_alike(one: &Service, other: &Service) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,11 +2,13 @@
 //!
 //! Nothing here looks at anything or waits. Moments are ticks that are passed in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_model::registered::{Check, Kind, Status, Thresholds};
+use adsum_model::{Health, Instance, InstanceId, Phase};
 
-use crate::Catalog;
+use crate::{Catalog, Dated};
 
 /// Bytes of output that are kept of a check.
 pub const OUTPUT: usize = 4 * 1024;
@@ -91,23 +93,67 @@ pub fn mirrored(catalog: &Catalog, check: &Check) -> Option<(Status, String)> {
     let Kind::Alias { node, service } = &check.definition.kind else { return None };
     let node = if node.is_empty() { &check.node } else { node };
     let registry = catalog.registry();
+    if let Some(instance) = instance(catalog, node, service) {
+        return Some(mirrored_instance(catalog, check, instance));
+    }
     if !service.is_empty() && registry.service(node, service).is_none() {
         return Some((Status::Critical, format!("Service {service} could not be found on node {node}")));
     }
     let of_service =
         registry.checks_of(node, service).filter(|other| !service.is_empty() && is_other(other, check));
     let of_node = registry.checks_of(node, "").filter(|other| is_other(other, check));
-    let worst = of_service.chain(of_node).max_by_key(|other| other.status);
+    Some(said(of_service.chain(of_node)).unwrap_or_else(|| (Status::Passing, "No checks found.".to_string())))
+}
+
+/// What is said of the worst of some checks.
+fn said<'a>(checks: impl Iterator<Item = &'a Arc<Dated<Check>>>) -> Option<(Status, String)> {
+    let worst = checks.max_by_key(|other| other.status)?;
     Some(match worst {
-        None => (Status::Passing, "No checks found.".to_string()),
-        Some(worst) if worst.status == Status::Passing => {
-            (Status::Passing, "All checks passing.".to_string())
-        }
-        Some(worst) => {
+        worst if worst.status == Status::Passing => (Status::Passing, "All checks passing.".to_string()),
+        worst => {
             let said = format!("Aliased check \"{}\" failing: {}", worst.name, worst.output);
             (worst.status, cut(said))
         }
     })
+}
+
+/// Whether a check is an alias of something that runs here, which changes without anything registered.
+pub fn mirrors_instance(catalog: &Catalog, check: &Check) -> bool {
+    let Kind::Alias { node, service } = &check.definition.kind else { return false };
+    let node = if node.is_empty() { &check.node } else { node };
+    // It may come.
+    service.parse::<InstanceId>().is_ok() && catalog.registry().service(node, service).is_none()
+}
+
+/// One that Adsum runs, unless a client has registered something by its id.
+fn instance<'a>(catalog: &'a Catalog, node: &str, id: &str) -> Option<&'a Instance> {
+    let instance = catalog.instance(&id.parse().ok()?)?;
+    let is_there = !instance.phase.is_final() && instance.node.as_str() == node;
+    (is_there && catalog.registry().service(node, id).is_none()).then_some(&**instance)
+}
+
+/// Its own check, and those of its node.
+fn mirrored_instance(catalog: &Catalog, check: &Check, instance: &Instance) -> (Status, String) {
+    let runs = instance.phase == Phase::Running;
+    let own = match instance.health {
+        Health::Passing if runs => (Status::Passing, "All checks passing.".to_string()),
+        Health::Warning if runs => (Status::Warning, failing(instance)),
+        Health::Passing
+        | Health::Warning
+        | Health::Starting
+        | Health::Critical
+        | Health::Draining
+        | Health::Maintenance => (Status::Critical, failing(instance)),
+    };
+    let node = catalog.registry().checks_of(instance.node.as_str(), "");
+    let node = said(node.filter(|other| is_other(other, check)));
+    node.filter(|(status, _)| *status > own.0).unwrap_or(own)
+}
+
+fn failing(instance: &Instance) -> String {
+    let reason = instance.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    let (name, phase) = (&instance.service, instance.phase.as_str());
+    cut(format!("Aliased check \"Service '{name}' check\" failing: {phase}, {}{reason}", instance.health))
 }
 
 /// No alias waits for another, so that none waits for itself.

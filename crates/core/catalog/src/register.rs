@@ -4,6 +4,7 @@
 //! external/NODE        registered::Node
 //! registered/NODE/ID   registered::Service
 //! check/NODE/ID        registered::Check
+//! check-of/NODE/SERVICE/ID   nothing: where to look for the checks of a service
 //! beat/NODE/ID         until the TTL of the check is over, which each sign of life puts off: the tick at which the words
 //!                      of one were put on record last, or nothing
 //! ```
@@ -16,16 +17,25 @@
 //!   service goes first, so that it never looks better than it is; whoever takes it out goes on until nothing is left.
 //! - Who is refused has changed nothing.
 
+mod key;
+pub mod operation;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
-use adsum_keyspace::{Database, Deadline, Entry, Notice, Transaction, Value};
+use adsum_keyspace::{Database, Deadline, Notice, Transaction, Value};
 use adsum_model::registered::{Check, Kind, Node, Service, Status};
 use adsum_model::{Event, Name};
 
-use crate::records::{count, decode, delete, log, read, under, write};
-use crate::registry::Key;
+use crate::records::{count, delete, log, read, write};
 use crate::{checks, records};
+use key::{
+    CHECKS_AT, attached_key, attached_prefix, beat_key, check_key, checks_prefix, escape, node_key,
+    node_part, service_key,
+};
+
+pub use key::{BEATS, beat_of};
+pub(crate) use key::{parts, unescape};
 
 /// Services that clients may register.
 pub const SERVICES: usize = 100_000;
@@ -150,11 +160,17 @@ fn remove_service(
 
 /// A piece of the checks of a service; whether there are more.
 fn remove_checks(tx: &mut Transaction<'_>, node: &str, service: &str, last: Option<&Check>) -> bool {
-    let last = last.map(|check| check_key(&check.node, &check.id));
-    let of = attached(service);
-    let chosen = |key: &str, entry: &Entry| last.as_deref() != Some(key) && of(entry).is_some();
-    let (keys, more) = piece(tx, &checks_prefix(node), chosen);
-    keys.iter().chain(last.iter().filter(|_| !more)).for_each(|key| delete_check_at(tx, key));
+    let prefix = attached_prefix(node, service);
+    let last = last.map(|check| format!("{prefix}{}", escape(&check.id)));
+    let (keys, more) = piece(tx, &prefix, |key| last.as_deref() != Some(key));
+    for key in keys.iter().chain(last.iter().filter(|_| !more)) {
+        let check = format!("{}{}", checks_prefix(node), &key[prefix.len()..]);
+        // What was noted once may be over.
+        match read::<Check>(tx, &check) {
+            Some(found) if found.service == service => delete_check_at(tx, &check),
+            Some(_) | None => delete(tx, key),
+        }
+    }
     more
 }
 
@@ -187,8 +203,32 @@ fn put_check(tx: &mut Transaction<'_>, mut new: Check) {
     if let (Kind::Ttl(ttl), true) = (&new.definition.kind, is_new_ttl) {
         beat(tx, &new, *ttl, None);
     }
+    attach(tx, before.as_ref(), &new);
     if before.as_ref() != Some(&new) {
         write(tx, key, &new);
+    }
+}
+
+/// Notes of which service a check is.
+fn attach(tx: &mut Transaction<'_>, before: Option<&Check>, now: &Check) {
+    let before = before.filter(|before| before.service != now.service);
+    before.iter().for_each(|before| delete(tx, &attached_key(before)));
+    note_service(tx, now);
+}
+
+/// Notes of which services checks are that an older agent has put on record, which did not write that down.
+pub fn note_services<'a>(tx: &mut Transaction<'_>, checks: impl IntoIterator<Item = &'a Check>) {
+    for check in checks {
+        if tx.get(Database::System, check_key(&check.node, &check.id).as_bytes()).is_some() {
+            note_service(tx, check);
+        }
+    }
+}
+
+fn note_service(tx: &mut Transaction<'_>, check: &Check) {
+    let key = attached_key(check);
+    if !check.service.is_empty() && tx.get(Database::System, key.as_bytes()).is_none() {
+        tx.put(Database::System, key, Value::String("".into()), None, &[Notice::Set]);
     }
 }
 
@@ -259,7 +299,7 @@ fn put_node(tx: &mut Transaction<'_>, node: &Node) {
 /// With all that is registered there, of which a piece goes at a time, the node last. Whether there is more: whoever
 /// calls this goes on until there is none.
 pub fn deregister_node(tx: &mut Transaction<'_>, name: &str) -> bool {
-    let any = |_: &str, _: &Entry| true;
+    let any = |_: &str| true;
     let (services, more) = piece(tx, &format!("registered/{}/", node_part(name)), any);
     services.iter().for_each(|key| delete(tx, key));
     if more {
@@ -336,37 +376,28 @@ fn delete_check(tx: &mut Transaction<'_>, check: &Check) {
 
 /// A check by its key, with its sign of life.
 fn delete_check_at(tx: &mut Transaction<'_>, key: &str) {
+    let check: Option<Check> = read(tx, key);
+    check.iter().for_each(|check| delete(tx, &attached_key(check)));
     let beat = key.strip_prefix(CHECKS_AT).map(|rest| format!("{BEATS}{rest}"));
     beat.iter().for_each(|beat| delete(tx, beat));
     delete(tx, key);
 }
 
 fn checks_of(tx: &mut Transaction<'_>, node: &str, service: &str) -> Vec<Check> {
-    under(tx, &checks_prefix(node), attached(service)).into_iter().flatten().collect()
-}
-
-/// The check that a record is of, if it is one of the service. A node may have very many, and to read a record takes
-/// much longer than to see that the service is not named in it.
-fn attached(service: &str) -> impl Fn(&Entry) -> Option<Check> {
-    let name = serde_json::to_string(service).expect("a text has a JSON form");
-    let (field, service) = (format!("\"service\":{name}"), service.to_string());
-    move |entry| {
-        let Value::String(bytes) = &entry.value else { return None };
-        let names_it = str::from_utf8(bytes).is_ok_and(|text| text.contains(&field));
-        names_it.then(|| decode::<Check>(entry)).filter(|check| check.service == service)
-    }
+    let prefix = attached_prefix(node, service);
+    let keys = tx.keys_under(Database::System, prefix.as_bytes()).iter_from(prefix.as_bytes());
+    let ids = keys.map_while(|(key, _)| str::from_utf8(key).ok()?.strip_prefix(&prefix));
+    let keys: Vec<String> = ids.map(|id| format!("{}{id}", checks_prefix(node))).collect();
+    let found = keys.iter().filter_map(|key| read::<Check>(tx, key));
+    found.filter(|check| check.service == service).collect()
 }
 
 /// The keys of the next piece of what is chosen under a prefix, and whether there are others.
-fn piece(
-    tx: &mut Transaction<'_>,
-    prefix: &str,
-    chosen: impl Fn(&str, &Entry) -> bool,
-) -> (Vec<String>, bool) {
+fn piece(tx: &mut Transaction<'_>, prefix: &str, chosen: impl Fn(&str) -> bool) -> (Vec<String>, bool) {
     let found = tx.keys_under(Database::System, prefix.as_bytes()).iter_from(prefix.as_bytes());
-    let found = found.filter_map(|(key, entry)| Some((str::from_utf8(key).ok()?, entry)));
-    let found = found.take_while(|(key, _)| key.starts_with(prefix));
-    let mut names = found.filter(|(key, entry)| chosen(key, entry)).map(|(key, _)| key);
+    let found = found.filter_map(|(key, _)| str::from_utf8(key).ok());
+    let found = found.take_while(|key| key.starts_with(prefix));
+    let mut names = found.filter(|key| chosen(key));
     let (mut keys, mut bytes) = (Vec::new(), 0);
     while keys.len() < PIECE && bytes < PIECE_BYTES {
         let Some(name) = names.next() else { return (keys, false) };
@@ -404,54 +435,6 @@ fn log_of(tx: &mut Transaction<'_>, kind: &str, service: &Service, what: &str) {
 fn log_event(tx: &mut Transaction<'_>, kind: &str, service: Option<Name>, message: String) {
     let time = tx.now().wall;
     log(tx, &Event { time, kind: kind.to_string(), service, instance: None, message });
-}
-
-fn node_key(name: &str) -> String {
-    format!("external/{}", node_part(name))
-}
-
-fn service_key(node: &str, id: &str) -> String {
-    format!("registered/{}/{}", node_part(node), escape(id))
-}
-
-fn check_key(node: &str, id: &str) -> String {
-    format!("{}{}", checks_prefix(node), escape(id))
-}
-
-fn checks_prefix(node: &str) -> String {
-    format!("{CHECKS_AT}{}/", node_part(node))
-}
-
-fn beat_key(node: &str, id: &str) -> String {
-    format!("{BEATS}{}/{}", node_part(node), escape(id))
-}
-
-const CHECKS_AT: &str = "check/";
-
-/// What the keys of signs of life begin with.
-pub const BEATS: &str = "beat/";
-
-/// The check that a key of a sign of life is of.
-pub fn beat_of(key: &[u8]) -> Option<Key> {
-    parts(str::from_utf8(key).ok()?.strip_prefix(BEATS)?)
-}
-
-fn node_part(node: &str) -> String {
-    escape(&node.to_lowercase())
-}
-
-fn escape(part: &str) -> String {
-    part.replace('%', "%25").replace('/', "%2F")
-}
-
-pub(crate) fn unescape(part: &str) -> String {
-    part.replace("%2F", "/").replace("%25", "%")
-}
-
-/// `NODE/ID`
-pub(crate) fn parts(rest: &str) -> Option<Key> {
-    let (node, id) = rest.split_once('/')?;
-    Some((unescape(node), unescape(id)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! ```text
 //! services   (node, id) -> Service        named      (name, node, id)       which places a name has
 //! checks     (node, id) -> Check          attached   (node, service, check) which checks a service has; "" is the node
+//! nodes      node -> Node                 located    (address, node)        which nodes have an address
 //! ```
 //!
 //! Names of nodes and services are in lower case here, ids as they are.
@@ -12,6 +13,7 @@
 //!   come and go one by one, and the reader passes over what has no meaning.
 //! - No index goes back, and what was removed leaves none behind that would have to be remembered by name.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ pub struct Registry {
     checks: Tree<Key, Arc<Dated<Check>>>,
     named: Tree<(String, Key), ()>,
     attached: Tree<(Key, String), ()>,
+    located: Tree<(IpAddr, String), ()>,
     /// By the name of a service: the last change of anything that is told of it.
     indexes: Tree<String, Revision>,
     /// Of the last change of a node or of a check of a node, which all services there are told with.
@@ -47,7 +50,7 @@ pub struct Registry {
 pub type Key = (String, String);
 
 /// A record with the revisions at which it was made and changed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dated<T> {
     pub record: T,
     pub created: Revision,
@@ -87,6 +90,13 @@ impl Registry {
 
     pub fn node(&self, name: &str) -> Option<&Arc<Dated<Node>>> {
         self.nodes.get(&name.to_lowercase())
+    }
+
+    /// Nodes without an agent that have an address, by name.
+    pub fn nodes_at(&self, address: IpAddr) -> impl Iterator<Item = &Arc<Dated<Node>>> {
+        let here = self.located.iter_from(&(address, String::new()));
+        let here = here.take_while(move |((of, _), ())| *of == address);
+        here.filter_map(|((_, name), ())| self.nodes.get(name))
     }
 
     /// By node and id.

@@ -32,6 +32,8 @@ pub struct Answer {
     /// To so many queries that differ in their ids alone there are different answers: by the id, modulo this. 0 where
     /// that is nothing to build on.
     pub turns: usize,
+    /// There is no end of such questions: clients may think them up.
+    pub(crate) endless: bool,
     /// The client wants a name looked up that is in none of our zones: whoever knows a resolver may ask it instead.
     pub foreign: bool,
 }
@@ -39,7 +41,7 @@ pub struct Answer {
 impl Answer {
     /// None at all.
     pub fn nothing() -> Answer {
-        Answer { bytes: None, asked: None, turns: 0, foreign: false }
+        Answer { bytes: None, asked: None, turns: 0, endless: false, foreign: false }
     }
 }
 
@@ -61,7 +63,7 @@ fn answer_request(request: &Request, transport: Transport, catalog: &Catalog, co
     let Written { bytes, is_cut } = message::write(request, &reply, limit);
     // How much of it fits may depend on where it begins.
     let turns = if is_cut { 0 } else { reply.turns };
-    Answer { bytes: Some(bytes), asked: reply.given, turns, foreign }
+    Answer { bytes: Some(bytes), asked: reply.given, turns, endless: reply.endless, foreign }
 }
 
 /// An answer with nothing in it but that the client is to come again over TCP.

@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 
 use adsum_catalog::Catalog;
-use adsum_model::{Instance, Name};
+use adsum_model::{Instance, Name, Priority, registered};
 use hickory_proto::rr::Name as DomainName;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Place<'a> {
     /// Adsum runs it.
-    Run(&'a Instance),
+    Run(&'a Instance, Priority),
     /// A client has registered it.
     Registered {
+        service: &'a registered::Service,
         address: Address,
-        /// Where it has no address of its own.
-        node: Option<&'a str>,
-        port: u16,
+        /// Whether the address is that of its node, since it has none of its own.
+        at_node: bool,
         weight: u16,
     },
 }
@@ -48,22 +48,30 @@ impl Address {
 impl Place<'_> {
     pub(crate) fn address(&self) -> Address {
         match self {
-            Place::Run(instance) => Address::Ip(instance.endpoint.ip()),
+            Place::Run(instance, _) => Address::Ip(instance.endpoint.ip()),
             Place::Registered { address, .. } => address.clone(),
         }
     }
 
     pub(crate) fn port(&self) -> u16 {
         match self {
-            Place::Run(instance) => instance.endpoint.port(),
-            Place::Registered { port, .. } => *port,
+            Place::Run(instance, _) => instance.endpoint.port(),
+            Place::Registered { service, .. } => service.port,
+        }
+    }
+
+    /// Of its SRV record. One that nobody would register any more counts for nothing.
+    pub(crate) fn priority(&self) -> Priority {
+        match self {
+            Place::Run(_, priority) => *priority,
+            Place::Registered { service, .. } => Priority::of(&service.meta).unwrap_or_default(),
         }
     }
 
     /// Of its SRV record.
     pub(crate) fn weight(&self) -> u16 {
         match self {
-            Place::Run(_) => 1,
+            Place::Run(..) => 1,
             Place::Registered { weight, .. } => *weight,
         }
     }

@@ -7,7 +7,8 @@
 //! query: [id][flags, question, options] -> entry -> [id modulo turns] -> the answer, with the id put in
 //! ```
 //!
-//! Only what exists is remembered, so that a flood of names that do not exist makes nobody forget anything.
+//! That there is nothing is remembered apart from what there is, so that a flood of names that do not exist makes nobody
+//! forget what does.
 
 use std::collections::HashMap;
 
@@ -16,8 +17,10 @@ use adsum_model::Revision;
 
 use crate::{Answer, Config, Transport, answer};
 
-/// Bytes of queries and answers at most. With more, all of it is forgotten.
+/// Bytes of queries and answers at most, of what there is. With more, all of it is forgotten.
 const ROOM: usize = 8 << 20;
+/// The same of what there is not.
+const ENDLESS_ROOM: usize = 4 << 20;
 /// What an entry takes besides its bytes, about.
 const OVERHEAD: usize = 128;
 /// What one of the answers to a question takes before it is there.
@@ -30,32 +33,50 @@ const ID: usize = 2;
 pub struct Recent {
     transport: Transport,
     revision: Revision,
+    known: Memory,
+    endless: Memory,
+}
+
+/// So much and no more.
+#[derive(Debug)]
+struct Memory {
     entries: HashMap<Box<[u8]>, Vec<Option<Answer>>>,
     taken: usize,
+    room: usize,
 }
 
 impl Recent {
     pub fn new(transport: Transport) -> Recent {
-        Recent { transport, revision: Revision::ZERO, entries: HashMap::new(), taken: 0 }
+        let (known, endless) = (Memory::new(ROOM), Memory::new(ENDLESS_ROOM));
+        Recent { transport, revision: Revision::ZERO, known, endless }
     }
 
     /// Answers one message. All calls are for the same configuration, and catalogs of the same history.
     pub fn answer(&mut self, query: &[u8], catalog: &Catalog, config: &Config) -> Answer {
         if self.revision != catalog.revision() {
-            self.forget(catalog.revision());
+            self.revision = catalog.revision();
+            self.known.forget();
+            self.endless.forget();
         }
-        if let Some(known) = self.find(query) {
+        if let Some(known) = self.known.find(query).or_else(|| self.endless.find(query)) {
             return known;
         }
         let answer = answer(query, self.transport, catalog, config);
-        self.note(query, &answer);
+        let memory = if answer.endless { &mut self.endless } else { &mut self.known };
+        memory.note(query, &answer);
         answer
     }
 
-    /// Bytes that are remembered, about.
+    /// Bytes that are remembered, about: of what there is, and of what there is not.
     #[cfg(test)]
-    pub(crate) fn taken(&self) -> usize {
-        self.taken
+    pub(crate) fn taken(&self) -> [usize; 2] {
+        [self.known.taken, self.endless.taken]
+    }
+}
+
+impl Memory {
+    fn new(room: usize) -> Memory {
+        Memory { entries: HashMap::new(), taken: 0, room }
     }
 
     fn find(&self, query: &[u8]) -> Option<Answer> {
@@ -73,8 +94,8 @@ impl Recent {
         }
         let places = if self.entries.contains_key(question) { 0 } else { answer.turns * PLACE };
         let added = bytes.len() + question.len() + OVERHEAD + places;
-        if self.taken + added > ROOM {
-            self.forget(self.revision);
+        if self.taken + added > self.room {
+            self.forget();
         }
         self.taken += added;
         let turned = self.entries.entry(question.into()).or_insert_with(|| vec![None; answer.turns]);
@@ -82,9 +103,9 @@ impl Recent {
         turned[place] = Some(answer.clone());
     }
 
-    fn forget(&mut self, revision: Revision) {
+    fn forget(&mut self) {
         self.entries.clear();
-        (self.revision, self.taken) = (revision, 0);
+        self.taken = 0;
     }
 }
 

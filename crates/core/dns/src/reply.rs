@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use adsum_catalog::Catalog;
-use adsum_model::Name;
+use adsum_model::{Name, Priority};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, HINFO, NS, PTR, SOA, SRV};
 use hickory_proto::rr::{Name as DomainName, RData, RecordType};
@@ -26,8 +26,10 @@ pub(crate) struct Reply {
     pub(crate) reason: Option<&'static str>,
     /// The service of which instances are given away here.
     pub(crate) given: Option<Name>,
-    /// In so many ways the answers may be ordered: each of them is the first in one. 0 of what does not exist, or is refused.
+    /// In so many ways the answers may be ordered: each of them is the first in one. 0 of what is refused.
     pub(crate) turns: usize,
+    /// It is of a kind that there is no end of: that there is nothing, or an address by its digits.
+    pub(crate) endless: bool,
     /// It is about nothing of ours.
     pub(crate) foreign: bool,
     /// There is more to say, and not here.
@@ -68,6 +70,7 @@ impl Reply {
             reason: None,
             given: None,
             turns: 0,
+            endless: false,
             foreign: false,
             is_cut: false,
         }
@@ -79,8 +82,9 @@ impl Reply {
             return Reply { foreign: true, ..Reply::failure(ResponseCode::Refused) };
         }
         let record = |name| Record { owner: Owner::Question, ttl, data: RData::PTR(PTR(name)) };
-        let answers = names.into_iter().map(record).collect();
-        Reply { authoritative: true, answers, ..Reply::failure(ResponseCode::NoError) }
+        let answers: Vec<Record> = names.into_iter().map(record).collect();
+        let turns = answers.len();
+        Reply { authoritative: true, answers, turns, ..Reply::failure(ResponseCode::NoError) }
     }
 }
 
@@ -94,6 +98,13 @@ pub(crate) struct Authority<'a> {
 
 impl Authority<'_> {
     pub(crate) fn reply(&self, subject: Subject<'_>, wish: Wish) -> Reply {
+        let is_spelled = matches!(subject, Subject::Address(_));
+        let reply = self.of(subject, wish);
+        let (turns, endless) = (reply.answers.len().max(1), is_spelled || reply.answers.is_empty());
+        Reply { turns, endless, ..reply }
+    }
+
+    fn of(&self, subject: Subject<'_>, wish: Wish) -> Reply {
         use RecordType::{A, AAAA, ANY, NS, SOA};
         match (subject, wish.record_type) {
             (Subject::Unknown, _) => self.no(ResponseCode::NXDomain),
@@ -120,7 +131,7 @@ impl Authority<'_> {
 
     fn instances(&self, found: Found<'_>, wish: Wish) -> Reply {
         if found.places.is_empty() {
-            return Reply { reason: Some("no healthy instance"), turns: 1, ..self.no(ResponseCode::NoError) };
+            return Reply { reason: Some("no healthy instance"), ..self.no(ResponseCode::NoError) };
         }
         let reply = match wish.record_type {
             RecordType::A | RecordType::AAAA => self.addresses(&found.places, wish),
@@ -128,9 +139,9 @@ impl Authority<'_> {
             _ => Reply::failure(ResponseCode::NoError),
         };
         if reply.answers.is_empty() {
-            return Reply { turns: 1, ..self.no(ResponseCode::NoError) };
+            return self.no(ResponseCode::NoError);
         }
-        Reply { given: found.service, turns: reply.answers.len(), ..reply }
+        Reply { given: found.service, ..reply }
     }
 
     /// Each address once (RFC 2181 5), however many places share it. A name has one alias and nothing beside it (RFC 1034
@@ -150,22 +161,37 @@ impl Authority<'_> {
         self.yes(answers)
     }
 
-    /// RFC 2782: priority 1, as Consul has it, the weight of the place, and the addresses of the targets besides.
+    /// RFC 2782: priority and weight of the place, and the addresses of the targets besides.
     fn services(&self, places: &[Place<'_>], wish: Wish) -> Reply {
         let mut reply = self.yes(Vec::new());
-        let mut seen = BTreeSet::new();
+        let (mut seen, shared) = (BTreeSet::new(), self.shared_ids(places));
         for place in places.iter().take(wish.most) {
-            let target = self.zone.target(place, &self.config.datacenter);
+            let target = self.zone.target(place, &shared, &self.config.datacenter);
             if let Address::Ip(address) = place.address()
                 && seen.insert(target.clone())
             {
                 let address = self.record(Owner::Name(target.clone()), any_data_of(address));
                 reply.additionals.push(address);
             }
-            let data = RData::SRV(SRV::new(1, place.weight(), place.port(), target));
+            let Priority(priority) = place.priority();
+            let data = RData::SRV(SRV::new(priority, place.weight(), place.port(), target));
             reply.answers.push(self.record(Owner::Question, data));
         }
         reply
+    }
+
+    /// Ids that several places of one service have, each on a node of its own: no name says which of them is meant. Only
+    /// where ids make names.
+    fn shared_ids(&self, places: &[Place<'_>]) -> BTreeSet<String> {
+        let registered = |place: &Place<'_>| match place {
+            Place::Run(..) => None,
+            Place::Registered { service, .. } => Some(service.key()),
+        };
+        let name = places.iter().find_map(registered).filter(|_| self.zone.is_flat());
+        let Some(name) = name else { return BTreeSet::new() };
+        let mut seen = BTreeSet::new();
+        let ids = self.catalog.registry().named(&name).map(|service| service.id.to_lowercase());
+        ids.filter(|id| !seen.insert(id.clone())).collect()
     }
 
     fn address(&self, address: &Address, wish: Wish) -> Reply {

@@ -65,8 +65,7 @@ pub(crate) fn names(address: IpAddr, most: usize, catalog: &Catalog, config: &Co
 
 /// The node without an agent that has the address, if its name can be one in a zone.
 fn external(address: IpAddr, catalog: &Catalog) -> Option<Name> {
-    let text = address.to_string();
-    let mut nodes = catalog.registry().nodes().filter(|node| node.address == text);
+    let mut nodes = catalog.registry().nodes_at(address);
     nodes.find_map(|node| node.name.to_lowercase().parse().ok())
 }
 

@@ -15,17 +15,20 @@
 //! What clients have registered stands beside what runs here, in the same forms: routable is what is not critical, and a
 //! tag is that of a single place.
 //!
-//! In a flat zone `.service` may be left out, where what is left is nothing else of these. Each may be followed by the
+//! In a flat zone `.service` may be left out, where what is left is nothing else of these, and what is registered is found
+//! by its id as well, before the tag. Each may be followed by the
 //! datacenter. Tags that are no single label cannot be asked for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use adsum_catalog::{Catalog, Dated, ServiceState};
 use adsum_model::registered::{self, Status};
-use adsum_model::{Instance, Name, Node};
+use adsum_model::{Instance, Name, Node, Priority};
 use adsum_query::Chosen;
 
 use crate::place::{Address, Place};
+use crate::zone::is_word;
 use crate::{Config, Zone};
 
 #[derive(Debug)]
@@ -69,17 +72,17 @@ fn find_here<'a>(labels: &[&str], zone: &Zone, catalog: &'a Catalog, config: &Co
     match labels {
         [] => Subject::Apex,
         ["ns"] => catalog.node(&config.node).map_or(Subject::Inner, |node| Subject::Node(node)),
-        ["service" | "query" | "node" | "addr"] => Subject::Inner,
-        [below @ .., "service"] => service(below, catalog),
+        [word] if is_word(word) => Subject::Inner,
+        [below @ .., "service"] => service(below, zone, catalog),
         [below @ .., "query"] => query(&below.join("."), catalog),
         [name, "node"] => node(name, catalog),
         [digits, "addr"] => address(digits).map_or(Subject::Unknown, Subject::Address),
-        below if zone.is_flat() => service(below, catalog),
+        below if zone.is_flat() => service(below, zone, catalog),
         _ => Subject::Unknown,
     }
 }
 
-fn service<'a>(below: &[&str], catalog: &'a Catalog) -> Subject<'a> {
+fn service<'a>(below: &[&str], zone: &Zone, catalog: &'a Catalog) -> Subject<'a> {
     match below {
         // `_tcp.service` and `_TAG.service`.
         [label] if label.starts_with('_') => Subject::Inner,
@@ -90,6 +93,7 @@ fn service<'a>(below: &[&str], catalog: &'a Catalog) -> Subject<'a> {
             let which = if choice == "tcp" { Which::All } else { Which::Tagged(choice) };
             found(name, catalog, which)
         }
+        [choice, name] if zone.is_flat() => found(name, catalog, Which::Named(choice)),
         [choice, name] => found(name, catalog, Which::One(choice)),
         _ => Subject::Unknown,
     }
@@ -100,7 +104,7 @@ fn query<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
     let world = World { catalog, state: None, registered: &[] };
     let places =
         adsum_query::instances(catalog, &query.service).into_iter().filter_map(|chosen| match chosen {
-            Chosen::Run(_, instance) => world.run(instance).filter(|_| instance.is_routable()),
+            Chosen::Run(state, instance) => world.run(state, instance).filter(|_| instance.is_routable()),
             Chosen::Registered(service) => world.place(service),
         });
     Subject::Instances(Found { service: query.service.service.parse().ok(), places: places.collect() })
@@ -111,8 +115,10 @@ fn query<'a>(name: &str, catalog: &'a Catalog) -> Subject<'a> {
 enum Which<'a> {
     All,
     Tagged(&'a str),
-    /// By its id; else all by their tag.
+    /// By the id of what runs here; else all by their tag.
     One(&'a str),
+    /// By its id; else all by their tag.
+    Named(&'a str),
 }
 
 fn found<'a>(name: &str, catalog: &'a Catalog, which: Which<'_>) -> Subject<'a> {
@@ -128,6 +134,9 @@ fn found<'a>(name: &str, catalog: &'a Catalog, which: Which<'_>) -> Subject<'a> 
         Which::All => Some(world.all()),
         Which::Tagged(tag) => world.tagged(tag),
         Which::One(choice) => world.one(choice).or_else(|| world.tagged(choice)),
+        Which::Named(choice) => {
+            world.one(choice).or_else(|| world.registered(choice)).or_else(|| world.tagged(choice))
+        }
     };
     places.map_or(Subject::Unknown, |places| Subject::Instances(Found { service, places }))
 }
@@ -136,13 +145,13 @@ fn found<'a>(name: &str, catalog: &'a Catalog, which: Which<'_>) -> Subject<'a> 
 struct World<'a, 'b> {
     catalog: &'a Catalog,
     state: Option<&'a ServiceState>,
-    registered: &'b [&'a std::sync::Arc<Dated<registered::Service>>],
+    registered: &'b [&'a Arc<Dated<registered::Service>>],
 }
 
 impl<'a> World<'a, '_> {
     fn all(&self) -> Vec<Place<'a>> {
-        let run = self.state.into_iter().flat_map(ServiceState::routable);
-        let run = run.filter_map(|instance| self.run(instance));
+        let run = self.state.into_iter().flat_map(|state| state.routable().map(move |run| (state, run)));
+        let run = run.filter_map(|(state, instance)| self.run(state, instance));
         run.chain(self.registered.iter().filter_map(|service| self.place(service))).collect()
     }
 
@@ -157,14 +166,25 @@ impl<'a> World<'a, '_> {
     }
 
     fn one(&self, id: &str) -> Option<Vec<Place<'a>>> {
-        let instance = self.state?.instances.iter().find(|instance| instance.id.as_str() == id)?;
+        let state = self.state?;
+        let instance = state.instances.iter().find(|instance| instance.id.as_str() == id)?;
         let routable = Some(instance).filter(|instance| instance.is_routable());
-        Some(routable.and_then(|instance| self.run(instance)).into_iter().collect())
+        Some(routable.and_then(|instance| self.run(state, instance)).into_iter().collect())
     }
 
-    fn run(&self, instance: &'a Instance) -> Option<Place<'a>> {
+    /// None when nothing registered has the id.
+    fn registered(&self, id: &str) -> Option<Vec<Place<'a>>> {
+        let of_id = |service: &&&'a Arc<Dated<registered::Service>>| service.id.eq_ignore_ascii_case(id);
+        let mut there = self.registered.iter().filter(of_id).peekable();
+        there.peek()?;
+        Some(there.filter_map(|service| self.place(service)).collect())
+    }
+
+    fn run(&self, state: &'a ServiceState, instance: &'a Instance) -> Option<Place<'a>> {
         let is_well = self.catalog.registry().node_status(instance.node.as_str()) != Status::Critical;
-        is_well.then_some(Place::Run(instance))
+        let spec = state.service.as_ref().map(|service| &service.spec);
+        let priority = spec.and_then(|spec| Priority::of(&spec.labels).ok()).unwrap_or_default();
+        is_well.then_some(Place::Run(instance, priority))
     }
 
     /// None of one that is critical, or of which nobody knows where it is.
@@ -177,8 +197,7 @@ impl<'a> World<'a, '_> {
         let node = Address::of_node(&service.record.node, self.catalog);
         let own = Address::of(&service.record.address);
         let (address, at_node) = own.map_or_else(|| Some((node?, true)), |own| Some((own, false)))?;
-        let node = at_node.then_some(service.record.node.as_str());
-        Some(Place::Registered { address, node, port: service.port, weight })
+        Some(Place::Registered { service, address, at_node, weight })
     }
 }
 

@@ -18,7 +18,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{RData, Record, RecordType};
 
-use crate::{Answer, Config, Transport, answer};
+use crate::{Answer, Config, Transport, Zone, answer};
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -27,6 +27,7 @@ fn name(text: &str) -> Name {
 fn config() -> Config {
     let mut config = Config::new(name("dc1"), name("n1"));
     config.zones.push("svc.example.org".parse().unwrap());
+    config.zones.push("walterdalmut.com".parse::<Zone>().unwrap().flat());
     config
 }
 

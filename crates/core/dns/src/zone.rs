@@ -1,9 +1,10 @@
 //! A part of the name space that is ours, and the names that we make in it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use adsum_model::{Instance, Name};
+use adsum_model::{Name, registered};
 use hickory_proto::rr::Name as DomainName;
 
 use crate::place::{Address, Place};
@@ -21,7 +22,7 @@ pub struct Zone {
 /// What SRV records of a zone point to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Targets {
-    /// `INSTANCE.NAME.service.ZONE.`
+    /// `ID.NAME.service.ZONE.`
     Instances,
     /// `HEXIP.addr.DATACENTER.ZONE.`, as Consul does for services with an address of their own.
     Addresses,
@@ -119,31 +120,53 @@ impl Zone {
         made([service.as_str().as_bytes(), b"service"], &self.origin)
     }
 
-    /// Where the SRV record of a place points to. What is registered has no name of its own: it is at its node, at an
-    /// address, or behind a name of somebody else's.
-    pub(crate) fn target(&self, place: &Place<'_>, datacenter: &Name) -> DomainName {
+    /// Where the SRV record of a place points to. In a zone of the user's own what is registered has a name by its id, as
+    /// what runs here has, unless the id is shared or no label; elsewhere it is at its node, at an address, or behind a
+    /// name of somebody else's.
+    pub(crate) fn target(
+        &self,
+        place: &Place<'_>,
+        shared: &BTreeSet<String>,
+        datacenter: &Name,
+    ) -> DomainName {
         match place {
-            Place::Run(instance) => self.instance(instance, datacenter),
+            Place::Run(instance, _) => match self.targets {
+                Targets::Instances => self.below(&instance.service, instance.id.as_str()),
+                Targets::Addresses => self.address(instance.endpoint.ip(), datacenter),
+            },
             Place::Registered { address: Address::Name(name), .. } => name.clone(),
-            Place::Registered { address: Address::Ip(address), node, .. } => {
-                let node = node.and_then(|node| node.to_lowercase().parse().ok());
-                node.map_or_else(|| self.address(*address, datacenter), |node| self.node(&node, datacenter))
+            Place::Registered { address: Address::Ip(address), service, at_node, .. } => {
+                let node = || service.node.to_lowercase().parse().ok().filter(|_| *at_node);
+                self.registered(service, shared).unwrap_or_else(|| {
+                    node().map_or_else(
+                        || self.address(*address, datacenter),
+                        |node| self.node(&node, datacenter),
+                    )
+                })
             }
         }
     }
 
-    fn instance(&self, instance: &Instance, datacenter: &Name) -> DomainName {
-        match self.targets {
-            Targets::Instances => {
-                let (id, service) = (instance.id.as_str(), instance.service.as_str());
-                match self.is_flat {
-                    true => made([id.as_bytes(), service.as_bytes()], &self.origin),
-                    false => made([id.as_bytes(), service.as_bytes(), b"service"], &self.origin),
-                }
-            }
-            Targets::Addresses => self.address(instance.endpoint.ip(), datacenter),
+    /// The name that something registered has of its own.
+    fn registered(&self, service: &registered::Service, shared: &BTreeSet<String>) -> Option<DomainName> {
+        let own = Some(service.id.to_lowercase()).filter(|id| self.is_flat && !shared.contains(id));
+        let (id, service): (Name, Name) = (own?.parse().ok()?, service.key().parse().ok()?);
+        Some(self.below(&service, id.as_str()))
+    }
+
+    /// `ID.NAME.service.ZONE.`; `service` is left out where that means the same.
+    fn below(&self, service: &Name, id: &str) -> DomainName {
+        let (id, name) = (id.as_bytes(), service.as_str());
+        match self.is_flat && !is_word(name) {
+            true => made([id, name.as_bytes()], &self.origin),
+            false => made([id, name.as_bytes(), b"service"], &self.origin),
         }
     }
+}
+
+/// Whether a label says what the names below it are.
+pub(crate) fn is_word(label: &str) -> bool {
+    matches!(label, "service" | "query" | "node" | "addr")
 }
 
 /// As people write it, with or without the dot at the end. SRV records point to instances.

@@ -24,16 +24,19 @@ enum Form {
 
 impl Blob {
     /// The bytes, if they are few enough to stand in the value itself: what is looked for then is compared fast.
+    #[inline]
     pub(crate) fn short(slice: &[u8]) -> Option<Blob> {
         (slice.len() <= INLINE).then(|| Blob::inline(slice))
     }
 
+    #[inline]
     fn inline(slice: &[u8]) -> Blob {
         let mut bytes = [0; INLINE];
         bytes[..slice.len()].copy_from_slice(slice);
         Blob(Form::Inline { length: slice.len() as u8, bytes })
     }
 
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Form::Inline { length, bytes } => &bytes[..usize::from(*length)],
@@ -75,18 +78,21 @@ impl From<String> for Blob {
 impl Deref for Blob {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.as_slice()
     }
 }
 
 impl Borrow<[u8]> for Blob {
+    #[inline]
     fn borrow(&self) -> &[u8] {
         self.as_slice()
     }
 }
 
 impl PartialEq for Blob {
+    #[inline]
     fn eq(&self, other: &Blob) -> bool {
         match (&self.0, &other.0) {
             (Form::Inline { length, bytes }, Form::Inline { length: other_length, bytes: other_bytes }) => {
@@ -100,12 +106,14 @@ impl PartialEq for Blob {
 impl Eq for Blob {}
 
 impl PartialOrd for Blob {
+    #[inline]
     fn partial_cmp(&self, other: &Blob) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Blob {
+    #[inline]
     fn cmp(&self, other: &Blob) -> Ordering {
         match (&self.0, &other.0) {
             (Form::Inline { length, bytes }, Form::Inline { length: other_length, bytes: other_bytes }) => {
@@ -117,6 +125,7 @@ impl Ord for Blob {
 }
 
 /// Numbers that compare as the bytes do. They overlap by two bytes, which are the same then.
+#[inline]
 fn digits(bytes: &[u8; INLINE]) -> (u128, u64) {
     let head = bytes.first_chunk().expect("there are 22 bytes");
     let tail = bytes.last_chunk().expect("there are 22 bytes");

@@ -22,16 +22,16 @@ impl Edits {
         }
     }
 
-    /// Whether there are elements behind them, whatever was there before. A stream may be without.
-    pub(crate) fn leave_some(&self) -> bool {
-        fn only_add<V>(edits: &[members::Edit<V>]) -> bool {
-            !edits.is_empty() && edits.iter().all(|(_, payload)| payload.is_some())
+    /// How many of them take an element out. Of a stream that is not told.
+    pub(crate) fn removals(&self) -> usize {
+        fn of<V>(edits: &[members::Edit<V>]) -> usize {
+            edits.iter().filter(|(_, payload)| payload.is_none()).count()
         }
         match self {
-            Edits::Hash(edits) => only_add(edits),
-            Edits::Set(edits) => only_add(edits),
-            Edits::SortedSet(edits) => only_add(edits),
-            Edits::Stream(_) => true,
+            Edits::Hash(edits) => of(edits),
+            Edits::Set(edits) => of(edits),
+            Edits::SortedSet(edits) => of(edits),
+            Edits::Stream(_) => 0,
         }
     }
 

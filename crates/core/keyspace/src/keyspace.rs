@@ -146,6 +146,10 @@ impl Keyspace {
     /// Commits what was done since the last end of a transaction. Too much of it is taken back instead.
     pub fn finish(&mut self, now: Now) -> Result<Outcome<()>, TooBig> {
         let bytes = self.draft.bytes;
+        if bytes == 0 {
+            // Whatever is done has an effect that counts.
+            return Ok(Outcome { reply: (), commit: None, publishes: Vec::new() });
+        }
         if bytes > limits::TRANSACTION {
             self.roll_back();
             return Err(TooBig { bytes });
@@ -223,7 +227,7 @@ impl Keyspace {
         for at in 0..commit.changes.len() {
             let (before, rest) = commit.changes.split_at_mut(at);
             self.fill_in(&mut rest[0], before, &undos);
-            undos.push(self.state.apply(&rest[0], commit.revision));
+            undos.push(self.state.apply(&rest[0], commit.revision).undo);
         }
         self.revision = commit.revision;
         self.remember(&Arc::new(commit), undos);

@@ -41,7 +41,17 @@ impl List {
 
     /// The element with this rank, from 0.
     pub fn get(&self, rank: usize) -> Option<&Blob> {
-        self.elements.nth(rank).map(|(_, element)| element)
+        self.nth(rank).map(|(_, element)| element)
+    }
+
+    /// The same with its position. Most that is asked for is at one of the ends, where nothing has to be counted.
+    fn nth(&self, rank: usize) -> Option<(i64, &Blob)> {
+        let found = match rank {
+            0 => self.elements.first(),
+            rank if rank + 1 == self.len() => self.elements.last(),
+            rank => self.elements.nth(rank),
+        };
+        found.map(|(position, element)| (*position, element))
     }
 
     /// All elements from `rank` on.
@@ -57,8 +67,11 @@ impl List {
     /// to be removed; a rank beyond the end is the end. Returns what was taken out.
     pub fn splice(&mut self, rank: usize, remove: usize, insert: &[Blob]) -> SmallVec<[Blob; 1]> {
         let rank = rank.min(self.len());
-        let positions: SmallVec<[i64; 1]> =
-            self.elements.iter_from_rank(rank).take(remove).map(|(position, _)| *position).collect();
+        let positions: SmallVec<[i64; 1]> = match remove {
+            0 => SmallVec::new(),
+            1 => self.nth(rank).map(|(position, _)| position).into_iter().collect(),
+            _ => self.elements.iter_from_rank(rank).take(remove).map(|(position, _)| *position).collect(),
+        };
         let removed: SmallVec<[Blob; 1]> =
             positions.iter().filter_map(|position| self.elements.remove(position)).collect();
         for (offset, element) in insert.iter().enumerate() {
@@ -72,7 +85,7 @@ impl List {
 
     /// A free position for a new element with this rank.
     fn room_at(&mut self, rank: usize) -> i64 {
-        let position = |list: &List, rank: usize| list.elements.nth(rank).map(|(position, _)| *position);
+        let position = |list: &List, rank: usize| list.nth(rank).map(|(position, _)| position);
         let before = rank.checked_sub(1).and_then(|rank| position(self, rank));
         match (before, position(self, rank)) {
             (None, None) => 0,

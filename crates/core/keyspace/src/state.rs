@@ -51,6 +51,21 @@ pub(crate) enum Undo {
     Lost,
 }
 
+/// What came of a change.
+pub(crate) struct Applied {
+    pub(crate) undo: Undo,
+    /// Whether an aggregate that was changed has nothing left.
+    pub(crate) emptied: bool,
+    /// How many elements are there by a name that none had before.
+    pub(crate) added: usize,
+}
+
+impl From<Undo> for Applied {
+    fn from(undo: Undo) -> Applied {
+        Applied { undo, emptied: false, added: 0 }
+    }
+}
+
 impl Default for State {
     fn default() -> State {
         State {
@@ -108,9 +123,9 @@ impl State {
     }
 
     /// The whole effect of one change on the state, and how to take it back.
-    pub(crate) fn apply(&mut self, change: &Change, revision: Revision) -> Undo {
+    pub(crate) fn apply(&mut self, change: &Change, revision: Revision) -> Applied {
         let Change { database, key, .. } = change;
-        match &change.op {
+        let undo = match &change.op {
             Op::Put { value, deadline, copy_of } => {
                 self.next = self.next.or(Next::of(*deadline));
                 let (value, deadline) = (value.clone(), *deadline);
@@ -127,11 +142,13 @@ impl State {
             }
             Op::Append(tail) => self.shelf_mut(*database).append(key, tail, revision),
             Op::Splice { rank, remove, insert } => {
-                self.shelf_mut(*database).splice(key, (*rank as usize, *remove as usize), insert, revision)
+                let place = (*rank as usize, *remove as usize);
+                return self.shelf_mut(*database).splice(key, place, insert, revision);
             }
-            Op::Edit(edits) => self.shelf_mut(*database).edit(key, edits, revision),
+            Op::Edit(edits) => return self.shelf_mut(*database).edit(key, edits, revision),
             Op::Clear => Undo::Cleared(Box::new(std::mem::take(self.shelf_mut(*database)))),
-        }
+        };
+        undo.into()
     }
 
     /// Takes `change`, the last one that was applied, back.
@@ -276,28 +293,33 @@ impl Shelf {
         (rank, remove): (usize, usize),
         insert: &[Blob],
         revision: Revision,
-    ) -> Undo {
+    ) -> Applied {
         let Some(slot) = self.keys.get_mut(key) else {
             let mut list = List::default();
             list.splice(0, 0, insert);
-            return self.put(key, Value::List(list), None, revision);
+            let emptied = list.is_empty();
+            return Applied { emptied, ..self.put(key, Value::List(list), None, revision).into() };
         };
         let entry = Arc::make_mut(slot);
-        let Value::List(list) = &mut entry.value else { return Undo::Nothing };
+        let Value::List(list) = &mut entry.value else { return Undo::Nothing.into() };
         let removed = list.splice(rank, remove, insert);
+        let emptied = list.is_empty();
         let modified = std::mem::replace(&mut entry.modified, revision);
-        Undo::Splice { removed, inserted: insert.len(), modified }
+        Applied { emptied, ..Undo::Splice { removed, inserted: insert.len(), modified }.into() }
     }
 
     /// Makes the aggregate when the key is not there.
-    fn edit(&mut self, key: &Blob, edits: &Edits, revision: Revision) -> Undo {
+    fn edit(&mut self, key: &Blob, edits: &Edits, revision: Revision) -> Applied {
         let Some(slot) = self.keys.get_mut(key) else {
             let mut value = edits.fresh();
-            edits.apply(&mut value);
-            return self.put(key, value, None, revision);
+            let added = edits.apply(&mut value).map_or(0, |back| back.removals());
+            let emptied = value.is_empty_aggregate();
+            return Applied { undo: self.put(key, value, None, revision), emptied, added };
         };
         let entry = Arc::make_mut(slot);
-        let Some(back) = edits.apply(&mut entry.value) else { return Undo::Nothing };
-        Undo::Edited { back, modified: std::mem::replace(&mut entry.modified, revision) }
+        let Some(back) = edits.apply(&mut entry.value) else { return Undo::Nothing.into() };
+        let (emptied, added) = (entry.value.is_empty_aggregate(), back.removals());
+        let undo = Undo::Edited { back, modified: std::mem::replace(&mut entry.modified, revision) };
+        Applied { undo, emptied, added }
     }
 }

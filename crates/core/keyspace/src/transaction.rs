@@ -6,7 +6,7 @@ use adsum_model::Revision;
 use smallvec::{SmallVec, smallvec};
 
 use crate::draft::Draft;
-use crate::state::State;
+use crate::state::{Applied, State};
 use crate::{
     Blob, Change, Changes, Commit, Database, Deadline, Edits, Entry, Keys, Notice, Notices, Now, Op, Reads,
     Value, limits, switch,
@@ -218,29 +218,22 @@ impl<'a> Transaction<'a> {
         insert: SmallVec<[Blob; 1]>,
         notices: &[Notice],
     ) {
-        let stays = remove == 0 && !insert.is_empty();
         let op = Op::Splice { rank: rank as u64, remove: remove as u64, insert };
-        self.change(database, key.into(), op, notices.into());
-        if !stays {
-            self.delete_if_empty(database, key);
-        }
+        self.change_aggregate(database, key, op, notices);
     }
 
     /// Changes elements of any other aggregate, or makes one. One that has nothing left goes, with its own `del`; a
-    /// stream stays.
-    pub fn edit(&mut self, database: Database, key: &[u8], edits: Edits, notices: &[Notice]) {
-        let stays = edits.leave_some();
-        self.change(database, key.into(), Op::Edit(edits), notices.into());
-        if !stays {
-            self.delete_if_empty(database, key);
-        }
+    /// stream stays. Returns how many elements are there by a name that none had before, but for those of a stream.
+    pub fn edit(&mut self, database: Database, key: &[u8], edits: Edits, notices: &[Notice]) -> usize {
+        self.change_aggregate(database, key, Op::Edit(edits), notices)
     }
 
-    fn delete_if_empty(&mut self, database: Database, key: &[u8]) {
-        let keys = &self.state.shelf(database).keys;
-        if keys.find(key).is_some_and(|entry| entry.value.is_empty_aggregate()) {
+    fn change_aggregate(&mut self, database: Database, key: &[u8], op: Op, notices: &[Notice]) -> usize {
+        let (emptied, added) = self.change(database, key.into(), op, notices.into());
+        if emptied {
             self.change(database, key.into(), Op::Delete, smallvec![Notice::Del]);
         }
+        added
     }
 
     /// Empties a database, at once and whatever its size.
@@ -281,9 +274,11 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn change(&mut self, database: Database, key: Blob, op: Op, notices: Notices) {
+    /// Whether an aggregate has nothing left, and how many elements it has by new names.
+    fn change(&mut self, database: Database, key: Blob, op: Op, notices: Notices) -> (bool, usize) {
         let change = Change { database, key, op, notices };
-        let undo = self.state.apply(&change, self.revision.next());
+        let Applied { undo, emptied, added } = self.state.apply(&change, self.revision.next());
         self.draft.push(change, undo);
+        (emptied, added)
     }
 }

@@ -78,16 +78,41 @@ impl<K, V> Tree<K, V> {
     }
 
     /// The entry with this rank, counted from 0.
-    pub fn nth(&self, rank: usize) -> Option<(&K, &V)> {
-        self.iter_from_rank(rank).next()
+    pub fn nth(&self, mut rank: usize) -> Option<(&K, &V)> {
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf(entries) => return entries.get(rank).map(|(key, value)| (key, value)),
+                Node::Branch(children) => {
+                    let below = children.iter().find(|child| {
+                        let here = rank < child.count;
+                        rank -= if here { 0 } else { child.count };
+                        here
+                    });
+                    node = &below?.node;
+                }
+            }
+        }
     }
 
     pub fn first(&self) -> Option<(&K, &V)> {
-        self.nth(0)
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf(entries) => return entries.first().map(|(key, value)| (key, value)),
+                Node::Branch(children) => node = &children.first()?.node,
+            }
+        }
     }
 
     pub fn last(&self) -> Option<(&K, &V)> {
-        self.len().checked_sub(1).and_then(|rank| self.nth(rank))
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Leaf(entries) => return entries.last().map(|(key, value)| (key, value)),
+                Node::Branch(children) => node = &children.last()?.node,
+            }
+        }
     }
 }
 
@@ -145,8 +170,10 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Looked up first, so that a miss copies no path.
-        self.get(key)?;
+        // Looked up first where a clone may hold the path, so that a miss copies none.
+        if Arc::strong_count(&self.root) > 1 {
+            self.get(key)?;
+        }
         let value = remove_from(&mut self.root, key);
         self.lower_root();
         value
@@ -350,7 +377,7 @@ fn add<T>(entries: &mut Vec<T>, at: usize, entry: T) -> Option<Vec<T>> {
     Some(half)
 }
 
-/// Removes `key`, which is known to be there.
+/// Removes `key` if it is there.
 fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
     node: &mut Arc<Node<K, V>>,
     key: &Q,
@@ -362,10 +389,10 @@ fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
         }
         Node::Branch(children) => {
             let at = child_of(children, key);
-            let value = remove_from(&mut children[at].node, key);
+            let value = remove_from(&mut children[at].node, key)?;
             children[at].count -= 1;
             thin_out(children, at);
-            value
+            Some(value)
         }
     }
 }

@@ -85,6 +85,10 @@ impl Default for Parser {
     }
 }
 
+/// Of a request that is read at once: arguments, and digits of a number.
+const ARGUMENTS: usize = 8;
+const MOST_DIGITS: usize = 9;
+
 enum Step {
     Done,
     Wait,
@@ -162,7 +166,29 @@ impl Parser {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
+        if self.at == 0 && self.missing.is_none() && self.read_whole(buffer).is_some() {
+            return Ok(Step::Done);
+        }
         self.read_arguments(buffer).inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    /// Reads a request that is there as a whole, of few arguments and with nothing unusual about it, as nearly all are.
+    /// Otherwise nothing has happened.
+    fn read_whole(&mut self, buffer: &[u8]) -> Option<()> {
+        let (count, mut at) = head(buffer, 0, b'*').filter(|(count, _)| (1..=ARGUMENTS).contains(count))?;
+        let mut arguments = SmallVec::new();
+        for _ in 0..count {
+            let (length, from) = head(buffer, at, b'$').filter(|(length, _)| *length <= self.bulk_limit)?;
+            let end = from + length;
+            if end > limits::REQUEST || buffer.get(end..end + 2)? != b"\r\n" {
+                return None;
+            }
+            arguments.push((from, end));
+            at = end + 2;
+        }
+        (self.arguments, self.missing) = (arguments, Some(0));
+        (self.at, self.searched) = (at, at);
+        Some(())
     }
 
     fn read_arguments(&mut self, buffer: &[u8]) -> Result<Step, ProtocolError> {
@@ -262,6 +288,18 @@ impl Parser {
         }
         consumed
     }
+}
+
+/// The number in a line of this kind at `at`, of a few digits, and where the next line begins.
+fn head(buffer: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
+    let (first, rest) = buffer.get(at..)?.split_first()?;
+    let digits = rest.iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let is_plain = (1..=MOST_DIGITS).contains(&digits) && (rest[0] != b'0' || digits == 1);
+    if *first != kind || !is_plain || rest.get(digits..digits + 2)? != b"\r\n" {
+        return None;
+    }
+    let number = rest[..digits].iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
+    Some((number, at + 1 + digits + 2))
 }
 
 /// Redis closes on these names too: they are lines of a HTTP request that a browser was made to send.

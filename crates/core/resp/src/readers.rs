@@ -281,6 +281,9 @@ impl Readers {
 
     /// Those for whom there is something; they wait no longer.
     pub(crate) fn take_ready(&mut self) -> Vec<Reader> {
+        if self.ready.is_empty() {
+            return Vec::new();
+        }
         let ready = std::mem::take(&mut self.ready);
         ready.into_iter().filter_map(|client| self.remove(client)).collect()
     }

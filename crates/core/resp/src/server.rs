@@ -155,9 +155,14 @@ impl Server {
         self.commits.push(commit);
     }
 
+    /// Whether [`Server::take_commits`] would give any.
+    pub fn has_commits(&self) -> bool {
+        !self.commits.is_empty()
+    }
+
     /// The commits made since the last call, in order, for the journal.
-    pub fn take_commits(&mut self) -> Vec<Arc<Commit>> {
-        std::mem::take(&mut self.commits)
+    pub fn take_commits(&mut self) -> std::vec::Drain<'_, Arc<Commit>> {
+        self.commits.drain(..)
     }
 
     /// What is no longer needed, to be freed where nobody waits.

@@ -342,7 +342,9 @@ impl Tracking {
 
     /// The reply has been sent: what comes behind it.
     pub(crate) fn send_pending(&mut self) {
-        self.read.clear();
+        if !self.read.is_empty() {
+            self.read.clear();
+        }
         self.pending_bytes = 0;
         for Message { to, revision, bytes } in self.pending.drain(..) {
             to.outbox.push(revision, &bytes, Wake::Push);

@@ -54,10 +54,17 @@ pub struct Interpreter {
     /// Those of the scripts in the cache, by their SHA-1: of handles there can be a few thousand only.
     functions: Table,
     /// The one that was run last: mostly it is the next one too.
-    last: Option<(Sha, Function)>,
+    last: Option<Last>,
     course: Arc<Course>,
     /// Bytes in use from which on garbage is collected.
     collect_at: usize,
+}
+
+/// A script at hand. As long as it is, the cache learns of its use when another one is loaded, and may forget one.
+struct Last {
+    sha: Sha,
+    function: Function,
+    no_writes: bool,
 }
 
 /// Shared by the interpreter and the functions that it gives to scripts.
@@ -149,6 +156,9 @@ impl Interpreter {
             };
             format!("ERR Error compiling script (new function): {text}")
         })?;
+        if let Some(last) = self.last.take() {
+            self.cache.find(&last.sha);
+        }
         let names = self.cache.add(sha, shebang.no_writes, body.len());
         let keep = |functions: &Table| {
             for gone in names {
@@ -169,7 +179,10 @@ impl Interpreter {
 
     /// Whether the script has said that it writes nothing.
     pub fn is_read_only(&mut self, sha: &Sha) -> bool {
-        self.cache.find(sha).is_some_and(|script| script.no_writes)
+        match &self.last {
+            Some(last) if last.sha == *sha => last.no_writes,
+            Some(_) | None => self.cache.find(sha).is_some_and(|script| script.no_writes),
+        }
     }
 
     /// Forgets all scripts.
@@ -199,19 +212,16 @@ impl Interpreter {
         take: impl FnOnce(Value, bool) -> T,
     ) -> Result<T, Failure> {
         self.begin(input);
-        if self.cache.find(sha).is_none() {
-            return Err(Failure::Unknown);
-        }
-        let function = self.function(sha).map_err(|error| failed(&error))?;
+        self.look_up(sha)?;
+        let function = &self.last.as_ref().expect("it was looked up").function;
         let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
         let outcome = lua.scope(|scope| {
-            sandbox.globals.raw_set("KEYS", texts(lua, input.keys)?)?;
-            sandbox.globals.raw_set("ARGV", texts(lua, input.arguments)?)?;
+            let (keys, arguments) = (texts(lua, input.keys)?, texts(lua, input.arguments)?);
             let call = scope.create_function_mut(|lua: &Lua, values: Variadic<Value>| {
                 beyond_limit(lua, || call(lua, course, commands, &values))
             })?;
-            sandbox.redis.raw_set("call", call)?;
-            limited(lua, || sandbox.xpcall.call::<(bool, Value)>((function, &self.handler)))
+            let given = (function, &self.handler, call, keys, arguments);
+            limited(lua, || sandbox.run.call::<(bool, Value)>(given))
         });
         let end = course.run.lock().end.take();
         if end.is_some() {
@@ -235,16 +245,16 @@ impl Interpreter {
         *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
     }
 
-    /// Of a script that is in the cache.
-    fn function(&mut self, sha: &Sha) -> mlua::Result<Function> {
-        if let Some((last, function)) = &self.last
-            && last == sha
-        {
-            return Ok(function.clone());
+    /// Makes a script that is in the cache the last one.
+    fn look_up(&mut self, sha: &Sha) -> Result<(), Failure> {
+        if self.last.as_ref().is_none_or(|last| last.sha != *sha) {
+            let no_writes = self.cache.find(sha).ok_or(Failure::Unknown)?.no_writes;
+            let name = self.lua.create_string(sha);
+            let function = name.and_then(|name| self.functions.raw_get(name));
+            let function = function.map_err(|error| failed(&error))?;
+            self.last = Some(Last { sha: *sha, function, no_writes });
         }
-        let function: Function = self.functions.raw_get(self.lua.create_string(sha)?)?;
-        self.last = Some((*sha, function.clone()));
-        Ok(function)
+        Ok(())
     }
 
     fn collect(&mut self) {
@@ -292,11 +302,13 @@ fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()>
 }
 
 fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
-    let table = lua.create_table_with_capacity(texts.len(), 0)?;
-    for text in texts {
-        table.raw_push(lua.create_string(text)?)?;
+    // What is text can be given to Lua without a handle for each of them.
+    let words = || texts.iter().map(|text| std::str::from_utf8(text));
+    if words().all(|word| word.is_ok()) {
+        return lua.create_sequence_from(words().flatten());
     }
-    Ok(table)
+    let strings = texts.iter().map(|text| lua.create_string(text));
+    lua.create_sequence_from(strings.collect::<mlua::Result<Vec<_>>>()?)
 }
 
 /// `redis.call`

@@ -201,4 +201,10 @@ setmetatable(globals, {
 })
 getmetatable("").__metatable = seal({ __index = globals.string })
 
-return environment, globals, raw_xpcall
+-- Runs a script. What it is given is put where it looks for it, all of it new: nothing is left of the one before.
+local function run(script, handler, call, keys, arguments)
+  globals.KEYS, globals.ARGV, redis.call = keys, arguments, call
+  return raw_xpcall(script, handler)
+end
+
+return environment, run

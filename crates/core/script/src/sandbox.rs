@@ -18,18 +18,15 @@ pub(crate) const NAME: &str = "=sandbox";
 pub(crate) struct Sandbox {
     /// As scripts see it.
     pub(crate) environment: Table,
-    /// Behind it: where KEYS and ARGV are put.
-    pub(crate) globals: Table,
-    /// Behind `redis`: where `call` is put.
-    pub(crate) redis: Table,
-    pub(crate) xpcall: Function,
+    /// Runs a script, with what becomes of its error, `redis.call`, KEYS and ARGV.
+    pub(crate) run: Function,
 }
 
 impl Sandbox {
     pub(crate) fn new(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Sandbox> {
         let redis = redis::library(lua, course)?;
         let natives = lua.create_table()?;
-        natives.raw_set("redis", &redis)?;
+        natives.raw_set("redis", redis)?;
         natives.raw_set("bit", bits::library(lua)?)?;
         natives.raw_set("cjson", cjson::library(lua, course)?)?;
         natives.raw_set("cmsgpack", cmsgpack::library(lua)?)?;
@@ -41,8 +38,8 @@ impl Sandbox {
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
-        let (environment, globals, xpcall) = sandbox.call((natives, lua.globals()))?;
-        Ok(Sandbox { environment, globals, redis, xpcall })
+        let (environment, run) = sandbox.call((natives, lua.globals()))?;
+        Ok(Sandbox { environment, run })
     }
 }
 

@@ -1,9 +1,24 @@
 //! Several verbs in one transaction: all of them are done, or none.
 
+use adsum_catalog::register::operation;
 use adsum_keyspace::{Blob, Entry, Transaction, Value};
 
 use crate::kv::{self, Locked, Put};
 use crate::{Beside, end};
+
+/// A part of a transaction: on a key, or on what clients register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Key(Operation),
+    Registered(operation::Operation),
+}
+
+/// What a step has found or made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Key(Found),
+    Registered(operation::Found),
+}
 
 /// Operations at most.
 pub const OPERATIONS: usize = 128;
@@ -63,10 +78,10 @@ pub struct Failure {
 ///
 /// # Errors
 /// With at least one.
-pub fn run(tx: &mut Transaction<'_>, operations: &[Operation]) -> Result<Vec<Found>, Vec<Failure>> {
+pub fn run(tx: &mut Transaction<'_>, steps: &[Step]) -> Result<Vec<Outcome>, Vec<Failure>> {
     let (mut found, mut failures, mut room) = (Vec::new(), Vec::new(), Room(Some(READ)));
-    for (number, operation) in operations.iter().enumerate() {
-        match operation.run(tx, &mut room) {
+    for (number, step) in steps.iter().enumerate() {
+        match step.run(tx, &mut room) {
             Ok(those) => found.extend(those),
             Err(what) => {
                 failures.push(Failure { operation: number, what });
@@ -98,6 +113,22 @@ impl Room {
 
     fn is_exceeded(&self) -> bool {
         self.0.is_none()
+    }
+}
+
+impl Step {
+    fn run(&self, tx: &mut Transaction<'_>, room: &mut Room) -> Result<Vec<Outcome>, String> {
+        match self {
+            Step::Key(operation) => {
+                let found = operation.run(tx, room)?;
+                Ok(found.into_iter().map(Outcome::Key).collect())
+            }
+            Step::Registered(operation) => {
+                let Some((found, bytes)) = operation.run(tx)? else { return Ok(Vec::new()) };
+                room.take(FRAME + bytes)?;
+                Ok(vec![Outcome::Registered(found)])
+            }
+        }
     }
 }
 
@@ -229,6 +260,7 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use adsum_keyspace::{Keyspace, Now};
+    use adsum_model::registered;
 
     use super::*;
 
@@ -237,7 +269,13 @@ mod tests {
     }
 
     fn all(keyspace: &mut Keyspace, operations: &[Operation]) -> Result<Vec<Found>, Vec<Failure>> {
-        keyspace.transact(Now::default(), |tx| run(tx, operations)).unwrap().reply
+        let steps: Vec<Step> = operations.iter().cloned().map(Step::Key).collect();
+        let done = keyspace.transact(Now::default(), |tx| run(tx, &steps)).unwrap().reply?;
+        let of_key = |outcome| match outcome {
+            Outcome::Key(found) => found,
+            Outcome::Registered(found) => panic!("nobody asked for {found:?}"),
+        };
+        Ok(done.into_iter().map(of_key).collect())
     }
 
     #[track_caller]
@@ -308,6 +346,25 @@ mod tests {
             ],
         );
         assert!(all(&mut keyspace, &[operation(Verb::Get, "a")]).is_ok());
+    }
+
+    fn node(verb: operation::Verb) -> Step {
+        let node = registered::Node { name: "ext".into(), address: "10.0.0.1".into(), ..Default::default() };
+        Step::Registered(operation::Operation { verb, record: operation::Record::Node(node) })
+    }
+
+    #[test]
+    fn what_is_registered_and_keys_are_changed_together_or_not_at_all() {
+        let mut keyspace = Keyspace::default();
+        let mut both = |steps: &[Step]| keyspace.transact(Now::default(), |tx| run(tx, steps)).unwrap().reply;
+        let set = Step::Key(operation(Verb::Set, "k"));
+        let failed = both(&[node(operation::Verb::Set), Step::Key(operation(Verb::Get, "none"))]);
+        assert_eq!(failed.unwrap_err()[0].operation, 1);
+        let missing = both(&[set.clone(), node(operation::Verb::Get)]).unwrap_err();
+        assert_eq!((missing[0].operation, missing[0].what.as_str()), (1, "node \"ext\" doesn't exist"));
+        assert_eq!(both(&[Step::Key(operation(Verb::CheckNotExists, "k"))]), Ok(vec![]));
+        assert_eq!(both(&[set, node(operation::Verb::Set), node(operation::Verb::Get)]).unwrap().len(), 3);
+        assert_eq!(keyspace.revision().0, 1);
     }
 
     const TOO_MUCH: &str = "the transaction reads more than 64 MiB: ask for less at a time";

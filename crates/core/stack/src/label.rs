@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use adsum_model::{Name, Policy, Route};
+use adsum_model::{Name, Policy, Priority, Route};
 
 use crate::problem::Problems;
 use crate::route::Options;
@@ -36,6 +36,7 @@ pub(crate) fn labels(
         well_formed(key, value, problems);
         let parts: Vec<&str> = key.splitn(4, '.').collect();
         match parts[..] {
+            [Priority::KEY] => priority(key, value, problems),
             ["adsum", "route", name, option] => named.entry(name).or_default().push((option, value)),
             ["adsum", "gateway", ..] => {
                 settings.insert(&key["adsum.gateway.".len().min(key.len())..], value.as_str());
@@ -53,6 +54,13 @@ pub(crate) fn labels(
         named.into_iter().filter_map(|(name, options)| named_route(service, name, &options, problems));
     let routes = routes.collect();
     (routes, policy::policy(&settings, problems))
+}
+
+/// What DNS tells in SRV records.
+fn priority(key: &str, value: &str, problems: &mut Problems) {
+    if Priority::of(&[(key.to_string(), value.to_string())].into()).is_err() {
+        problems.add(field(key), value, "is no priority of SRV records: give 0 to 65535");
+    }
 }
 
 pub(crate) fn field(key: &str) -> String {
@@ -153,6 +161,12 @@ mod tests {
         assert_eq!(names, ["api", "www"]);
         assert_eq!(routes[0].rewrite, Rewrite::StripPrefix("/api".into()));
         assert_eq!(routes[1].weight, Some(30));
+    }
+
+    #[test]
+    fn a_priority_of_srv_records_is_a_number_of_16_bits() {
+        assert!(read(&[("srv-priority", "10")]).2.is_empty());
+        wrong("srv-priority", "first", "is no priority of SRV records");
     }
 
     #[test]

@@ -248,8 +248,6 @@ impl Body for Answer {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        // Who asks has taken what there was before.
-        self.visit.offers(false);
         let next = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Instance(delivery) => delivery.poll_next(cx),
@@ -265,7 +263,6 @@ impl Body for Answer {
         if next.is_none() || self.is_end_stream() {
             self.visit.complete();
         }
-        self.visit.offers(next.is_some());
         Poll::Ready(next)
     }
 

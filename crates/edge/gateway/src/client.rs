@@ -1,48 +1,39 @@
 //! A client's connection, from its first byte to its last.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use adsum_forward::Caller;
 use adsum_framing::{Preface, preface};
 use adsum_routing::Entrance;
 use bytes::BytesMut;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::patience::Watch;
-use crate::serve;
 use crate::worker::Worker;
 
 mod body;
 mod bundle;
 mod gate;
 mod http1;
+mod http2;
 mod linger;
+mod said;
 mod socket;
 mod stream;
 mod streams;
 mod wire;
 
 pub(crate) use body::{Body, Error as BodyError};
-use bundle::Bundle;
 pub(crate) use gate::{Gate, Refused};
 use linger::Linger;
+pub(crate) use said::Said;
 pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
-pub(crate) use streams::Stall;
-use streams::Streams;
 
 /// Through which door connections come in.
 #[derive(Clone, Debug)]
@@ -69,11 +60,12 @@ pub(crate) struct Client {
 pub(crate) enum Way {
     /// The connection itself comes out here, if its client has asked for another protocol and was told 101.
     Http1(Option<oneshot::Receiver<Stream>>),
-    Http2(Rc<Stall>),
+    /// What is said before its answer goes this way.
+    Http2(Rc<Said>),
 }
 
 impl Client {
-    /// Whether its answers are written here, and not by hyper.
+    /// Whether it speaks HTTP/1.
     pub(crate) fn is_http1(&self) -> bool {
         !self.http2
     }
@@ -121,12 +113,12 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
         }
     };
     let limits = &worker.settings.limits;
-    let (stream, gate) = (Stream::new(socket, limits.write_timeout), Gate::new(http2));
+    let (stream, gate) = (Stream::new(socket, limits.write_timeout), Gate::new());
     let paced = http2.then_some((gate.clone(), limits.idle_timeout));
     let caller = door.listener.caller(peer.ip());
     let client = Rc::new(Client { worker, peer, door, gate, caller, http2, alarm: Cell::default() });
     match paced {
-        Some((gate, idle)) => serve_http2(stream.preceded_by(first).paced(gate, idle), client).await,
+        Some((gate, idle)) => http2::serve(stream.preceded_by(first).paced(gate, idle), client).await,
         None => http1::serve(stream, first, client).await,
     }
 }
@@ -150,51 +142,4 @@ async fn first_bytes(socket: &mut Socket) -> std::io::Result<BytesMut> {
         }
     }
     Ok(first)
-}
-
-async fn serve_http2(stream: Stream, client: Rc<Client>) {
-    let settings = &client.worker.settings;
-    let mut stop = client.worker.stop.clone();
-    let streams = Streams::new(settings.limits.write_timeout);
-    let bundle = Bundle::new(stream);
-    let service = {
-        let (client, streams) = (client.clone(), streams.clone());
-        service_fn(move |request: Request<Incoming>| {
-            let request = request.map(Body::Stream);
-            // Large, and moved about by whoever runs it.
-            let answered = Box::pin(serve::request(client.clone(), request, Way::Http2(streams.begin())));
-            async { Ok::<_, Infallible>(answered.await) }
-        })
-    };
-    let connection = http2::Builder::new(streams)
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(settings.limits.streams)
-        .initial_stream_window_size(256 << 10)
-        .initial_connection_window_size(1 << 20)
-        .max_frame_size(16 << 10)
-        .max_header_list_size(u32::try_from(settings.limits.head).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(128)
-        .max_send_buf_size(256 << 10)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(bundle.clone()), service);
-    let mut connection = pin!(connection);
-    let ended = bundle.drive(async {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => ended,
-            _ = stop.wait_for(Option::is_some) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    });
-    match ended.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::debug!(peer = %client.peer, %error, "a client's connection has ended early")
-        }
-        Err(error) => tracing::debug!(peer = %client.peer, %error, "a client's connection has failed"),
-    }
 }

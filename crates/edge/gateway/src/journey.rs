@@ -13,7 +13,7 @@ use hyper::body::Body as _;
 use tokio::sync::oneshot;
 
 use crate::answer::{Answer, Carrier, Delivery, Source};
-use crate::client::{self, Client, Refused, Stream};
+use crate::client::{self, Client, Refused, Said, Stream};
 use crate::clock::Clock;
 use crate::head;
 use crate::payload::Tape;
@@ -33,10 +33,19 @@ pub(crate) struct Journey {
     told: Told,
     body: Body,
     upgrade: Option<oneshot::Receiver<Stream>>,
+    said: Option<Rc<Said>>,
     exchange: Exchange,
     wish: Wish,
     /// The clock is not asked again for what follows at once.
     now: Instant,
+}
+
+/// What goes to the client beside its answer.
+pub(crate) struct Ways {
+    /// The connection itself, if it is to become another protocol's.
+    pub(crate) upgrade: Option<oneshot::Receiver<Stream>>,
+    /// Over HTTP/2: what is said before.
+    pub(crate) said: Option<Rc<Said>>,
 }
 
 /// What is sent of the body.
@@ -69,7 +78,7 @@ impl Journey {
         errand: Errand,
         parts: Parts,
         body: client::Body,
-        upgrade: Option<oneshot::Receiver<Stream>>,
+        Ways { upgrade, said }: Ways,
         moment: Moment,
     ) -> Journey {
         let Errand { station, series, told } = errand;
@@ -81,7 +90,7 @@ impl Journey {
             Body::Taped(Tape::new(body, client.worker.settings.limits.replay, series))
         };
         let wish = head::wish(&station.pool().policy, &parts, &told, client.worker.lot());
-        Journey { client, station, parts, told, body, upgrade, exchange, wish, now: moment.now }
+        Journey { client, station, parts, told, body, upgrade, said, exchange, wish, now: moment.now }
     }
 
     /// Tries until there is an answer or nothing more to be tried.

@@ -11,7 +11,7 @@ use http::{HeaderValue, Request, Response, header};
 use crate::answer::Answer;
 use crate::client::{Body, Client, Refused, Way};
 use crate::head;
-use crate::journey::Journey;
+use crate::journey::{Journey, Ways};
 use crate::metrics::RouteSeries;
 use crate::refuse::{Refusal, refuse};
 use crate::station::Station;
@@ -58,12 +58,9 @@ fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Result<Box<Ri
     let moment = moment();
     client.gate.begin();
     let mut visit = Visit::new(client, &request, moment);
-    let upgrade = match way {
-        Way::Http1(upgrade) => upgrade,
-        Way::Http2(stall) => {
-            visit.stall = Some(stall);
-            None
-        }
+    let (upgrade, said) = match way {
+        Way::Http1(upgrade) => (upgrade, None),
+        Way::Http2(said) => (None, Some(said)),
     };
     let (mut parts, body) = request.into_parts();
     let errand = match find(client, &mut parts, &mut visit) {
@@ -72,7 +69,7 @@ fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Result<Box<Ri
     };
     // Kept where it may go on, and taken out everywhere else: an offer of HTTP/2, for one.
     let upgrade = upgrade.filter(|_| parts.headers.contains_key(header::UPGRADE));
-    let journey = Journey::new(client.clone(), errand, parts, body, upgrade, moment);
+    let journey = Journey::new(client.clone(), errand, parts, body, Ways { upgrade, said }, moment);
     Ok(Box::new(Ride { journey, visit }))
 }
 

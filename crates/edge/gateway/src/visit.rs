@@ -9,7 +9,7 @@ use adsum_balance::Moment;
 use adsum_forward::GatewayError;
 use http::{HeaderValue, Request, StatusCode};
 
-use crate::client::{Client, Stall};
+use crate::client::Client;
 use crate::log::Line as LogLine;
 use crate::metrics::RouteSeries;
 use crate::upstream::Upstream;
@@ -22,8 +22,6 @@ pub(crate) struct Visit {
     /// Who has it, or had it last.
     pub(crate) upstream: Option<Rc<Upstream>>,
     pub(crate) tries: u32,
-    /// Knows of an answer that is not taken.
-    pub(crate) stall: Option<Rc<Stall>>,
     status: StatusCode,
     error: Option<GatewayError>,
     sent: u64,
@@ -44,7 +42,6 @@ impl Visit {
             request_id: None,
             upstream: None,
             tries: 0,
-            stall: None,
             status: StatusCode::OK,
             error: None,
             sent: 0,
@@ -81,15 +78,6 @@ impl Visit {
 
     pub(crate) fn failed(&mut self, error: GatewayError) {
         self.error = Some(error);
-    }
-
-    /// There is something of the answer to be taken, or there is not.
-    pub(crate) fn offers(&self, something: bool) {
-        match &self.stall {
-            Some(stall) if something => stall.offer(),
-            Some(stall) => stall.end(),
-            None => {}
-        }
     }
 
     pub(crate) fn sent(&mut self, bytes: usize) {

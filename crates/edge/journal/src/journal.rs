@@ -17,7 +17,7 @@ use crate::{
     log::Log,
     name::{self, Name},
     options::{ClusterId, Options},
-    queue::Queue,
+    queue::{Follows, Queue},
     recovery::{Recovered, recover},
     reserve::{self, Reserve},
     snapshot,
@@ -101,7 +101,20 @@ impl Journal {
     /// # Panics
     /// As [`append`](Journal::append).
     pub fn append_with(&self, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
-        self.queue.append(revision, fill);
+        self.append_and(Follows::Nothing, revision, fill);
+    }
+
+    /// The same, said whether it is to wait for more.
+    ///
+    /// # Panics
+    /// As [`append`](Journal::append).
+    pub fn append_and(&self, follows: Follows, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.queue.append(revision, follows, fill);
+    }
+
+    /// Nothing more follows what was appended. Returns at once.
+    pub fn hasten(&self) {
+        self.queue.hasten();
     }
 
     /// The highest revision that is on disk, together with all below it. Never goes back.

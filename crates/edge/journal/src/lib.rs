@@ -79,6 +79,7 @@ pub use journal::{Journal, open};
 pub use kept::SnapshotInfo;
 pub use locked::{Locked, lock};
 pub use options::{ClusterId, Durability, Options};
+pub use queue::Follows;
 pub use records::RecordReader;
 pub use recovery::{Recovered, TornTail};
 pub use snapshot::SnapshotReader;

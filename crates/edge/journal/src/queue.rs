@@ -38,6 +38,16 @@ struct Pending {
     asked: bool,
     /// The committer lets it become more before it looks.
     gathers: bool,
+    /// What is there is not to wait for more.
+    urgent: bool,
+}
+
+/// Whether more is about to be appended that can be made durable together with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    Nothing,
+    /// Whoever appends calls [`hasten`](crate::Journal::hasten) behind it.
+    More,
 }
 
 /// Bytes for which the committer is woken while it lets a batch gather.
@@ -58,8 +68,14 @@ impl Queue {
     /// Everything up to `revision` is on disk, with `bytes` of records behind the snapshot; `full` when there was no room
     /// for the reserve.
     pub(crate) fn new(revision: u64, bytes: u64, full: bool) -> Queue {
-        let pending =
-            Pending { frames: Vec::new(), last: revision, closing: false, asked: false, gathers: false };
+        let pending = Pending {
+            frames: Vec::new(),
+            last: revision,
+            closing: false,
+            asked: false,
+            gathers: false,
+            urgent: false,
+        };
         Queue {
             pending: Mutex::new(pending),
             work: Condvar::new(),
@@ -72,7 +88,7 @@ impl Queue {
         }
     }
 
-    pub(crate) fn append(&self, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn append(&self, revision: u64, follows: Follows, fill: impl FnOnce(&mut Vec<u8>)) {
         let mut pending = self.pending.lock();
         assert!(revision > pending.last, "revision {revision} is appended after {}", pending.last);
         pending.last = revision;
@@ -84,12 +100,26 @@ impl Queue {
         let bytes = draft.finish() as u64;
         self.unwritten.fetch_add(bytes, Ordering::Relaxed);
         self.since_snapshot.fetch_add(bytes, Ordering::Relaxed);
-        if !pending.gathers || pending.frames.len() >= ENOUGH {
+        let enough = pending.frames.len() >= ENOUGH;
+        pending.urgent |= enough || follows == Follows::Nothing;
+        if enough || (pending.urgent && !pending.gathers) {
             self.work.notify_one();
         }
     }
 
-    /// Gives what is appended to an empty `batch`, as soon as there is something, or something is `due`. A batch that
+    /// What is appended waits for nothing more.
+    pub(crate) fn hasten(&self) {
+        self.hasten_with(&mut self.pending.lock());
+    }
+
+    fn hasten_with(&self, pending: &mut Pending) {
+        if !pending.frames.is_empty() && !pending.urgent {
+            pending.urgent = true;
+            self.work.notify_one();
+        }
+    }
+
+    /// Gives what is appended to an empty `batch`, as soon as some of it is urgent, or something is `due`. A batch that
     /// still waits for room gets nothing, but when the queue is closed: then it gets all. Before `earliest` only much is
     /// something: to wake the committer for each record costs those who append more than the record itself.
     pub(crate) fn take(&self, batch: &mut Vec<u8>, due: Option<Instant>, earliest: Option<Instant>) -> Wake {
@@ -98,7 +128,7 @@ impl Queue {
             self.gather(&mut pending, earliest);
         }
         let waits = !batch.is_empty();
-        while (pending.frames.is_empty() || waits) && !pending.closing && !pending.asked {
+        while (!pending.urgent || waits) && !pending.closing && !pending.asked {
             match due {
                 None => self.work.wait(&mut pending),
                 Some(due) if self.work.wait_until(&mut pending, due).timed_out() => break,
@@ -150,7 +180,7 @@ impl Queue {
     pub(crate) fn fail(&self, error: JournalError) {
         let _ = self.failure.set(error);
         let mut pending = self.pending.lock();
-        pending.frames = Vec::new();
+        (pending.frames, pending.urgent) = (Vec::new(), false);
         self.unwritten.store(0, Ordering::Relaxed);
         self.announce(pending);
     }
@@ -176,6 +206,7 @@ impl Queue {
 
     pub(crate) fn wait_durable(&self, revision: u64) -> Result<(), JournalError> {
         let mut pending = self.pending.lock();
+        self.hasten_with(&mut pending);
         while self.durable() < revision {
             if let Some(error) = self.failure() {
                 return Err(error.clone());
@@ -212,6 +243,7 @@ impl Pending {
         let asked = std::mem::take(&mut self.asked);
         if batch.is_empty() {
             std::mem::swap(&mut self.frames, batch);
+            self.urgent = false;
         } else if self.closing {
             batch.append(&mut self.frames);
         }
@@ -238,16 +270,43 @@ mod tests {
     #[test]
     fn little_gathers_until_its_time_and_much_is_taken_at_once() {
         let queue = Queue::new(0, 0, false);
-        queue.append(1, |buffer| buffer.push(1));
+        queue.append(1, Follows::Nothing, |buffer| buffer.push(1));
         let earliest = Instant::now() + Duration::from_millis(20);
         assert!(taken(&queue, earliest) > 0 && Instant::now() >= earliest);
         let never = Instant::now() + Duration::from_secs(3600);
         std::thread::scope(|scope| {
-            scope.spawn(|| queue.append(2, |buffer| buffer.resize(buffer.len() + ENOUGH, 0)));
+            scope.spawn(|| queue.append(2, Follows::More, |buffer| buffer.resize(buffer.len() + ENOUGH, 0)));
             assert!(taken(&queue, never) >= ENOUGH);
         });
-        queue.append(3, |buffer| buffer.push(3));
+        queue.append(3, Follows::Nothing, |buffer| buffer.push(3));
         queue.close();
         assert!(queue.take(&mut Vec::new(), None, Some(never)) == Wake::Close);
+    }
+
+    #[test]
+    fn what_is_followed_by_more_waits_for_it_until_somebody_hastens_or_waits() {
+        let queue = Queue::new(0, 0, false);
+        let take = || {
+            let mut batch = Vec::new();
+            assert!(queue.take(&mut batch, None, None) == Wake::Work);
+            batch.len()
+        };
+        queue.hasten();
+        queue.append(1, Follows::More, |buffer| buffer.push(1));
+        let one = queue.unwritten() as usize;
+        assert!(!queue.pending.lock().urgent);
+        queue.append(2, Follows::More, |buffer| buffer.push(2));
+        queue.hasten();
+        assert_eq!(take(), 2 * one);
+        assert!(!queue.pending.lock().urgent);
+        queue.append(3, Follows::More, |buffer| buffer.push(3));
+        queue.append(4, Follows::Nothing, |buffer| buffer.push(4));
+        assert_eq!(take(), 2 * one);
+        queue.append(5, Follows::More, |buffer| buffer.push(5));
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.wait_durable(5));
+            assert_eq!(take(), one);
+            queue.advance(5);
+        });
     }
 }

@@ -21,7 +21,6 @@ use std::net::SocketAddr;
 use adsum_keyspace::Now;
 use adsum_model::Revision;
 use adsum_resp::{Overseer, Server};
-use tokio::sync::watch;
 
 mod accept;
 mod bind;
@@ -40,7 +39,7 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// been handed to the journal when it returns.
     fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T;
 
-    /// The same, unless a script holds everybody up.
+    /// The same, unless a script holds everybody up. What was committed may wait for [`Engine::hasten`].
     fn try_enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> Result<T, Busy>;
 
     /// What is known of the script that runs.
@@ -49,8 +48,11 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Everything up to this revision may leave the process.
     fn durable(&self) -> Revision;
 
-    /// Tells of each rise of [`Engine::durable`], after it. Closes, if not before, with the engine.
-    fn subscribe_durable(&self) -> watch::Receiver<Revision>;
+    /// Nothing follows what was committed that could be made durable together with it.
+    fn hasten(&self);
+
+    /// Comes as soon as [`Engine::durable`] is above `revision`; never, if it does not get there.
+    fn durable_above(&self, revision: Revision) -> impl Future<Output = Revision> + Send;
 
     /// Comes when the engine has failed: there will be no durable revision any more, and all connections are closed.
     /// Nobody is woken for it before.

@@ -10,6 +10,7 @@
 
 mod command;
 mod connect;
+mod docker;
 mod grpc;
 mod http;
 mod outcome;
@@ -58,20 +59,10 @@ pub async fn look(definition: &Definition) -> Option<Outcome> {
         Kind::H2Ping { address, tls } => grpc::ping(address, tls, timeout).await,
         Kind::Script { arguments } => command::probe(arguments, &here(), timeout).await,
         Kind::Docker { container, shell, arguments } => {
-            command::probe(&in_container(container, shell, arguments), &here(), timeout).await
+            docker::probe(container, shell, arguments, timeout).await
         }
         Kind::Told | Kind::Ttl(_) | Kind::Alias { .. } | Kind::Maintenance => return None,
     })
-}
-
-/// With a shell, the arguments are its one line.
-fn in_container(container: &str, shell: &str, arguments: &[String]) -> Vec<String> {
-    let mut command = ["docker", "exec", container].map(String::from).to_vec();
-    match shell {
-        "" => command.extend_from_slice(arguments),
-        shell => command.extend([shell.to_string(), "-c".to_string(), arguments.join(" ")]),
-    }
-    command
 }
 
 /// A program that is no instance's begins at the root, with nothing of its own in its environment.

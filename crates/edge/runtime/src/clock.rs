@@ -17,7 +17,7 @@ pub(crate) fn monotonic_ms() -> u64 {
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-08-01T09:05:03.007Z`.
-pub(crate) fn rfc3339(unix_ms: u64) -> String {
+pub fn rfc3339(unix_ms: u64) -> String {
     let (days, ms) = (unix_ms / 86_400_000, unix_ms % 86_400_000);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);

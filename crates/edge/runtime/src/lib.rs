@@ -28,6 +28,7 @@ mod sys;
 mod wire;
 
 pub use client::{Access, Config, Error, Keeper};
+pub use clock::rfc3339;
 pub use listener::{Listener, listens, port_is_free};
 pub use observed::{ExitStatus, Observed, State, TreeKind};
 pub use proc::Boot;

@@ -5,10 +5,16 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
+use adsum_api::Monitor;
 use adsum_model::Name;
 use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, reload};
 
 use life::Origin;
 use takeover::Successor;
@@ -125,15 +131,21 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be made")
 }
 
+/// A process has one log, and so one place where others listen to it.
+static MONITOR: LazyLock<Monitor> = LazyLock::new(Monitor::default);
+
 /// Logs go to standard error, from the level in `ADSUM_LOG` on, or from `level`.
 pub(crate) fn log_to_stderr(level: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("ADSUM_LOG").unwrap_or_else(|_| level.into());
     let colours =
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let stderr = tracing_subscriber::fmt::layer()
         .with_ansi(colours)
         .with_target(false)
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(filter);
+    let (wanted, level) = reload::Layer::new(LevelFilter::OFF);
+    // The one that governs is as old as the process.
+    MONITOR.govern(move |wanted| drop(level.modify(|level| *level = wanted)));
+    tracing_subscriber::registry().with(stderr).with(MONITOR.clone().with_filter(wanted)).init();
 }

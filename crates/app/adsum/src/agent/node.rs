@@ -260,6 +260,7 @@ fn api_state(
     };
     let keeper = keeper.clone();
     ApiState {
+        monitor: super::MONITOR.clone(),
         routing: routing.clone(),
         store: store.clone(),
         about: Arc::new(about),

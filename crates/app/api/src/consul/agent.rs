@@ -1,4 +1,4 @@
-//! `GET /v1/agent/self`, `/v1/agent/members`, `/v1/agent/version` and `/v1/agent/metrics`.
+//! `GET /v1/agent/self`, `/v1/agent/members` and `/v1/agent/version`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,6 @@ use super::answer::{self, Refusal};
 use super::entry::node_id;
 use super::operator::coordinate;
 use crate::ApiState;
-use crate::own;
 use crate::query::Query;
 
 #[derive(Serialize)]
@@ -25,6 +24,14 @@ struct Agent<'a> {
     meta: Value,
 }
 
+/// The version of Consul whose API this is: some clients choose what they ask for by it, and refuse an old one.
+pub(super) const CONSUL: &str = "1.21.0";
+
+/// Who answers in truth.
+fn revision(state: &ApiState) -> String {
+    format!("adsum.{}", state.about.version)
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Config<'a> {
@@ -33,9 +40,9 @@ struct Config<'a> {
     node_name: &'a str,
     #[serde(rename = "NodeID")]
     node_id: &'a str,
-    revision: &'static str,
+    revision: String,
     server: bool,
-    version: &'a str,
+    version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -64,9 +71,9 @@ pub(crate) async fn get(State(state): State<ApiState>, query: Query) -> Result<R
             primary_datacenter: &about.datacenter,
             node_name: about.node.as_str(),
             node_id: &id,
-            revision: "",
+            revision: revision(&state),
             server: true,
-            version: &about.version,
+            version: CONSUL,
         },
         debug_config: BTreeMap::new(),
         coord: coordinate(),
@@ -84,24 +91,15 @@ pub(crate) async fn members(State(state): State<ApiState>, query: Query) -> Resp
 }
 
 pub(crate) async fn version(State(state): State<ApiState>, query: Query) -> Response {
-    let version = json!({"SHA": "", "BuildDate": "", "HumanVersion": state.about.version, "FIPS": ""});
+    let version = json!({"SHA": "", "BuildDate": "", "HumanVersion": format!("{CONSUL}+{}", revision(&state)), "FIPS": ""});
     answer::json(query.asks("pretty"), &version)
-}
-
-/// `?format=prometheus` is what `/metrics` answers; the other form has a place for nothing that is counted here.
-pub(crate) async fn metrics(state: State<ApiState>, query: Query) -> Response {
-    if query.text("format").as_deref() == Some("prometheus") {
-        return own::metrics::get(state).await;
-    }
-    let nothing = json!({"Gauges": [], "Points": [], "Counters": [], "Samples": []});
-    answer::json(query.asks("pretty"), &nothing)
 }
 
 fn member<'a>(state: &'a ApiState, id: &str) -> Member<'a> {
     let about = &state.about;
     let tags = [
         ("acls", "0".to_string()),
-        ("build", format!("{}:", about.version)),
+        ("build", format!("{CONSUL}:{}", revision(state))),
         ("dc", about.datacenter.clone()),
         ("id", id.to_string()),
         ("port", about.faces.http.map_or(0, |address| address.port()).to_string()),
@@ -129,7 +127,7 @@ fn stats(state: &ApiState) -> Value {
     let services = state.store.directory().view().services().count().to_string();
     json!({
         "agent": {"services": services},
-        "build": {"version": state.about.version, "revision": "", "prerelease": ""},
+        "build": {"version": CONSUL, "revision": revision(state), "prerelease": ""},
         "consul": {"bootstrap": "true", "known_datacenters": "1", "leader": "true", "server": "true"},
     })
 }

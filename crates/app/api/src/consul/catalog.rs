@@ -82,6 +82,7 @@ pub(crate) async fn nodes(
     let catalog = blocking.await?;
     let mut nodes = Node::all(&state, &catalog);
     nodes.retain(|node| question.takes_node(node) && choice.takes(node));
+    question.sort_near(state.about.node.as_str(), &mut nodes, |node| &node.node);
     Ok(question.at(catalog.nodes_index(), json(question.pretty, &nodes)))
 }
 
@@ -171,6 +172,7 @@ impl Subject {
         let mut found = Found::named(catalog, &self.0);
         found
             .retain(|found| question.takes_tags(found.tags()) && question.takes_place(state, catalog, found));
+        question.sort_near(state.about.node.as_str(), &mut found, |found| found.node());
         found
     }
 

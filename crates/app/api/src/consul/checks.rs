@@ -65,6 +65,7 @@ async fn listed(
             |name: &str| Node::named(state, &catalog, name).is_some_and(|node| question.takes_node(&node));
         checks.retain(|check| is_taken(check.node));
     }
+    question.sort_near(state.about.node.as_str(), &mut checks, |check| check.node);
     Ok(question.at(index(&catalog), json(question.pretty, &checks)))
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use adsum_model::Priority;
 use adsum_model::registered::{
     Check, Definition, Http, Kind, Place, Service, Status, Thresholds, Tls, Weights,
 };
@@ -57,6 +58,8 @@ pub(crate) fn described(node: &str, id: String, name: String, fields: &Fields) -
         enable_tag_override: fields.flag("EnableTagOverride")?.unwrap_or(false),
     };
     bounds::service(&service)?;
+    let invalid = |error| Refusal::bad(format!("Invalid service metadata: {error}"));
+    Priority::of(&service.meta).map_err(invalid)?;
     Ok(service)
 }
 

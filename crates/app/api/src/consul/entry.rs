@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// One without.
-    fn external(state: &ApiState, node: &Dated<registered::Node>) -> Node {
+    pub(crate) fn external(state: &ApiState, node: &Dated<registered::Node>) -> Node {
         let some = |map: &BTreeMap<String, String>| Some(map.clone()).filter(|map| !map.is_empty());
         Node {
             id: node.id.clone(),
@@ -269,6 +269,14 @@ impl<'a> Check<'a> {
     /// One that a client has registered.
     pub(crate) fn registered(catalog: &'a Catalog, check: &'a Dated<registered::Check>) -> Check<'a> {
         let service = catalog.registry().service(&check.node, &check.service);
+        Check::told(check, service.map(|service| &service.record))
+    }
+
+    /// With the service that it is about, if that is there.
+    pub(crate) fn told(
+        check: &'a Dated<registered::Check>,
+        service: Option<&'a registered::Service>,
+    ) -> Check<'a> {
         let check_of = &check.record;
         let definition = &check_of.definition;
         let print = |duration: std::time::Duration| {
@@ -282,8 +290,8 @@ impl<'a> Check<'a> {
             notes: check_of.notes.as_str().into(),
             output: check_of.output.as_str().into(),
             service_id: &check_of.service,
-            service_name: service.map_or("", |service| &service.record.service),
-            service_tags: service.map_or(&[], |service| &service.record.tags),
+            service_name: service.map_or("", |service| &service.service),
+            service_tags: service.map_or(&[], |service| &service.tags),
             r#type: definition.kind.word(),
             interval: print(definition.interval),
             timeout: print(definition.timeout),

@@ -85,29 +85,33 @@ async fn told(state: &ApiState, fields: &Fields) -> Result<Told, Refusal> {
     bounds::checks(checks.len())?;
     let checks = checks.iter().map(|fields| check(&name, service.as_ref(), fields));
     let checks = checks.collect::<Result<_, Refusal>>()?;
-    Ok(Told { node: node(state, name, fields).await?, service, checks })
+    Ok(Told { node: other_node(state, name, fields).await?, service, checks })
 }
 
 /// None when it is not to be changed: it is said so, or it has an agent that knows better.
-async fn node(state: &ApiState, name: String, fields: &Fields) -> Result<Option<Node>, Refusal> {
+async fn other_node(state: &ApiState, name: String, fields: &Fields) -> Result<Option<Node>, Refusal> {
     if fields.flag("SkipNodeUpdate")? == Some(true) {
         return Ok(None);
     }
+    let node = node(name, "NodeMeta", fields)?;
+    let has_agent = entry::is_own(&*state.store.catalog().await?, &node.name);
+    Ok(Some(node).filter(|_| !has_agent))
+}
+
+/// A node as it is told of; where its metadata is depends on who tells.
+pub(super) fn node(name: String, meta: &str, fields: &Fields) -> Result<Node, Refusal> {
     let address = fields.text("Address")?;
     if address.is_empty() {
         return Err(Refusal::failed("Must provide address if SkipNodeUpdate is not set"));
     }
-    if entry::is_own(&*state.store.catalog().await?, &name) {
-        return Ok(None);
-    }
     let tagged_addresses: BTreeMap<String, String> = fields.map("TaggedAddresses")?;
-    let (id, meta) = (fields.text("ID")?, fields.map("NodeMeta")?);
+    let (id, meta) = (fields.text("ID")?, fields.map(meta)?);
     let node = Node { name, id, address, tagged_addresses, meta };
     bounds::node(&node)?;
-    Ok(Some(node))
+    Ok(node)
 }
 
-fn service(node: &str, fields: &Fields) -> Result<Option<Service>, Refusal> {
+pub(super) fn service(node: &str, fields: &Fields) -> Result<Option<Service>, Refusal> {
     if fields.is_empty() {
         return Ok(None);
     }
@@ -120,7 +124,7 @@ fn service(node: &str, fields: &Fields) -> Result<Option<Service>, Refusal> {
     definition::described(node, id, name, fields).map(Some)
 }
 
-fn check(node: &str, service: Option<&Service>, fields: &Fields) -> Result<Check, Refusal> {
+pub(super) fn check(node: &str, service: Option<&Service>, fields: &Fields) -> Result<Check, Refusal> {
     let other = fields.text("Node")?;
     if !other.is_empty() && !other.eq_ignore_ascii_case(node) {
         let text = format!("check node '{other}' does not match the node '{node}' of the request");

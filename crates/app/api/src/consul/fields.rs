@@ -35,7 +35,7 @@ impl Fields {
         }
     }
 
-    fn of(object: Map<String, Value>) -> Fields {
+    pub(crate) fn of(object: Map<String, Value>) -> Fields {
         let plain = |name: String| name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
         let present = object.into_iter().filter(|(_, value)| !value.is_null());
         Fields(present.map(|(name, value)| (plain(name), value)).collect())

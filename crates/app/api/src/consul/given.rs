@@ -92,6 +92,10 @@ impl Given {
         }
     }
 
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter()
     }

@@ -1,12 +1,16 @@
 //! `/v1/operator` and `/v1/coordinate`: the answers of a datacenter with one server that is well, which is what one agent
 //! is. What would change them is not here.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::agent::CONSUL;
 use super::answer::{self, Refusal};
-use super::entry::node_id;
+use super::entry::{Node, node_id};
+use super::found::Found;
 use crate::ApiState;
 use crate::query::Query;
 
@@ -25,7 +29,7 @@ pub(crate) async fn autopilot_health(
     let revision = state.store.catalog().await?.revision();
     let server = json!({
         "ID": id(&state), "Name": state.about.node, "Address": address(&state), "SerfStatus": "alive",
-        "Version": state.about.version, "Leader": true, "LastContact": "0s", "LastTerm": 1,
+        "Version": CONSUL, "Leader": true, "LastContact": "0s", "LastTerm": 1,
         "LastIndex": revision.0, "Healthy": true, "Voter": true,
     });
     let health = json!({"Healthy": true, "FailureTolerance": 0, "Servers": [server]});
@@ -39,6 +43,41 @@ pub(crate) async fn autopilot_configuration(query: Query) -> Response {
         "UpgradeVersionTag": "", "CreateIndex": 1, "ModifyIndex": 1,
     });
     answer::json(query.asks("pretty"), &configuration)
+}
+
+pub(crate) async fn autopilot_state(
+    State(state): State<ApiState>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    let revision = state.store.catalog().await?.revision();
+    let id = id(&state);
+    let server = json!({
+        "ID": id, "Name": state.about.node, "Address": address(&state), "NodeStatus": "alive",
+        "Version": CONSUL, "LastContact": "0s", "LastTerm": 1, "LastIndex": revision.0,
+        "Healthy": true, "Status": "leader", "Meta": {"consul-network-segment": ""}, "NodeType": "voter",
+    });
+    let told = json!({
+        "Healthy": true, "FailureTolerance": 0, "OptimisticFailureTolerance": 0, "Servers": {&id: server},
+        "Leader": id, "Voters": [id],
+    });
+    Ok(answer::json(query.asks("pretty"), &told))
+}
+
+/// How much is in the catalog.
+pub(crate) async fn usage(State(state): State<ApiState>, query: Query) -> Result<Response, Refusal> {
+    let catalog = state.store.catalog().await?;
+    let names: BTreeSet<String> = Found::all(&catalog).map(|found| found.name().to_lowercase()).collect();
+    let usage = json!({
+        "Nodes": Node::all(&state, &catalog).len(), "Services": names.len(),
+        "ServiceInstances": Found::all(&catalog).count(), "ConnectServiceInstances": {},
+        "BillableServiceInstances": Found::all(&catalog).count(),
+    });
+    let told = json!({
+        "Usage": {&state.about.datacenter: usage}, "Index": catalog.revision().0, "LastContact": 0,
+        "KnownLeader": true, "ConsistencyLevel": "leader", "NotModified": false, "Backend": 0,
+        "ResultsFilteredByACLs": false,
+    });
+    Ok(answer::at(catalog.revision(), Some("leader"), answer::json(query.asks("pretty"), &told)))
 }
 
 /// There is no gossip between agents, and so nothing that a key would encrypt.

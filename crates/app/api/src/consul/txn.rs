@@ -1,6 +1,8 @@
-//! `PUT /v1/txn`: several verbs on keys, all of them in one commit or none. `core/session` has the rules.
+//! `PUT /v1/txn`: several verbs on keys and on what is registered, all of them in one commit or none. `core/session` has
+//! the rules.
 
-use adsum_session::txn::{self, Failure, Found, OPERATIONS, Operation, Verb};
+use adsum_catalog::register::operation;
+use adsum_session::txn::{self, Failure, Found, OPERATIONS, Operation, Outcome, Step, Verb};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -8,24 +10,32 @@ use hyper::{Request, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
+use self::registered::on_registered;
 use super::answer::{Refusal, json};
+use super::entry::{Check, Node, Service};
+use super::found;
 use super::given::{self, Given, base64_bytes};
 use super::kv::Shape;
 use super::question::check_datacenter;
 use crate::query::Query;
 use crate::{ApiState, limits};
 
+mod registered;
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
-    results: Option<Vec<OfKey>>,
+struct Answer<'a> {
+    results: Option<Vec<Done<'a>>>,
     errors: Option<Vec<Wrong>>,
 }
 
 #[derive(Serialize)]
-struct OfKey {
+enum Done<'a> {
     #[serde(rename = "KV")]
-    kv: Shape,
+    Key(Shape),
+    Node(Node),
+    Service(Box<Service<'a>>),
+    Check(Box<Check<'a>>),
 }
 
 #[derive(Serialize)]
@@ -50,16 +60,16 @@ pub(crate) async fn put(
         let text = format!("Transaction contains too many operations ({} > {OPERATIONS})", list.len());
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
-    let operations = match operations(list)? {
-        Ok(operations) => operations,
+    let steps = match steps(list)? {
+        Ok(steps) => steps,
         Err(failures) => return Ok(conflict(&query, failures)),
     };
-    if let Some(reason) = state.store.refuses_growth().filter(|_| operations.iter().any(grows)) {
+    if let Some(reason) = state.store.refuses_growth().filter(|_| steps.iter().any(grows)) {
         return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, &*reason));
     }
-    Ok(match state.store.try_commit(|tx| txn::run(tx, &operations)).await? {
-        Ok(found) => {
-            let results = found.into_iter().map(|found| OfKey { kv: shape(found) }).collect();
+    Ok(match state.store.try_commit(|tx| txn::run(tx, &steps)).await? {
+        Ok(outcomes) => {
+            let results = outcomes.iter().map(|outcome| done(&state, outcome)).collect();
             json(query.asks("pretty"), &Answer { results: Some(results), errors: None })
         }
         Err(failures) => conflict(&query, failures),
@@ -75,40 +85,64 @@ fn conflict(query: &Query, failures: Vec<Failure>) -> Response {
     response
 }
 
-fn shape(found: Found) -> Shape {
-    match &found.entry {
-        None => Shape::missing(&found.key),
-        Some(entry) if found.with_value => Shape::of(&found.key, entry, found.beside),
-        Some(entry) => Shape::without_value(&found.key, entry, found.beside),
+fn done<'a>(state: &ApiState, outcome: &'a Outcome) -> Done<'a> {
+    match outcome {
+        Outcome::Key(found) => Done::Key(shape(found)),
+        Outcome::Registered(operation::Found::Agent(node)) => {
+            Done::Node(Node::own(state, &node.name, node.address))
+        }
+        Outcome::Registered(operation::Found::Node(node)) => Done::Node(Node::external(state, node)),
+        Outcome::Registered(operation::Found::Service(service)) => {
+            Done::Service(Box::new(Service::of(&found::Found::Registered(service))))
+        }
+        Outcome::Registered(operation::Found::Check(check, service)) => {
+            Done::Check(Box::new(Check::told(check, service.as_ref())))
+        }
     }
 }
 
-fn grows(operation: &Operation) -> bool {
-    matches!(operation.verb, Verb::Set | Verb::Cas(_) | Verb::Lock(_))
+fn shape(found: &Found) -> Shape {
+    match &found.entry {
+        None => Shape::missing(&found.key),
+        Some(entry) if found.with_value => Shape::of(&found.key, entry, found.beside.clone()),
+        Some(entry) => Shape::without_value(&found.key, entry, found.beside.clone()),
+    }
 }
 
-/// What each is, or which have verbs that there are not.
-fn operations(list: Vec<Value>) -> Result<Result<Vec<Operation>, Vec<Failure>>, Refusal> {
-    let (mut operations, mut failures) = (Vec::new(), Vec::new());
+fn grows(step: &Step) -> bool {
+    match step {
+        Step::Key(operation) => matches!(operation.verb, Verb::Set | Verb::Cas(_) | Verb::Lock(_)),
+        Step::Registered(operation) => {
+            matches!(operation.verb, operation::Verb::Set | operation::Verb::Cas(_))
+        }
+    }
+}
+
+/// What each is, or which of them are nothing that can be done.
+fn steps(list: Vec<Value>) -> Result<Result<Vec<Step>, Vec<Failure>>, Refusal> {
+    let (mut steps, mut failures) = (Vec::new(), Vec::new());
     for (number, value) in list.into_iter().enumerate() {
-        match operation(&Given::of(Some(value))?)? {
-            Ok(operation) => operations.push(operation),
+        match step(&Given::of(Some(value))?)? {
+            Ok(step) => steps.push(step),
             Err(what) => failures.push(Failure { operation: number, what }),
         }
     }
-    Ok(if failures.is_empty() { Ok(operations) } else { Err(failures) })
+    Ok(if failures.is_empty() { Ok(steps) } else { Err(failures) })
 }
 
-fn operation(given: &Given) -> Result<Result<Operation, String>, Refusal> {
+fn step(given: &Given) -> Result<Result<Step, String>, Refusal> {
     if let Some(kv) = given.object("KV")? {
-        return on_key(&kv);
+        return Ok(on_key(&kv)?.map(Step::Key));
     }
     if let Some(session) = given.object("Session")? {
-        return on_session(&session);
+        return Ok(on_session(&session)?.map(Step::Key));
     }
-    let other = ["Node", "Service", "Check", "Intention"];
-    let named = other.into_iter().find(|name| given.field(name).is_some()).unwrap_or("nothing known");
-    Ok(Err(format!("operations on {named} are not taken here: KV and Session are")))
+    if let Some(operation) = on_registered(given)? {
+        return Ok(operation.map(Step::Registered));
+    }
+    let named = if given.field("Intention").is_some() { "Intention" } else { "nothing known" };
+    let known = "KV, Node, Service, Check and Session are";
+    Ok(Err(format!("operations on {named} are not taken here: {known}")))
 }
 
 fn on_key(kv: &Given) -> Result<Result<Operation, String>, Refusal> {

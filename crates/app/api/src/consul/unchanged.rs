@@ -80,13 +80,15 @@ impl Asked {
         if now.parts.status != StatusCode::OK || now.index() > self.index {
             return now.into_response();
         }
-        let known = fingerprint(&told(&now.body));
+        let known = print_of(&now.body);
         drop(now);
         let mut index = self.index;
         loop {
             let left = deadline.saturating_duration_since(Instant::now()).max(SHORTEST);
-            let answer = self.ask(&parts, &next, &format!("index={index}&wait={}ms", left.as_millis())).await;
-            let is_same = answer.parts.status == StatusCode::OK && fingerprint(&told(&answer.body)) == known;
+            // Rounded up, so that nobody is answered before his time.
+            let wait = left.as_millis() + 1;
+            let answer = self.ask(&parts, &next, &format!("index={index}&wait={wait}ms")).await;
+            let is_same = answer.parts.status == StatusCode::OK && print_of(&answer.body) == known;
             // What does not go forward has waited for long enough, or may not wait any more.
             if !is_same || answer.index() <= index || left == SHORTEST {
                 return answer.into_response();
@@ -115,6 +117,11 @@ impl Answer {
     fn into_response(self) -> Response {
         Response::from_parts(self.parts, Body::from(self.body))
     }
+}
+
+/// Of an answer without its indexes.
+pub(super) fn print_of(body: &[u8]) -> u128 {
+    fingerprint(&told(body))
 }
 
 /// The pieces of an answer between its indexes.
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_compared_has_no_indexes_of_its_own() {
-        let told = |body: &str| fingerprint(&super::told(body.as_bytes()));
+        let told = |body: &str| print_of(body.as_bytes());
         let body = r#"[{"ID":"a","CreateIndex":7,"ModifyIndex":9,"Port":80}]"#;
         assert_eq!(told(body), told(&body.replace(":7", ":12").replace(":9", ":100")));
         assert_eq!(told("{\"ModifyIndex\": 7\n}"), told("{\"ModifyIndex\": 12\n}"));

@@ -343,7 +343,13 @@ async fn one_agent_answers_as_a_datacenter_with_one_server_that_is_well() {
     assert_eq!(face.get("/v1/coordinate/nodes").await.json()[0]["Node"], "node1");
     assert_eq!(face.get("/v1/coordinate/node/node1").await.json()[0]["Node"], "node1");
     assert_eq!(face.get("/v1/coordinate/node/none").await.status, 404);
-    assert_eq!(face.get("/v1/agent/version").await.json()["HumanVersion"], own["Config"]["Version"]);
+    // Clients ask for what their Consul can do; whose work it is stands beside.
+    assert_eq!(
+        (&own["Config"]["Version"], &own["Config"]["Revision"]),
+        (&json!("1.21.0"), &json!("adsum.0.1.0"))
+    );
+    assert_eq!(own["Member"]["Tags"]["build"], "1.21.0:adsum.0.1.0");
+    assert_eq!(face.get("/v1/agent/version").await.json()["HumanVersion"], "1.21.0+adsum.0.1.0");
 }
 
 #[tokio::test]
@@ -359,7 +365,24 @@ async fn prometheus_finds_what_it_scrapes() {
     assert_eq!(face.get("/api/targets?service=web&tag=v1&tag=primary").await.json(), expect);
     assert_eq!(face.get("/api/targets?service=db").await.json(), json!([]));
     assert_eq!(face.get("/api/targets?tag=v2").await.json(), json!([]));
+    let body =
+        json!({"Name": "Web", "ID": "w", "Address": "fd00::1", "Port": 81, "Tags": ["v2"]}).to_string();
+    face.send("PUT /v1/agent/service/register", &[], body).await;
+    face.send("PUT /v1/agent/service/register", &[], json!({"Name": "no-port"}).to_string()).await;
+    let registered = json!([{"targets": ["[fd00::1]:81"], "labels": {
+        "__meta_adsum_service": "Web", "__meta_adsum_instance": "w", "__meta_adsum_node": "node1",
+        "__meta_adsum_health": "passing", "__meta_adsum_tags": ",v2,"}}]);
+    assert_eq!(face.get("/api/targets?tag=v2").await.json(), registered);
+    assert_eq!(face.get("/api/targets?service=web").await.json().as_array().unwrap().len(), 2);
     let metrics = face.get("/v1/agent/metrics?format=prometheus").await;
     assert_eq!(metrics.header("content-type"), face.get("/metrics").await.header("content-type"));
-    assert_eq!(face.get("/v1/agent/metrics").await.json()["Gauges"], json!([]));
+    let told = face.get("/v1/agent/metrics").await.json();
+    let gauges = told["Gauges"].as_array().unwrap();
+    let names: Vec<&str> = gauges.iter().map(|gauge| gauge["Name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"adsum_gateway_in_flight"), "{told}");
+    let text = metrics.text();
+    assert!(names.iter().all(|name| text.contains(&format!("# TYPE {name} gauge\n"))), "{names:?}");
+    let counters = told["Counters"].as_array().unwrap();
+    assert!(counters.iter().any(|counter| counter["Name"] == "adsum_gateway_connections_accepted_total"));
+    assert!(told["Timestamp"].as_str().unwrap().ends_with(" +0000 UTC"));
 }

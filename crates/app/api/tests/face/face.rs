@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use adsum_api::{About, ApiState, Faces, Keeper, Logs, router};
+use adsum_api::{About, ApiState, Faces, Keeper, Logs, Monitor, router};
 use adsum_catalog::records;
 use adsum_control::{Acknowledged, Routing};
 use adsum_model::{Controller, Event, Health, Instance, InstanceId, Node, Offer, Phase, Process};
@@ -64,6 +64,7 @@ impl Face {
         store.commit(|tx| records::put_node(tx, &node)).await.unwrap();
         let routing = routing(dir.path());
         let state = ApiState {
+            monitor: Monitor::default(),
             routing: routing.clone(),
             store: store.clone(),
             about: Arc::new(about),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod agent;
 mod blocking;
 mod consul;
 mod events;
@@ -17,6 +18,7 @@ mod registration;
 mod rollouts;
 mod services;
 mod sessions;
+mod stream;
 mod switches;
 mod txn;
 mod watch;

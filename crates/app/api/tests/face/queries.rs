@@ -71,6 +71,40 @@ async fn a_query_finds_the_instances_of_its_service() {
 }
 
 #[tokio::test]
+async fn who_asks_for_what_is_near_is_told_of_that_node_first() {
+    let face = Face::new().await;
+    for node in ["a", "node1", "z"] {
+        let body = json!({"Node": node, "Address": "10.1.2.3", "Service": {"Service": "pay", "Port": 80},
+            "Check": {"Name": "c", "Status": "passing", "ServiceID": "pay"}});
+        let answer = face.send("PUT /v1/catalog/register", &[], body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    created(&face, json!({"Name": "near", "Service": {"Service": "pay", "Near": "_agent"}})).await;
+    let nodes = async |path: &str| -> Vec<String> {
+        let answer = face.get(path).await.json();
+        let list = answer.get("Nodes").unwrap_or(&answer).as_array().unwrap();
+        let name = |entry: &Value| {
+            let node = &entry["Node"];
+            node.get("Node").unwrap_or(node).as_str().unwrap().to_string()
+        };
+        list.iter().filter(|entry| entry["CheckID"] != "serfHealth").map(name).collect()
+    };
+    for path in [
+        "catalog/service/pay",
+        "health/service/pay",
+        "health/checks/pay",
+        "health/state/any",
+        "catalog/nodes",
+    ] {
+        assert_eq!(nodes(&format!("/v1/{path}")).await, ["a", "node1", "z"], "{path}");
+        assert_eq!(nodes(&format!("/v1/{path}?near=_agent")).await, ["node1", "a", "z"], "{path}");
+        assert_eq!(nodes(&format!("/v1/{path}?near=z")).await, ["z", "a", "node1"], "{path}");
+    }
+    assert_eq!(nodes("/v1/query/near/execute").await, ["node1", "a", "z"]);
+    assert_eq!(nodes("/v1/query/near/execute?near=z&limit=1").await, ["z"]);
+}
+
+#[tokio::test]
 async fn a_template_answers_for_every_name_that_begins_with_its_own() {
     let face = Face::new().await;
     face.deploy("web").await;

@@ -406,6 +406,10 @@ async fn what_is_larger_than_anybody_needs_is_refused_with_its_size() {
             json!({"Name": "a", "Meta": {"k": "v".repeat(1025)}}),
             large("value in the service metadata", 1025, 1024),
         ),
+        (
+            json!({"Name": "a", "Meta": {"srv-priority": "70000"}}),
+            "Invalid service metadata: srv-priority '70000' is no priority: use 0 to 65535".to_string(),
+        ),
         (json!({"Name": "a", "Check": {"TTL": "1s", "CheckID": name(1)}}), large("check ID", 513, 512)),
         (json!({"Name": "a", "Check": {"TTL": "1s", "Name": name(1)}}), large("check name", 513, 512)),
         (

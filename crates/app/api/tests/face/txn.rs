@@ -47,8 +47,8 @@ async fn a_transaction_that_fails_leaves_nothing_and_says_what_failed() {
         (json!([{"KV": {"Verb": "get", "Key": "t/none"}}]), vec![(0, "key \"t/none\" doesn't exist")]),
         (json!([set("x"), {"KV": {"Verb": "odd", "Key": "t"}}]), vec![(1, "unknown KV verb \"odd\"")]),
         (
-            json!([{"Node": {"Verb": "get"}}]),
-            vec![(0, "operations on Node are not taken here: KV and Session are")],
+            json!([{"Intention": {"Op": "create"}}]),
+            vec![(0, "operations on Intention are not taken here: KV, Node, Service, Check and Session are")],
         ),
     ] {
         let answer = txn(&face, operations.clone()).await;
@@ -80,6 +80,83 @@ async fn a_transaction_locks_and_ends_sessions() {
     assert_eq!(txn(&face, end).await.status, 200);
     assert_eq!(face.get("/v1/kv/l").await.json()[0].get("Session"), None);
     assert_eq!(face.get("/v1/session/list").await.json(), json!([]));
+}
+
+fn of(kind: &str, verb: &str, record: Value) -> Value {
+    let mut operation = json!({"Verb": verb});
+    if kind == "Service" {
+        operation["Node"] = "ext".into();
+    }
+    operation[kind] = record;
+    json!({ kind: operation })
+}
+
+#[tokio::test]
+async fn a_transaction_registers_with_keys_what_is_told_as_it_is_told_elsewhere() {
+    let face = Face::new().await;
+    let node = json!({"Node": "ext", "Address": "10.1.2.3", "Meta": {"rack": "r1"}});
+    let service = json!({"ID": "pay-1", "Service": "pay", "Port": 443, "Tags": ["v1"]});
+    let check = json!({"Node": "ext", "CheckID": "alive", "Name": "Alive", "Status": "passing", "ServiceID": "pay-1"});
+    let operations = json!([of("Node", "set", node.clone()), of("Service", "set", service.clone()),
+        of("Check", "set", check.clone()), {"KV": {"Verb": "set", "Key": "pay", "Value": "dg=="}}]);
+    let answer = txn(&face, operations).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let results = answer.json()["Results"].clone();
+    let index = results[3]["KV"]["ModifyIndex"].clone();
+    let health = face.get("/v1/health/service/pay").await.json()[0].clone();
+    assert_eq!(results[0]["Node"], health["Node"]);
+    assert_eq!(results[1]["Service"], health["Service"]);
+    assert_eq!(results[2]["Check"], health["Checks"][0]);
+    assert_eq!((&results[0]["Node"]["ModifyIndex"], &results[2]["Check"]["CreateIndex"]), (&index, &index));
+    let read = json!([
+        of("Node", "get", json!({"Node": "ext"})),
+        of("Service", "get", json!({"ID": "pay-1"})),
+        of("Check", "get", json!({"Node": "ext", "CheckID": "alive"}))
+    ]);
+    assert_eq!(
+        txn(&face, read).await.json()["Results"].as_array().unwrap()[..],
+        results.as_array().unwrap()[..3]
+    );
+
+    let mut changed = service.clone();
+    (changed["Port"], changed["ModifyIndex"]) = (444.into(), index.clone());
+    assert_eq!(
+        txn(&face, json!([of("Service", "cas", changed)])).await.json()["Results"][0]["Service"]["Port"],
+        444
+    );
+    let gone = json!([
+        of("Check", "delete-cas", json!({"Node": "ext", "CheckID": "alive", "ModifyIndex": index})),
+        of("Service", "delete", json!({"ID": "pay-1"})),
+        of("Node", "delete", json!({"Node": "ext"}))
+    ]);
+    assert_eq!(txn(&face, gone).await.json(), json!({"Results": [], "Errors": null}));
+    assert_eq!(face.get("/v1/catalog/node/ext").await.text(), "null");
+}
+
+#[tokio::test]
+async fn a_transaction_on_what_is_registered_fails_as_a_whole_and_says_where() {
+    let face = Face::new().await;
+    let node = json!({"Node": "ext", "Address": "10.1.2.3"});
+    let set = of("Node", "set", node.clone());
+    let stale = "failed to set node \"ext\", index is stale";
+    for (operation, what) in [
+        (of("Node", "cas", json!({"Node": "ext", "Address": "10.1.2.4", "ModifyIndex": 7})), stale),
+        (of("Node", "set", json!({"Node": "ext"})), "Must provide address if SkipNodeUpdate is not set"),
+        (of("Node", "odd", node), "unknown Node verb \"odd\""),
+        (of("Service", "get", json!({"ID": "x"})), "service \"x\" on node \"ext\" doesn't exist"),
+        (of("Service", "set", json!({"Port": 80})), "Must provide service name with ID"),
+        (of("Check", "set", json!({"Name": "a"})), "Must provide node"),
+        (
+            of("Check", "set", json!({"Node": "ext", "Name": "a", "ServiceID": "x"})),
+            "Missing service registration",
+        ),
+    ] {
+        let answer = txn(&face, json!([set, operation])).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (409, conflict(&[(1, what)])), "{operation}");
+    }
+    assert_eq!(face.get("/v1/catalog/node/ext").await.text(), "null");
+    let malformed = txn(&face, json!([{"Node": {"Verb": "set", "Node": 7}}])).await;
+    assert_eq!(malformed.status, 400);
 }
 
 async fn fire(face: &Face, path: &str) -> Answer {

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use adsum_catalog::records;
 use adsum_catalog::register::Others;
+use adsum_model::Health;
 use adsum_model::registered::{Http, Service, Tls};
 use adsum_store::{Durability, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,6 +92,23 @@ async fn a_check_follows_what_it_looks_at_and_an_alias_follows_the_check() {
     let view = until(&store, is("port", Status::Critical)).await;
     assert!(view.registry().check("n1", "port").unwrap().output.starts_with("TCP connect 127.0.0.1:"));
     until(&store, is("alias", Status::Critical)).await;
+    controller.abort();
+}
+
+#[tokio::test]
+async fn an_alias_of_an_instance_that_runs_here_follows_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let controller = start(&store);
+    let instance = |health| crate::sessions::tests::instance(health);
+    let service = instance(Health::Passing).id.to_string();
+    put(&store, check("alias", "", Kind::Alias { node: String::new(), service })).await;
+    until(&store, |view| view.registry().check("n1", "alias").is_some_and(|check| !check.output.is_empty()))
+        .await;
+    for (health, status) in [(Health::Passing, Status::Passing), (Health::Critical, Status::Critical)] {
+        store.commit(|tx| records::put_instance(tx, &mut instance(health))).await.unwrap();
+        until(&store, is("alias", status)).await;
+    }
     controller.abort();
 }
 

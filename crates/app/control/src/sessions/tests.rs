@@ -107,7 +107,7 @@ async fn what_was_over_when_the_agent_was_not_there_is_ended_by_the_next() {
     controller.abort();
 }
 
-fn instance(health: Health) -> Instance {
+pub(crate) fn instance(health: Health) -> Instance {
     Instance {
         id: InstanceId::from_seed(1),
         service: "web".parse().unwrap(),

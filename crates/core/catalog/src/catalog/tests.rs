@@ -15,7 +15,7 @@ fn service(text: &str) -> Service {
     Service::new(spec, 1, 0)
 }
 
-fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
+pub(crate) fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
     Instance {
         id: InstanceId::from_seed(seed),
         service: name(service),

@@ -129,3 +129,42 @@ fn an_alias_is_as_the_worst_of_what_it_stands_for() {
     let says = (Status::Warning, "Aliased check \"mem\" failing: why".to_string());
     assert_eq!(mirrored(&ill, &alias("n1", "web-1")), Some(says));
 }
+
+#[test]
+fn an_alias_of_an_instance_is_as_the_instance_and_its_node_are() {
+    let mut keyspace = Keyspace::default();
+    let mut catalog = |body: &dyn Fn(&mut adsum_keyspace::Transaction<'_>)| {
+        keyspace.transact(Now::default(), |tx| body(tx)).unwrap();
+        Catalog::load(keyspace.keys(Database::System), keyspace.revision())
+    };
+    let instance = |health| crate::catalog::tests::instance(1, "web", 1, health);
+    let id = instance(Health::Passing).id;
+    let alias = alias("", id.as_str());
+    let none = catalog(&|_| {});
+    assert!(mirrors_instance(&none, &alias), "it may come");
+    assert_eq!(mirrored(&none, &alias).unwrap().0, Status::Critical);
+    for (health, status, says) in [
+        (Health::Passing, Status::Passing, "All checks passing."),
+        (Health::Warning, Status::Warning, "Aliased check \"Service 'web' check\" failing: running, warning"),
+        (
+            Health::Draining,
+            Status::Critical,
+            "Aliased check \"Service 'web' check\" failing: running, draining",
+        ),
+    ] {
+        let catalog = catalog(&|tx| crate::records::put_instance(tx, &mut instance(health)));
+        assert_eq!(mirrored(&catalog, &alias), Some((status, says.to_string())));
+    }
+    let ill = catalog(&|tx| {
+        let (node, id) = ("n1".to_string(), "mem".to_string());
+        let check = Check { node, name: id.clone(), id, status: Status::Critical, ..Check::default() };
+        register::tell(tx, Told { checks: vec![check], ..Told::default() }).unwrap();
+        crate::records::put_instance(tx, &mut instance(Health::Passing));
+    });
+    assert_eq!(mirrored(&ill, &alias), Some((Status::Critical, "Aliased check \"mem\" failing: ".into())));
+    let registered = catalog(&|tx| {
+        let service = Service { node: "n1".into(), id: id.to_string(), ..Service::default() };
+        register::tell(tx, Told { service: Some(service), ..Told::default() }).unwrap();
+    });
+    assert!(!mirrors_instance(&registered, &alias));
+}

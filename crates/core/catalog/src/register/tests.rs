@@ -44,7 +44,7 @@ fn a_service_and_its_checks_come_and_go_together() {
     let mut kept = Kept::default();
     kept.at(0, |tx| register_service(tx, &service("a/b", "Web"), vec![ttl("c", "a/b")], Others::Stay))
         .unwrap();
-    assert_eq!(kept.keys(), ["beat/n1/c", "check/n1/c", "registered/n1/a%2Fb"]);
+    assert_eq!(kept.keys(), ["beat/n1/c", "check-of/n1/a%2Fb/c", "check/n1/c", "registered/n1/a%2Fb"]);
     let catalog = kept.catalog();
     let registry = catalog.registry();
     assert_eq!(registry.named("WEB").count(), 1);
@@ -212,7 +212,23 @@ fn a_service_takes_none_of_the_checks_that_only_mention_it() {
     });
     assert!(!kept.at(0, |tx| deregister_service(tx, "n1", "")).was_there);
     assert!(kept.at(0, |tx| deregister_service(tx, "n1", "a\"b")).was_there);
-    assert_eq!(kept.keys(), ["beat/n1/node", "check/n1/alias", "check/n1/node", "registered/n1/b"]);
+    assert_eq!(
+        kept.keys(),
+        ["beat/n1/node", "check-of/n1/b/alias", "check/n1/alias", "check/n1/node", "registered/n1/b"]
+    );
+}
+
+#[test]
+fn a_check_that_is_registered_with_another_service_goes_with_that() {
+    let mut kept = Kept::default();
+    kept.at(0, |tx| {
+        register_service(tx, &service("a", "web"), vec![ttl("c", "a")], Others::Stay).unwrap();
+        register_service(tx, &service("b", "web"), vec![ttl("c", "b")], Others::Go).unwrap();
+        deregister_service(tx, "n1", "a");
+    });
+    assert!(kept.at(0, |tx| check(tx, "n1", "c")).is_some());
+    kept.at(0, |tx| deregister_service(tx, "n1", "b"));
+    assert_eq!(kept.keys(), [""; 0]);
 }
 
 #[test]
@@ -258,4 +274,23 @@ fn what_is_told_holds_and_who_is_refused_has_changed_nothing() {
             .unwrap();
         assert_eq!(kept.at(0, |tx| check(tx, "n1", "c")).unwrap().status, status);
     }
+}
+
+#[test]
+fn a_check_of_which_an_older_agent_did_not_note_the_service_goes_with_it_when_that_is_noted() {
+    let mut kept = Kept::default();
+    let old = ttl("old", "a");
+    kept.at(0, |tx| {
+        register_service(tx, &service("a", "web"), vec![old.clone(), ttl("moved", "a")], Others::Stay)
+            .unwrap();
+        delete(tx, &attached_key(&old));
+    });
+    let seen = [old, ttl("moved", "a"), ttl("gone", "a")];
+    kept.at(0, |tx| {
+        register_service(tx, &service("b", "web"), vec![ttl("moved", "b")], Others::Stay).unwrap();
+        note_services(tx, &seen);
+        deregister_service(tx, "n1", "a");
+    });
+    let left = ["beat/n1/moved", "check-of/n1/b/moved", "check/n1/moved", "registered/n1/b"];
+    assert_eq!(kept.keys(), left);
 }

@@ -11,12 +11,25 @@ use super::{Dated, Key, Registry};
 impl Registry {
     pub(crate) fn put_node(&mut self, name: String, node: Dated<Node>) {
         self.touch_node(node.modified);
+        self.forget_place(&name);
+        if let Ok(address) = node.address.parse() {
+            self.located.insert((address, name.clone()), ());
+        }
         insert(&mut self.nodes, name, node);
     }
 
     pub(crate) fn delete_node(&mut self, name: &str, revision: Revision) {
+        self.forget_place(name);
         if self.nodes.remove(name).is_some() {
             self.touch_node(revision);
+        }
+    }
+
+    /// Where a node was until now.
+    fn forget_place(&mut self, name: &str) {
+        let before = self.nodes.get(name).and_then(|node| node.address.parse().ok());
+        if let Some(address) = before {
+            self.located.remove(&(address, name.to_string()));
         }
     }
 

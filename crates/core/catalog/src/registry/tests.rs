@@ -1,7 +1,7 @@
 //! The view is the same whether it is kept up or loaded, and its indexes only grow.
 
 use adsum_keyspace::{Database, Keyspace, Now, Space, Transaction};
-use adsum_model::registered::{Check, Service, Status};
+use adsum_model::registered::{Check, Node, Service, Status};
 
 use crate::register::{self, Others, Told};
 use crate::{Catalog, records};
@@ -104,4 +104,24 @@ fn what_has_to_be_looked_at_changes_with_definitions_alone() {
         register::deregister_check(tx, "n1", "c");
     });
     assert_eq!(kept.catalog.registry().definitions().0, gone);
+}
+
+#[test]
+fn a_node_is_found_by_the_address_that_it_has_now() {
+    let mut kept = Kept::default();
+    let mut put = |address: &str| {
+        let node = Node { name: "Ext".into(), address: address.into(), ..Node::default() };
+        kept.run(|tx| register::tell(tx, Told { node: Some(node.clone()), ..Told::default() }).unwrap());
+        let registry = kept.catalog.registry().clone();
+        move |address: &str| registry.nodes_at(address.parse().unwrap()).count()
+    };
+    let at = put("10.0.0.1");
+    assert_eq!((at("10.0.0.1"), at("10.0.0.2")), (1, 0));
+    let at = put("FD00:0::1");
+    assert_eq!((at("10.0.0.1"), at("fd00::1")), (0, 1));
+    let at = put("db.example.org");
+    assert_eq!(at("fd00::1"), 0);
+    let _ = put("10.0.0.1");
+    kept.run(|tx| assert!(!register::deregister_node(tx, "ext")));
+    assert_eq!(kept.catalog.registry().nodes_at("10.0.0.1".parse().unwrap()).count(), 0);
 }

@@ -283,16 +283,7 @@ fn what_is_no_address_of_ours_is_not_answered_for() {
 
 #[test]
 fn in_a_flat_zone_services_stand_below_the_domain_itself() {
-    let flat = || {
-        let mut config = config();
-        config.zones.push("walterdalmut.com".parse::<crate::Zone>().unwrap().flat());
-        config
-    };
-    let asked = |question: &str| {
-        let query = Query::new(question).edns(1232).bytes();
-        let bytes = answer(&query, Transport::Udp, &world(), &flat()).bytes.unwrap();
-        said(&Message::from_vec(&bytes).unwrap())
-    };
+    let asked = |question: &str| said(&Query::new(question).edns(1232).ask(Transport::Udp, &world()));
     assert_eq!(
         asked("_web._tcp.walterdalmut.com. SRV")[..3],
         [

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Recent;
 
-const QUESTIONS: [&str; 12] = [
+const QUESTIONS: [&str; 17] = [
     "web.service.adsum. SRV",
     "WEB.service.adsum. A",
     "web.service.consul. AAAA",
@@ -18,6 +18,11 @@ const QUESTIONS: [&str; 12] = [
     "adsum. SOA",
     "service.adsum. A",
     "example.org. A",
+    "0a000001.addr.consul. A",
+    "1.0.0.10.in-addr.arpa. PTR",
+    "n1.node.adsum. AAAA",
+    "adsum. NS",
+    "web.service.adsum. ANY",
 ];
 
 fn answer_anew(query: &[u8], catalog: &Catalog) -> Answer {
@@ -69,23 +74,45 @@ fn what_has_changed_is_answered_anew() {
     }
 }
 
+fn taken(recent: &mut Recent, catalog: &Catalog, questions: impl IntoIterator<Item = Query>) -> [usize; 2] {
+    let mut most = [0, 0];
+    for query in questions {
+        recent.answer(&query.bytes(), catalog, &config());
+        let taken = recent.taken();
+        most = [most[0].max(taken[0]), most[1].max(taken[1])];
+    }
+    most
+}
+
 #[test]
-fn what_does_not_exist_is_not_remembered_and_what_is_remembered_has_a_limit() {
+fn what_is_remembered_has_a_limit_and_what_is_cut_is_not() {
     let catalog = crowd(300);
     let mut recent = Recent::new(Transport::Udp);
-    for number in 0..1000 {
-        recent.answer(&Query::new(&format!("x{number}.service.adsum. A")).bytes(), &catalog, &config());
-    }
-    assert_eq!(recent.taken(), 0);
     // What is cut begins elsewhere with each id, in one of as many ways as fit.
-    recent.answer(&Query::new("many.service.adsum. SRV").bytes(), &catalog, &config());
-    assert_eq!(recent.taken(), 0);
+    assert_eq!(taken(&mut recent, &catalog, [Query::new("many.service.adsum. SRV")]), [0, 0]);
     let catalog = crowd(60);
-    let mut most = 0;
-    for id in 0..14_000 {
-        let query = Query { id, ..Query::new("many.service.adsum. A") }.edns(1012 + id / 60 % 220);
-        recent.answer(&query.bytes(), &catalog, &config());
-        most = most.max(recent.taken());
-    }
-    assert!(recent.taken() < most && most <= 8 << 20, "{} of {most}", recent.taken());
+    let query = |id: u16| Query { id, ..Query::new("many.service.adsum. A") }.edns(1012 + id / 60 % 220);
+    let most = taken(&mut recent, &catalog, (0..14_000).map(query));
+    assert!(recent.taken()[0] < most[0] && most[0] <= 8 << 20 && most[1] == 0, "{most:?}");
+}
+
+#[test]
+fn a_flood_of_what_does_not_exist_has_its_own_limit_and_makes_nobody_forget_what_does() {
+    let catalog = world();
+    let mut recent = Recent::new(Transport::Udp);
+    let web = Query::new("web.service.adsum. A");
+    let [known, _] = taken(&mut recent, &catalog, [web]);
+    assert!(known > 0);
+    let flood = (0..30_000).map(|number| match number % 2 {
+        0 => Query::new(&format!("x{number}.service.adsum. A")),
+        _ => Query::new(&format!("{number:08x}.addr.adsum. A")),
+    });
+    let most = taken(&mut recent, &catalog, flood);
+    assert_eq!(recent.taken()[0], known);
+    assert!(recent.taken()[1] < most[1] && most[1] <= 4 << 20, "{most:?}");
+    // Names of nobody's are not remembered at all.
+    let foreign = (0..10).map(|number| Query::new(&format!("x{number}.example.org. A")));
+    let before = recent.taken();
+    taken(&mut recent, &catalog, foreign);
+    assert_eq!(recent.taken(), before);
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use adsum_catalog::register::{self, Told};
+use adsum_model::Priority;
 use adsum_model::registered::{Check, Node, Service, Status, Weights};
 
 use super::*;
@@ -135,4 +136,78 @@ fn a_node_that_is_critical_takes_all_that_is_there_with_it() {
     let message = Query::new("web.service.adsum. A").edns(1232).ask(Transport::Udp, &catalog);
     assert!(message.answers.is_empty());
     assert_eq!(said(&message).last().unwrap(), "reason 0 no healthy instance");
+}
+
+fn noted(service: Service, priority: &str) -> Service {
+    Service { meta: [(Priority::KEY.to_string(), priority.to_string())].into(), ..service }
+}
+
+/// `api` on several nodes, in a domain of the user's own.
+fn owned() -> Catalog {
+    catalog_of(|tx| {
+        put_node(tx, "n1", "10.0.0.1");
+        let mut spec = Spec::new(name("auth"), vec!["true".into()]);
+        spec.labels = [(Priority::KEY.to_string(), "20".to_string())].into();
+        records::put_service(tx, &adsum_model::Service::new(spec, 1, 0));
+        put_instance(tx, 1, "auth", "10.0.0.1:8001", Health::Passing);
+        let weights = Weights { passing: 10, warning: 1 };
+        tell(tx, Service { weights, ..at("n1", "1", "auth", "10.7.0.1", 8080) }, &[]);
+        tell(tx, noted(at("n1", "Two", "auth", "", 8081), "65535"), &[]);
+        tell(tx, at("n1", "no_label", "auth", "10.7.0.3", 8082), &[]);
+        tell(tx, noted(at("n1", "same", "auth", "10.7.0.4", 8083), "not any more"), &[]);
+        tell(tx, at("Ext", "same", "auth", "10.7.0.5", 8084), &[]);
+        tell(tx, at("n1", "ill", "auth", "10.7.0.6", 8085), &[Status::Critical]);
+        let tags = vec!["1".to_string(), "blue".to_string()];
+        tell(tx, Service { tags, ..at("n1", "blue-1", "shop", "10.8.0.1", 80) }, &[]);
+        tell(tx, at("Ext", "1", "shop", "10.8.0.2", 80), &[]);
+        tell(tx, at("n1", "1-of-node", "node", "10.8.0.3", 80), &[]);
+    })
+}
+
+#[track_caller]
+fn ask_owned(question: &str) -> Vec<String> {
+    said(&Query::new(question).edns(1232).ask(Transport::Udp, &owned()))
+}
+
+#[test]
+fn in_a_domain_of_ones_own_srv_records_have_priority_weight_and_name_of_the_registration() {
+    let said = ask_owned("_auth._tcp.walterdalmut.com. SRV");
+    let records: Vec<&str> = said.iter().filter_map(|line| Some(line.split_once(" SRV ")?.1)).collect();
+    let expected = [
+        "20 1 8001 baaaaaaaaaaa.auth.walterdalmut.com.",
+        "1 1 8084 0a070005.addr.dc1.walterdalmut.com.",
+        "1 10 8080 1.auth.walterdalmut.com.",
+        "65535 1 8081 two.auth.walterdalmut.com.",
+        "1 1 8082 0a070003.addr.dc1.walterdalmut.com.",
+        "1 1 8083 0a070004.addr.dc1.walterdalmut.com.",
+    ];
+    assert_eq!(records, expected);
+}
+
+#[test]
+fn a_target_in_a_domain_of_ones_own_resolves_to_the_address_that_came_with_it() {
+    for name in ["_auth._tcp", "shop", "node.service"] {
+        let message =
+            Query::new(&format!("{name}.walterdalmut.com. SRV")).edns(1232).ask(Transport::Udp, &owned());
+        assert!(!message.additionals.is_empty());
+        for record in &message.additionals {
+            let question = format!("{} {}", record.name, record.record_type());
+            let answer = Query::new(&question).edns(1232).ask(Transport::Udp, &owned());
+            assert_eq!(answer.answers, std::slice::from_ref(record), "{question}");
+        }
+    }
+    assert_eq!(ask_owned("ill.auth.walterdalmut.com. A").last().unwrap(), "reason 0 no healthy instance");
+}
+
+#[test]
+fn an_id_comes_before_a_tag_in_a_domain_of_ones_own_alone() {
+    let addresses = |name: &str| -> Vec<String> {
+        let said = ask_owned(&format!("{name} A"));
+        said.iter().filter_map(|line| Some(line.split_once(" 0 A ")?.1.to_string())).collect()
+    };
+    assert_eq!(addresses("1.shop.walterdalmut.com."), ["10.8.0.2"]);
+    assert_eq!(addresses("blue.shop.walterdalmut.com."), ["10.8.0.1"]);
+    assert_eq!(addresses("1.shop.service.consul."), ["10.8.0.1"]);
+    let two = ask_owned("two.auth.service.consul. A");
+    assert_eq!(two[0], "aa NXDOMAIN");
 }

@@ -65,12 +65,8 @@ fn put_pairs(work: &mut Work<'_, '_>, command: &'static str) -> Result<usize, Re
     pairs.iter().try_for_each(|word| check_length(word.len()))?;
     let hash = read(work.tx, work.db, work.args[1])?;
     check_weight(hash.map_or(0, Hash::weight), pairs)?;
-    let is_new = |field: &&[u8]| hash.is_none_or(|hash| !hash.contains(field));
-    let fields = pairs.iter().copied().step_by(2).filter(is_new);
-    let added = if pairs.len() == 2 { fields.count() } else { fields.collect::<BTreeSet<_>>().len() };
     let edits = pairs.chunks_exact(2).map(|pair| (pair[0].into(), Some(pair[1].into()))).collect();
-    work.tx.edit(work.db, work.args[1], Edits::Hash(edits), &[Notice::Hset]);
-    Ok(added)
+    Ok(work.tx.edit(work.db, work.args[1], Edits::Hash(edits), &[Notice::Hset]))
 }
 
 fn hsetnx(work: &mut Work<'_, '_>) -> Answer {

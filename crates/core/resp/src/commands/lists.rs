@@ -89,11 +89,11 @@ pub(crate) fn pop(
         End::Left => 0,
         End::Right => list.len() - count,
     };
-    let elements = list.iter_from(rank).take(count);
     match end {
-        End::Left => elements.for_each(|element| taken(element)),
+        _ if count == 1 => list.get(rank).into_iter().for_each(|element| taken(element)),
+        End::Left => list.iter_from(rank).take(count).for_each(|element| taken(element)),
         End::Right => {
-            let elements: SmallVec<[&Blob; 4]> = elements.collect();
+            let elements: SmallVec<[&Blob; 4]> = list.iter_from(rank).take(count).collect();
             elements.iter().rev().for_each(|element| taken(element));
         }
     }

@@ -20,8 +20,11 @@ impl Server {
     /// Reacts to a transaction. Returns when nothing follows any more: a client that was served may have made work
     /// for another one.
     pub(super) fn settle(&mut self, commit: Option<Arc<Commit>>, publishes: Vec<Publish>, now: Now) {
-        if let Some(commit) = commit {
-            self.record(commit, self.author);
+        match commit {
+            Some(commit) => self.record(commit, self.author),
+            // A mere read.
+            None if publishes.is_empty() && self.shard_messages.is_empty() => return,
+            None => {}
         }
         for Publish { channel, payload } in publishes {
             self.subscriptions.publish(&channel, &payload, self.revision());

@@ -28,6 +28,10 @@ impl ShardMessages {
         self.messages.push(message);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     pub(super) fn take(&mut self) -> Vec<Publish> {
         std::mem::take(self).messages
     }

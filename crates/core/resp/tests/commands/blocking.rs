@@ -57,7 +57,7 @@ fn each_service_is_a_transaction_of_its_own() {
     block(&mut world, &mut first, "BLPOP q 0");
     block(&mut world, &mut second, "BLPOP q 0");
     world.run(&mut writer, "RPUSH q a b c");
-    let revisions: Vec<u64> = world.server.take_commits().iter().map(|commit| commit.revision.0).collect();
+    let revisions: Vec<u64> = world.server.take_commits().map(|commit| commit.revision.0).collect();
     assert_eq!(revisions, [1, 2, 3]);
     let revision = |peer: &Peer| peer.outbox.sent.lock().unwrap().revisions.last().copied().unwrap().0;
     assert_eq!((revision(&first), revision(&second), revision(&writer)), (2, 3, 3));

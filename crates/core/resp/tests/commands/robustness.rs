@@ -115,7 +115,7 @@ proptest! {
         for key in keys.split(' ').filter(|word| !word.starts_with(['*', '$'])) {
             prop_assert_ne!(world.run(&mut probe, &format!("LLEN {key}")), ":0");
         }
-        let revisions: Vec<u64> = world.server.take_commits().iter().map(|commit| commit.revision.0).collect();
+        let revisions: Vec<u64> = world.server.take_commits().map(|commit| commit.revision.0).collect();
         prop_assert!(revisions.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -1,4 +1,4 @@
-//! What hyper writes to an HTTP/2 connection while it is polled once, in one piece: by itself it hands each frame over alone,
+//! What h2 writes to a connection while that is polled once, in one piece: by itself it hands each frame over alone,
 //! 16 KiB at most, and what a write costs the kernel and the client hardly depends on how long it is.
 //!
 //! Invariant: whoever polls the connection has what was gathered sent behind each poll. Nothing waits for more to come.
@@ -30,11 +30,24 @@ struct State {
     sent: usize,
     /// Something was sent that may not have left.
     unflushed: bool,
+    /// Something was read since somebody asked.
+    heard: bool,
 }
 
 impl Bundle {
     pub(super) fn new(stream: Stream) -> Bundle {
-        Bundle(Rc::new(RefCell::new(State { stream, gathered: Vec::new(), sent: 0, unflushed: false })))
+        Bundle(Rc::new(RefCell::new(State {
+            stream,
+            gathered: Vec::new(),
+            sent: 0,
+            unflushed: false,
+            heard: false,
+        })))
+    }
+
+    /// Whether the client has said anything since this was asked last.
+    pub(super) fn has_heard(&self) -> bool {
+        std::mem::take(&mut self.0.borrow_mut().heard)
     }
 
     /// What comes of a connection that writes to this.
@@ -87,7 +100,11 @@ impl State {
 
 impl AsyncRead for Bundle {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().stream).poll_read(cx, buf)
+        let mut state = self.0.borrow_mut();
+        let before = buf.filled().len();
+        let read = Pin::new(&mut state.stream).poll_read(cx, buf);
+        state.heard |= buf.filled().len() > before;
+        read
     }
 }
 

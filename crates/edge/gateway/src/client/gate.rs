@@ -18,8 +18,8 @@ struct State {
     /// When the last of them ended; at first when the connection began.
     idle_since: Cell<Instant>,
     refused: Cell<Option<Refused>>,
-    /// Heads of 1xx that are to be written before the answer that is under way. None where there is no way to write them.
-    interim: Option<RefCell<Vec<u8>>>,
+    /// Over HTTP/1: heads of 1xx that are to be written before the answer that is under way.
+    interim: RefCell<Vec<u8>>,
 }
 
 /// Bytes of 1xx that wait to be written. A client that does not take them misses further ones.
@@ -34,12 +34,12 @@ pub(crate) enum Refused {
 }
 
 impl Gate {
-    pub(super) fn new(http2: bool) -> Gate {
+    pub(super) fn new() -> Gate {
         Gate(Rc::new(State {
             busy: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             refused: Cell::new(None),
-            interim: (!http2).then(RefCell::default),
+            interim: RefCell::default(),
         }))
     }
 
@@ -59,11 +59,9 @@ impl Gate {
         (self.0.busy.get() == 0).then(|| self.0.idle_since.get())
     }
 
-    /// An instance has said something before its answer (102, 103). It is not passed on over HTTP/2, where hyper has no way
-    /// to write it.
+    /// Over HTTP/1: an instance has said something before its answer (102, 103).
     pub(crate) fn say_interim(&self, status: StatusCode, headers: &HeaderMap) {
-        let Some(interim) = &self.0.interim else { return };
-        let mut out = interim.borrow_mut();
+        let mut out = self.0.interim.borrow_mut();
         // A client that waits for this word waits for all.
         if out.len() > INTERIM && status != StatusCode::CONTINUE {
             return;
@@ -82,8 +80,7 @@ impl Gate {
 
     /// Has what was said before the answer written.
     pub(super) fn hear_interim(&self, say: impl FnOnce(&[u8])) {
-        let Some(interim) = &self.0.interim else { return };
-        let mut interim = interim.borrow_mut();
+        let mut interim = self.0.interim.borrow_mut();
         if !interim.is_empty() {
             say(&interim);
             *interim = Vec::new();

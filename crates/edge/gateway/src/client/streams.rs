@@ -1,70 +1,221 @@
-//! The streams of an HTTP/2 connection whose answers nobody takes: each has a window of its own, so that a client that
-//! reads its connection, and answers each PING, can still leave any of them unread for ever. Such a stream is reset.
+//! The requests of an HTTP/2 connection, each with its answer.
+//!
+//! Each stream has a window of its own, so that a client that reads its connection, and answers each PING, can still leave
+//! any of them unread for ever. Such a stream is reset.
 
-use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Frame};
+
+use super::body::{Body, Inflow};
+use super::said::Said;
+use super::{Client, Way};
+use crate::answer::{Answer, Cut};
 use crate::patience::Watch;
+use crate::serve;
 
-/// Since when an answer waits for its client to take what there is of it.
-#[derive(Debug, Default)]
-pub(crate) struct Stall(Cell<Option<Instant>>);
+/// What is of a connection, and has no place in HTTP/2 (RFC 9113, 8.2.2).
+const HOPS: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 
-impl Stall {
-    /// There is something to be taken.
-    pub(crate) fn offer(&self) {
-        self.0.set(Some(Instant::now()));
-    }
-
-    /// It was taken, or there is nothing.
-    pub(crate) fn end(&self) {
-        self.0.set(None);
-    }
+/// Why a stream has no end in order.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
+    #[error("its client has reset it: {0}")]
+    Reset(Reason),
+    #[error(transparent)]
+    Cut(#[from] Cut),
+    #[error("nobody takes the answer")]
+    Untaken,
 }
 
-/// Runs the streams of one connection. hyper begins each of them by a call of the service, and hands over its future
-/// right behind that: so each future is that of the request before it.
-#[derive(Clone, Debug)]
-pub(super) struct Streams {
-    next: Rc<RefCell<Option<Rc<Stall>>>>,
+/// An answer's body on its way to the client.
+struct Outflow {
+    stream: SendStream<Bytes>,
+    /// The next piece, and whether it is the last one. It waits for room.
+    piece: Option<(Bytes, bool)>,
+    waits: Watch,
     patience: Duration,
 }
 
-impl Streams {
-    /// An answer that is not taken for `patience` is given up.
-    pub(super) fn new(patience: Duration) -> Streams {
-        Streams { next: Rc::default(), patience }
-    }
+pub(super) fn begin(client: &Rc<Client>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+    // Large, and moved about by whoever runs it.
+    let answered = Box::pin(answer(client.clone(), request, respond));
+    tokio::task::spawn_local(answered);
+}
 
-    /// A request has come, whose future follows.
-    pub(super) fn begin(&self) -> Rc<Stall> {
-        let stall = Rc::<Stall>::default();
-        *self.next.borrow_mut() = Some(stall.clone());
-        stall
+async fn answer(client: Rc<Client>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+    let to_head = request.method() == Method::HEAD;
+    let said = Rc::<Said>::default();
+    let request = taken(request, &said);
+    let answered = serve::request(client.clone(), request, Way::Http2(said.clone()));
+    let outcome = match until_answered(answered, &said, &mut respond).await {
+        Ok(response) => send(&client, response, to_head, &mut respond).await,
+        Err(lost) => Err(lost),
+    };
+    if let Err(lost) = outcome {
+        tracing::debug!(peer = %client.peer, %lost, "a client's request has ended early");
+        respond.send_reset(lost.reason());
     }
 }
 
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Streams {
-    fn execute(&self, task: F) {
-        match self.next.borrow_mut().take() {
-            Some(stall) => drop(tokio::task::spawn_local(watch(task, stall, self.patience))),
-            None => drop(tokio::task::spawn_local(task)),
+/// The request with its body as whoever sends it on takes it.
+fn taken(request: Request<RecvStream>, said: &Rc<Said>) -> Request<Body> {
+    let (parts, stream) = request.into_parts();
+    let body = match stream.is_end_stream() {
+        true => Body::Empty,
+        false => Body::Stream(Box::new(Inflow::new(stream, &parts.headers, said))),
+    };
+    Request::from_parts(parts, body)
+}
+
+/// Has a request answered, unless its client takes it back before.
+async fn until_answered(
+    answered: impl Future<Output = Response<Answer>>,
+    said: &Said,
+    respond: &mut SendResponse<Bytes>,
+) -> Result<Response<Answer>, Lost> {
+    let mut answered = pin!(answered);
+    poll_fn(|cx| {
+        let outcome = answered.as_mut().poll(cx);
+        said.hear(cx.waker(), |head| respond.send_informational(head))?;
+        if let Poll::Ready(response) = outcome {
+            return Poll::Ready(Ok(response));
+        }
+        let reset = ready!(respond.poll_reset(cx))?;
+        Poll::Ready(Err(Lost::Reset(reset)))
+    })
+    .await
+}
+
+/// Sends an answer to its end, unless its client takes it back before.
+async fn send(
+    client: &Client,
+    response: Response<Answer>,
+    to_head: bool,
+    respond: &mut SendResponse<Bytes>,
+) -> Result<(), Lost> {
+    let (mut head, mut body) = response.into_parts();
+    suit(&mut head.headers, client);
+    let has_none = to_head || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
+    let is_whole = has_none || body.is_end_stream();
+    if let (false, Some(length)) = (is_whole, body.size_hint().exact()) {
+        head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    let stream = respond.send_response(Response::from_parts(head, ()), is_whole)?;
+    if is_whole {
+        body.complete();
+        return Ok(());
+    }
+    let patience = client.worker.settings.limits.write_timeout;
+    let mut outflow = Outflow { stream, piece: None, waits: Watch::default(), patience };
+    poll_fn(|cx| match outflow.poll(&mut body, cx) {
+        Poll::Pending => outflow.poll_lost(cx).map(Err),
+        ended => ended,
+    })
+    .await
+}
+
+/// Makes of an answer's headers what HTTP/2 takes.
+fn suit(headers: &mut HeaderMap, client: &Client) {
+    if headers.keys().any(|name| HOPS.contains(name)) {
+        HOPS.iter().for_each(|name| drop(headers.remove(name)));
+    }
+    let date = || HeaderValue::from_bytes(&client.worker.date.now()).expect("a date is ASCII");
+    headers.entry(header::DATE).or_insert_with(date);
+}
+
+impl Outflow {
+    /// Ready when all of it has been handed over.
+    fn poll(&mut self, body: &mut Answer, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        loop {
+            if self.piece.is_some() {
+                ready!(self.poll_room(cx))?;
+                if let Some((data, last)) = self.piece.take() {
+                    self.stream.send_data(data, last)?;
+                    if last {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+            let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)).transpose()? else {
+                self.stream.send_data(Bytes::new(), true)?;
+                return Poll::Ready(Ok(()));
+            };
+            match frame.into_data() {
+                Ok(data) => self.put(data, body.is_end_stream())?,
+                Err(frame) => return Poll::Ready(self.end(frame)),
+            }
+            if self.piece.is_none() && body.is_end_stream() {
+                return Poll::Ready(Ok(()));
+            }
         }
     }
+
+    /// An empty piece needs no room. Of the connection's window no more is asked for than makes a beginning: h2 asks for the
+    /// rest when it has the piece, and a stream that waits keeps nothing from others.
+    fn put(&mut self, data: Bytes, last: bool) -> Result<(), Lost> {
+        if data.is_empty() {
+            return Ok(self.stream.send_data(data, last)?);
+        }
+        self.stream.reserve_capacity(1);
+        self.piece = Some((data, last));
+        Ok(())
+    }
+
+    /// Fields behind the body.
+    fn end(&mut self, frame: Frame<Bytes>) -> Result<(), Lost> {
+        self.stream.reserve_capacity(0);
+        match frame.into_trailers() {
+            Ok(trailers) => self.stream.send_trailers(trailers)?,
+            Err(_) => self.stream.send_data(Bytes::new(), true)?,
+        }
+        Ok(())
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        while self.stream.capacity() == 0 {
+            match self.stream.poll_capacity(cx) {
+                Poll::Ready(Some(room)) => drop(room?),
+                Poll::Ready(None) => return Poll::Ready(Err(h2::Error::from(Reason::CANCEL).into())),
+                Poll::Pending => {
+                    ready!(self.waits.poll_for(self.patience, cx));
+                    return Poll::Ready(Err(Lost::Untaken));
+                }
+            }
+        }
+        self.waits.has_come();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when the client has reset the stream, or the connection has gone.
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Lost> {
+        self.stream.poll_reset(cx).map(|reset| reset.map_or_else(Lost::from, Lost::Reset))
+    }
 }
 
-/// Dropped before its end, a stream is reset.
-async fn watch(task: impl Future<Output = ()>, stall: Rc<Stall>, patience: Duration) {
-    let mut task = pin!(task);
-    let mut watch = Watch::default();
-    poll_fn(|cx| match (task.as_mut().poll(cx), stall.0.get()) {
-        (Poll::Ready(()), _) => Poll::Ready(()),
-        (Poll::Pending, None) => Poll::Pending,
-        (Poll::Pending, Some(since)) => watch.poll_until(since + patience, Instant::now(), cx),
-    })
-    .await;
+impl Lost {
+    /// What the client is told.
+    fn reason(&self) -> Reason {
+        match self {
+            Lost::Untaken | Lost::Reset(_) => Reason::CANCEL,
+            Lost::Http2(_) | Lost::Cut(_) => Reason::INTERNAL_ERROR,
+        }
+    }
 }

@@ -88,7 +88,10 @@ impl Journey {
             (StatusCode::CONTINUE, None) => {}
             // It does not know them (RFC 9110, 15.2).
             _ if self.parts.version < Version::HTTP_11 => {}
-            (status, _) => self.client.gate.say_interim(status, headers),
+            (status, _) => match &self.said {
+                Some(said) => said.say(status, headers),
+                None => self.client.gate.say_interim(status, headers),
+            },
         };
         match line.send(asking, self.payload(permit), heed).await {
             Ok(head) => Ok((head, Carrier::Line(line))),

@@ -1,6 +1,7 @@
 //! One connection: read, run, send, wait.
 
 use std::io::{self, Read as _};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::herald::Herald;
+use super::herald::{Herald, Listens};
 use super::outbox::Mailbox;
 use super::tools::{Clerk, Desk, READ, Tools};
 use super::{Busy, Engine, Limits};
+
+mod wait;
 
 /// Requests that one turn runs before other connections have theirs.
 const REQUESTS_PER_TURN: usize = 1000;
@@ -45,6 +48,9 @@ pub(super) struct Connection<E: Engine> {
     output: Vec<u8>,
     sent: usize,
     herald: Herald,
+    listens: Listens,
+    /// Whether it has run something and has nothing to say, since the client wants no replies.
+    unheard: bool,
     /// Until when it waits for a blocking command; the inner None is for ever.
     blocked: Option<Option<Instant>>,
     /// A reply that is being written elsewhere; what comes behind it waits.
@@ -93,6 +99,8 @@ impl<E: Engine> Connection<E> {
     ) -> Connection<E> {
         Connection {
             herald,
+            listens: Listens::default(),
+            unheard: false,
             stream,
             mailbox,
             client,
@@ -123,15 +131,17 @@ impl<E: Engine> Connection<E> {
     }
 
     async fn serve(&mut self, stopped: &mut watch::Receiver<bool>) -> Ended {
+        // Kept for the whole life: to begin and to end a wait for it costs more than to go on with one.
+        let mut stop = pin!(stopped.wait_for(|stopped| *stopped));
         loop {
-            match self.step(stopped).await {
+            match self.step(stop.as_mut()).await {
                 Ok(()) => {}
                 Err(ended) => return ended,
             }
         }
     }
 
-    async fn step(&mut self, stopped: &mut watch::Receiver<bool>) -> Result<(), Ended> {
+    async fn step(&mut self, stop: Pin<&mut impl Future>) -> Result<(), Ended> {
         if let Some(reason) = self.mailbox.closed() {
             return Err(Ended::Cut(reason));
         }
@@ -144,7 +154,7 @@ impl<E: Engine> Connection<E> {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        self.wait(sending, stopped).await
+        self.wait(sending, stop).await
     }
 
     /// Whether there is something to run, and room for its replies.
@@ -213,6 +223,7 @@ impl<E: Engine> Connection<E> {
             }
         });
         let turn = entered.unwrap_or_else(|Busy| self.answer_while_busy(input, &mut done));
+        self.unheard = !self.mailbox.has_bytes();
         self.end_turn(turn)?;
         Ok(done)
     }
@@ -295,9 +306,11 @@ impl<E: Engine> Connection<E> {
             if self.sent == self.output.len() {
                 self.output.clear();
                 self.sent = 0;
+                if !self.mailbox.has_bytes() {
+                    return Ok(Sending::Nothing);
+                }
                 if !self.mailbox.take(self.client.engine.durable(), &mut self.output) {
-                    let rest = self.mailbox.len();
-                    return Ok(if rest == 0 { Sending::Nothing } else { Sending::Durability });
+                    return Ok(Sending::Durability);
                 }
             }
             match self.stream.try_write(&self.output[self.sent..]) {
@@ -307,41 +320,6 @@ impl<E: Engine> Connection<E> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Waits for whatever can come next.
-    async fn wait(&mut self, sending: Sending, stopped: &mut watch::Receiver<bool>) -> Result<(), Ended> {
-        if sending == Sending::Nothing {
-            self.shrink();
-        }
-        // Seen before the check, so that a rise between check and wait is not missed.
-        self.herald.listen();
-        if sending == Sending::Durability && self.may_send() {
-            return Ok(());
-        }
-        let interest = match (self.wants_input(), sending == Sending::Socket) {
-            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
-            (true, false) => Some(Interest::READABLE),
-            (false, true) => Some(Interest::WRITABLE),
-            (false, false) => None,
-        };
-        tokio::select! {
-            biased;
-            ready = self.stream.ready(interest.unwrap_or(Interest::ERROR)), if interest.is_some() => {
-                if ready?.is_readable() && self.wants_input() {
-                    self.read()?;
-                }
-            }
-            risen = self.herald.risen(), if sending == Sending::Durability => {
-                risen.map_err(|_| Ended::Cut("the engine has failed"))?;
-            }
-            () = self.mailbox.woken() => self.unblock(),
-            () = until(self.blocked.flatten()) => self.time_out(),
-            held = finished(&mut self.held) => self.take_held(held)?,
-            reply = finished(&mut self.deferred) => self.take_deferred(reply)?,
-            _ = stopped.wait_for(|stopped| *stopped), if !self.closing => self.stop(),
-        }
-        Ok(())
     }
 
     fn wants_input(&self) -> bool {
@@ -425,11 +403,6 @@ impl<E: Engine> Connection<E> {
         self.blocked = done.is_err().then(|| Some(Instant::now() + BUSY_PAUSE));
     }
 
-    /// The face stops: what was run is still answered.
-    fn stop(&mut self) {
-        self.closing = true;
-    }
-
     /// Gives back memory that is not needed while waiting.
     fn shrink(&mut self) {
         if self.output.capacity() > KEPT {
@@ -452,19 +425,4 @@ enum Turn {
     /// These bytes are a request that takes long.
     HeldUp(Vec<u8>),
     Garbage(ProtocolError),
-}
-
-/// For ever when nothing is done elsewhere.
-async fn finished<T>(held: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
-    match held {
-        Some(held) => held.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

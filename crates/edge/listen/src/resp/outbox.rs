@@ -10,16 +10,18 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use adsum_model::Revision;
 use adsum_resp::{Outbox, Wake};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 /// Filled under the lock of the server, emptied by the connection.
 pub(super) struct Mailbox {
     pending: Mutex<Pending>,
-    wake: Notify,
+    /// How many bytes wait. Written with the lock, read without it.
+    length: AtomicUsize,
     /// Bytes of pushed messages that may wait.
     limit: usize,
 }
@@ -36,6 +38,10 @@ struct Pending {
     pushed: usize,
     /// Why nothing more is taken or sent.
     closed: Option<&'static str>,
+    /// Whether somebody else has pushed, unblocked or closed since the connection has looked for it.
+    woken: bool,
+    /// The connection, while it sleeps.
+    sleeper: Option<Waker>,
 }
 
 /// The bytes up to `until` may leave when `revision` is durable. Both ascend.
@@ -51,12 +57,19 @@ const KEPT: usize = 1024;
 
 impl Mailbox {
     pub(super) fn new(limit: usize) -> Mailbox {
-        Mailbox { pending: Mutex::default(), wake: Notify::new(), limit }
+        Mailbox { pending: Mutex::default(), length: AtomicUsize::new(0), limit }
     }
 
     /// Comes when somebody else has pushed, unblocked or closed since the last time.
-    pub(super) async fn woken(&self) {
-        self.wake.notified().await;
+    pub(super) fn poll_woken(&self, cx: &Context<'_>) -> Poll<()> {
+        let pending = &mut *self.pending.lock();
+        if std::mem::take(&mut pending.woken) {
+            return Poll::Ready(());
+        }
+        if !pending.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
+            pending.sleeper = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     pub(super) fn closed(&self) -> Option<&'static str> {
@@ -65,16 +78,30 @@ impl Mailbox {
 
     /// How many bytes wait.
     pub(super) fn len(&self) -> usize {
-        self.pending.lock().bytes.len()
+        self.length.load(Ordering::Acquire)
+    }
+
+    /// Whether any wait. What stands behind a reply that is not there yet does not count.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.length.load(Ordering::Acquire) != 0
+    }
+
+    /// Does something with what waits.
+    fn with<T>(&self, body: impl FnOnce(&mut Pending) -> T) -> T {
+        let pending = &mut *self.pending.lock();
+        let done = body(pending);
+        self.length.store(pending.bytes.len(), Ordering::Release);
+        done
     }
 
     /// The reply is there, and behind it what has waited for it.
     pub(super) fn release(&self, revision: Revision, reply: &[u8]) {
-        let pending = &mut *self.pending.lock();
-        let behind = pending.behind.take().unwrap_or_default();
-        pending.held = 0;
-        pending.add(revision, reply, 0);
-        behind.into_iter().for_each(|(revision, bytes)| pending.add(revision, &bytes, bytes.len()));
+        self.with(|pending| {
+            let behind = pending.behind.take().unwrap_or_default();
+            pending.held = 0;
+            pending.add(revision, reply, 0);
+            behind.into_iter().for_each(|(revision, bytes)| pending.add(revision, &bytes, bytes.len()));
+        });
     }
 
     /// Whether there is nothing, neither to be sent nor behind a reply.
@@ -90,20 +117,7 @@ impl Mailbox {
 
     /// Moves what may leave into `out`, which is empty. Whether there was anything.
     pub(super) fn take(&self, durable: Revision, out: &mut Vec<u8>) -> bool {
-        let pending = &mut *self.pending.lock();
-        let free = pending.parts.partition_point(|part| part.revision <= durable);
-        let Some(last) = free.checked_sub(1) else { return false };
-        let until = pending.parts[last].until;
-        pending.pushed -= pending.parts.iter().take(free).map(|part| part.pushed).sum::<usize>();
-        if free == pending.parts.len() {
-            pending.parts.clear();
-            std::mem::swap(&mut pending.bytes, out);
-            return true;
-        }
-        pending.parts.drain(..free);
-        pending.parts.iter_mut().for_each(|part| part.until -= until);
-        out.extend(pending.bytes.drain(..until));
-        true
+        self.with(|pending| pending.take(durable, out))
     }
 
     /// Gives back the memory that a client does not need while it waits.
@@ -120,18 +134,19 @@ impl Mailbox {
 
 impl Outbox for Mailbox {
     fn push(&self, revision: Revision, bytes: &[u8], wake: Wake) {
-        let pending = &mut *self.pending.lock();
-        match wake {
-            Wake::No => pending.push(revision, bytes, 0),
-            Wake::Push | Wake::Unblocked if pending.pushed + pending.held + bytes.len() > self.limit => {
-                pending.close("it does not take its messages: over the limit of its output buffer");
+        let sleeper = self.with(|pending| {
+            match wake {
+                Wake::No => pending.push(revision, bytes, 0),
+                Wake::Push | Wake::Unblocked if pending.pushed + pending.held + bytes.len() > self.limit => {
+                    pending.close("it does not take its messages: over the limit of its output buffer");
+                }
+                Wake::Push | Wake::Unblocked => pending.push(revision, bytes, bytes.len()),
+                Wake::Close(reason) => pending.close(reason),
             }
-            Wake::Push | Wake::Unblocked => pending.push(revision, bytes, bytes.len()),
-            Wake::Close(reason) => pending.close(reason),
-        }
-        if wake != Wake::No {
-            self.wake.notify_one();
-        }
+            pending.woken |= wake != Wake::No;
+            if wake == Wake::No { None } else { pending.sleeper.take() }
+        });
+        sleeper.into_iter().for_each(Waker::wake);
     }
 
     fn hold(&self) {
@@ -169,6 +184,23 @@ impl Pending {
             }
             _ => self.parts.push_back(Part { until, revision, pushed }),
         }
+    }
+
+    /// See [`Mailbox::take`].
+    fn take(&mut self, durable: Revision, out: &mut Vec<u8>) -> bool {
+        let free = self.parts.partition_point(|part| part.revision <= durable);
+        let Some(last) = free.checked_sub(1) else { return false };
+        let until = self.parts[last].until;
+        self.pushed -= self.parts.iter().take(free).map(|part| part.pushed).sum::<usize>();
+        if free == self.parts.len() {
+            self.parts.clear();
+            std::mem::swap(&mut self.bytes, out);
+            return true;
+        }
+        self.parts.drain(..free);
+        self.parts.iter_mut().for_each(|part| part.until -= until);
+        out.extend(self.bytes.drain(..until));
+        true
     }
 
     fn close(&mut self, reason: &'static str) {

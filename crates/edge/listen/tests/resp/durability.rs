@@ -79,3 +79,23 @@ fn a_failed_engine_closes_all_and_answers_nothing_that_was_not_durable() {
     waiting.expect_end();
     assert_eq!(face.engine.revision(), 1);
 }
+
+#[test]
+fn what_is_committed_is_hastened_whether_or_not_a_reply_waits_for_it() {
+    let face = Face::new();
+    let mut client = face.connect();
+    client.ask("PING", "+PONG\r\n");
+    face.engine.hold();
+    let before = face.engine.hastened();
+    client.send("GET a\r\n");
+    client.expect("$-1\r\n");
+    assert_eq!(face.engine.hastened(), before, "a read that waits for nothing has nobody hurry");
+    client.send("SET a 1\r\n");
+    face.engine.await_level(|_| face.engine.hastened() == before + 1);
+    face.engine.release(Revision(1));
+    client.expect("+OK\r\n");
+    client.send("CLIENT REPLY OFF\r\nSET a 2\r\n");
+    face.engine.await_level(|server| {
+        server.keyspace().revision() == Revision(2) && face.engine.hastened() >= before + 2
+    });
+}

@@ -22,6 +22,8 @@ struct Inner {
     began: Instant,
     /// Whether every commit is durable at once.
     prompt: AtomicBool,
+    /// How often it was said that nothing follows.
+    hastened: AtomicU64,
     durable: AtomicU64,
     rises: Mutex<Option<watch::Sender<Revision>>>,
 }
@@ -37,6 +39,7 @@ impl Memory {
             overseer,
             began,
             prompt: AtomicBool::new(true),
+            hastened: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             rises: Mutex::new(Some(watch::channel(Revision::ZERO).0)),
         }))
@@ -58,8 +61,20 @@ impl Memory {
         self.0.rises.lock().take();
     }
 
+    fn rises(&self) -> watch::Receiver<Revision> {
+        match &*self.0.rises.lock() {
+            Some(rises) => rises.subscribe(),
+            None => watch::channel(Revision::ZERO).1,
+        }
+    }
+
     pub(crate) fn revision(&self) -> u64 {
         self.0.server.lock().keyspace().revision().0
+    }
+
+    /// How often it was said that nothing follows what was committed.
+    pub(crate) fn hastened(&self) -> u64 {
+        self.0.hastened.load(SeqCst)
     }
 
     /// Waits until the server is in a state.
@@ -100,15 +115,21 @@ impl Engine for Memory {
         Revision(self.0.durable.load(SeqCst))
     }
 
-    fn subscribe_durable(&self) -> watch::Receiver<Revision> {
-        match &*self.0.rises.lock() {
-            Some(rises) => rises.subscribe(),
-            None => watch::channel(Revision::ZERO).1,
+    fn hasten(&self) {
+        self.0.hastened.fetch_add(1, SeqCst);
+    }
+
+    async fn durable_above(&self, revision: Revision) -> Revision {
+        let mut rises = self.rises();
+        let risen = rises.wait_for(|durable| *durable > revision).await.map(|durable| *durable);
+        match risen {
+            Ok(durable) => durable,
+            Err(_) => std::future::pending().await,
         }
     }
 
     async fn failed(&self) {
-        let mut rises = self.subscribe_durable();
+        let mut rises = self.rises();
         while rises.changed().await.is_ok() {}
     }
 }

@@ -13,6 +13,7 @@ use crate::ApiState;
 use crate::consul::answer::{Refusal, at, json};
 use crate::consul::found::Found;
 use crate::consul::health::Entry;
+use crate::consul::near;
 use crate::consul::question::Question;
 
 #[derive(Serialize)]
@@ -23,7 +24,7 @@ struct Executed<'a> {
     #[serde(rename = "DNS")]
     dns: Dns,
     datacenter: &'a str,
-    /// How many other datacenters were asked.
+    /// How many other datacenters were asked. As Consul does it, those that are not known are passed over.
     failovers: u32,
     #[serde(flatten)]
     told: Told,
@@ -64,8 +65,12 @@ pub(crate) async fn execute(
         Chosen::Run(service, instance) => Found::Run(service, instance),
         Chosen::Registered(service) => Found::Registered(service),
     };
-    let chosen = adsum_query::instances(&catalog, &query).into_iter().take(limit.unwrap_or(usize::MAX));
-    let nodes: Vec<Entry<'_>> = chosen.map(|chosen| Entry::of(&state, &catalog, &found(chosen))).collect();
+    let mut chosen: Vec<Found<'_>> =
+        adsum_query::instances(&catalog, &query).into_iter().map(found).collect();
+    let near = question.query.text("near").unwrap_or_else(|| query.near.clone());
+    near::sort(Some(&near), state.about.node.as_str(), &mut chosen, |found| found.node());
+    chosen.truncate(limit.unwrap_or(usize::MAX));
+    let nodes: Vec<Entry<'_>> = chosen.iter().map(|found| Entry::of(&state, &catalog, found)).collect();
     if let (Ok(service), false) = (query.service.parse(), nodes.is_empty()) {
         state.store.directory().asked(&service);
     }

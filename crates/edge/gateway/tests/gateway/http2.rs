@@ -1,0 +1,118 @@
+//! Clients of HTTP/2: what they are told before an answer, what they take back, answers without a body.
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
+use http::{Request, Response};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::kit::{Backend, House, shared};
+
+async fn client(house: &House) -> SendRequest<Bytes> {
+    let tcp = TcpStream::connect(house.addr()).await.unwrap();
+    let (sender, connection) = h2::client::handshake(tcp).await.unwrap();
+    tokio::spawn(connection);
+    sender.ready().await.unwrap()
+}
+
+/// Sends the head of a request, whose body may follow.
+async fn ask(house: &House, method: &str, expects: bool) -> (ResponseFuture, SendStream<Bytes>) {
+    let request = Request::builder().method(method).uri("http://web.test/");
+    let request = match expects {
+        true => request.header("content-length", 4).header("expect", "100-continue"),
+        false => request,
+    };
+    let ends = !matches!(method, "POST");
+    client(house).await.send_request(request.body(()).unwrap(), ends).unwrap()
+}
+
+async fn said(answer: &mut ResponseFuture) -> Option<Response<()>> {
+    poll_fn(|cx| answer.poll_informational(cx)).await.transpose().unwrap()
+}
+
+async fn text(answer: Response<h2::RecvStream>) -> String {
+    let (mut body, mut text) = (answer.into_body(), Vec::new());
+    while let Some(piece) = body.data().await {
+        text.extend_from_slice(&piece.unwrap());
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn client_of_http2_hears_what_is_said_before_its_answer() {
+    let backend = Backend::new(|mut peer| async move {
+        let head = peer.head().await?;
+        assert!(head.contains("expect: 100-continue"), "{head}");
+        peer.write("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\nconnection: x-hop\r\n\r\n").await?;
+        peer.write("HTTP/1.1 100 Continue\r\n\r\n").await?;
+        let body = peer.wire.take(4).await?;
+        peer.say(&String::from_utf8(body).unwrap()).await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let (mut answer, mut body) = ask(&house, "POST", true).await;
+    let hints = said(&mut answer).await.unwrap();
+    assert_eq!((hints.status().as_u16(), hints.headers()["link"].to_str().unwrap()), (103, "</a.css>"));
+    assert!(!hints.headers().contains_key("connection"));
+    assert_eq!(said(&mut answer).await.unwrap().status(), 100);
+    body.send_data(Bytes::from_static(b"body"), true).unwrap();
+    assert_eq!(text(answer.await.unwrap()).await, "body");
+}
+
+#[tokio::test]
+async fn instance_that_does_nothing_but_hint_is_not_passed_on_for_ever() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n".repeat(100)).await?;
+        peer.say("at last").await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let (mut answer, _) = ask(&house, "GET", false).await;
+    let mut hints = 0;
+    while said(&mut answer).await.is_some() {
+        hints += 1;
+    }
+    assert_eq!(hints, 16);
+    assert_eq!(text(answer.await.unwrap()).await, "at last");
+}
+
+#[tokio::test]
+async fn body_that_its_client_of_http2_takes_back_is_not_taken_for_a_whole_one() {
+    let (tell, told) = oneshot::channel();
+    let tell = shared(tell);
+    let backend = Backend::new(move |mut peer| {
+        let tell = tell.clone();
+        async move {
+            peer.head().await?;
+            let mut got = peer.wire.take(b"4\r\npart\r\n".len()).await?;
+            let _ = peer.wire.stream.writable().await;
+            let tell: oneshot::Sender<Vec<u8>> = tell.take().await;
+            got.extend(peer.wire.rest().await.unwrap_or_default());
+            tell.send(got).unwrap();
+            Ok(())
+        }
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let (_answer, mut body) = ask(&house, "POST", false).await;
+    body.send_data(Bytes::from_static(b"part"), false).unwrap();
+    house.metric_becomes("adsum_gateway_received_bytes_total", "", 4.0).await;
+    body.send_reset(Reason::CANCEL);
+    assert_eq!(told.await.unwrap(), b"4\r\npart\r\n");
+    house.metric_becomes("adsum_gateway_in_flight", "", 0.0).await;
+}
+
+#[tokio::test]
+async fn answer_of_the_gateway_itself_to_head_has_no_body() {
+    let house = House::new();
+    for (method, length) in [("HEAD", 0), ("GET", 1)] {
+        let (answer, _) = ask(&house, method, false).await;
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 404);
+        assert_eq!(text(answer).await.len().min(1), length, "{method}");
+    }
+}
