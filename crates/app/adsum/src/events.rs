@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::client::{Client, Messages, Outcome, Path, view};
 use crate::listing::{Format, FormatFlag, print_json};
-use crate::moment;
 use crate::screen::print_line;
 
 const EXAMPLES: &str = "Examples:
@@ -81,7 +80,9 @@ fn line(json: &Value, format: Format) -> anyhow::Result<String> {
     let about =
         [event.service, event.instance].into_iter().flatten().map(|name| name + " ").collect::<String>();
     let message = event.message.replace(|letter: char| letter.is_control(), " ");
-    Ok(format!("{} {:<20} {about}{message}", moment::utc(event.time), event.kind).trim_end().to_string())
+    Ok(format!("{} {:<20} {about}{message}", adsum_runtime::rfc3339(event.time), event.kind)
+        .trim_end()
+        .to_string())
 }
 
 fn text(id: &Value) -> String {

@@ -1,4 +1,4 @@
-//! Moments and spans as people read them. Moments are Unix milliseconds.
+//! Spans of time as people read them. Moments are Unix milliseconds; `adsum_runtime::rfc3339` prints one.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,27 +30,6 @@ pub(crate) fn span(seconds: u64) -> String {
     }
 }
 
-/// RFC 3339 in UTC, to the millisecond.
-pub(crate) fn utc(moment: u64) -> String {
-    let (year, month, day) = date(moment / 86_400_000);
-    let millis = moment % 86_400_000;
-    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", millis % 1000)
-}
-
-/// The civil date of a day since 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms"): years begin
-/// in March, so that the leap day is the last one.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,13 +53,5 @@ mod tests {
         );
         assert_eq!(ago(10_000, 2_000), "8 seconds ago");
         assert_eq!(ago(1, 2), "less than a second ago");
-    }
-
-    #[test]
-    fn moments_are_civil_dates() {
-        assert_eq!(utc(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(utc(951_782_400_000), "2000-02-29T00:00:00.000Z");
-        assert_eq!(utc(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
-        assert_eq!(utc(4_102_444_799_999), "2099-12-31T23:59:59.999Z");
     }
 }

@@ -14,7 +14,6 @@ use serde_json::json;
 
 use crate::client::{Client, Outcome, Path as HttpPath, download};
 use crate::listing::{Format, FormatFlag, Listing, print_json};
-use crate::moment;
 use crate::screen::print;
 
 const EXAMPLES: &str = "Examples:
@@ -162,7 +161,7 @@ fn shape(contents: &Contents) -> serde_json::Value {
 
 fn show(contents: &Contents) -> anyhow::Result<()> {
     let Contents { format, cluster, revision, time, bytes, .. } = contents;
-    let time = moment::utc(*time);
+    let time = adsum_runtime::rfc3339(*time);
     print(&format!(
         "format    {format}\ncluster   {cluster}\nrevision  {revision}\ntime      {time}\nbytes     {bytes}\n\n"
     ))?;

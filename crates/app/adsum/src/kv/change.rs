@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::moment;
-
 /// `set`, or several names of one change.
 pub(super) fn event(json: &Value) -> Option<String> {
     let names = json.get("events").and_then(Value::as_array).into_iter().flatten();
@@ -19,7 +17,7 @@ pub(super) fn value(json: &Value) -> Option<String> {
 
 /// When the key ends.
 pub(super) fn expires(json: &Value) -> Option<String> {
-    json.get("expires")?.as_u64().map(|moment| format!("expires {}", moment::utc(moment)))
+    json.get("expires")?.as_u64().map(|moment| format!("expires {}", adsum_runtime::rfc3339(moment)))
 }
 
 /// Text, or else `base64:` and what it is in that.

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::change;
 use crate::client::{Client, Outcome, Path, view};
 use crate::listing::{Format, FormatFlag, print_json};
-use crate::moment;
 use crate::screen::print_line;
 
 const EXAMPLES: &str = "Examples:
@@ -56,7 +55,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
 
 fn line(event: &Value) -> String {
     let id = event.get("id").and_then(Value::as_str).unwrap_or_default().to_string();
-    let time = event.get("time").and_then(Value::as_u64).map(moment::utc);
+    let time = event.get("time").and_then(Value::as_u64).map(adsum_runtime::rfc3339);
     let parts = [time, change::event(event), change::value(event), change::expires(event)];
     id + &parts.into_iter().flatten().map(|part| format!(" {part}")).collect::<String>()
 }
