@@ -195,7 +195,7 @@ fn put_again(tx: &mut Transaction<'_>, mut new: Check) {
 fn put_told(tx: &mut Transaction<'_>, mut new: Check) {
     let before = check(tx, &new.node, &new.id).filter(|_| new.definition.kind == Kind::Told);
     if let Some(before) = before.filter(|before| before.definition.kind != Kind::Told) {
-        (new.definition, new.service) = (before.definition, before.service);
+        (new.definition, new.recipe, new.service) = (before.definition, before.recipe, before.service);
         if let Kind::Ttl(ttl) = new.definition.kind {
             beat(tx, &new, ttl, None);
         }
