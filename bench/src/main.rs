@@ -1,11 +1,15 @@
 //! Side-by-side benchmarks against the peers: `cargo xtask bench WHAT`. `main` only dispatches; one file per
 //! benchmark. Each prints tables that docs/benchmarks.md takes over with their command.
 
+mod crowd;
+mod discovery;
 mod dns;
 mod gateway;
+mod http;
 mod idle;
 mod keyspace;
 mod latencies;
+mod machine;
 mod process;
 mod random;
 mod resp;
@@ -16,6 +20,7 @@ mod scale_up;
 mod server;
 mod spawned;
 mod table;
+mod wrk;
 
 use std::process::ExitCode;
 
@@ -27,6 +32,9 @@ cargo xtask bench WHAT
   resp [ROUNDS]              strings, lists, hashes, locks, scripts, PUBLISH with redis-benchmark: adsum agent
                              beside redis-server
   gateway [OPTIONS]          requests per second and their cost: adsum beside haproxy, nginx, traefik and caddy
+  http [ROUNDS]              health of a service, KV get and put with wrk: requests per second and their cost
+  discovery [CASE]           propagation, blocked, checks: from the end of an instance until everybody knows, ten
+                             thousand clients that wait, a thousand checks per second
   dns [ROUNDS]               1,000 services of 3 instances, asked for with dnsperf: adsum beside knot and unbound
   rollout [OPTIONS]          updates under load and scaling: adsum beside Docker Swarm behind haproxy
   scale-up                   from the wish for 20 or 200 instances until all of them get requests
@@ -50,6 +58,8 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         ["keyspace", words @ ..] => keyspace::run(words),
         ["resp", words @ ..] => resp::run(words),
         ["gateway", words @ ..] => gateway::run(words),
+        ["http", words @ ..] => http::run(words),
+        ["discovery", words @ ..] => discovery::run(words),
         ["dns", words @ ..] => dns::run(words),
         ["rollout", words @ ..] => rollout::run(words),
         ["scale-up"] => scale_up::run(),

@@ -6,7 +6,6 @@
 
 mod background;
 mod client;
-mod crowd;
 mod expiry;
 mod goal;
 mod idle_connections;
@@ -20,8 +19,8 @@ mod stalls;
 mod watchers;
 
 use anyhow::Context;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::machine::{load_average, raise_open_files};
 use crate::server::Server;
 
 /// Keys of the cases that are about many keys.
@@ -57,18 +56,6 @@ fn measure((name, case): &Case) -> anyhow::Result<()> {
     eprintln!("{name}");
     println!("\n{name}; load average {}\n", load_average());
     case().with_context(|| format!("{name} was not measured"))
-}
-
-/// Our ten thousand ends of connections, and redis-server's: a child inherits it.
-fn raise_open_files() -> anyhow::Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
-}
-
-/// How busy the machine was, of one, five and fifteen minutes.
-fn load_average() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// Who is measured.

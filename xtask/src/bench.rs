@@ -4,7 +4,7 @@ use crate::cargo;
 
 pub(crate) fn run(words: &[String]) -> anyhow::Result<bool> {
     // The instances that are rolled out are a program of the test kit.
-    let starts_instances = |word: &String| ["rollout", "scale-up"].contains(&word.as_str());
+    let starts_instances = |word: &String| ["discovery", "rollout", "scale-up"].contains(&word.as_str());
     let kit: &[&str] = if words.first().is_some_and(starts_instances) { &["adsum-tests"] } else { &[] };
     if !cargo::build_release(&[&["adsum"], kit].concat())? {
         return Ok(false);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::load::Load;
 use crate::rounds::{Rounds, duration};
+use crate::wrk::Load;
 
 #[derive(Default)]
 pub(super) struct Figures {

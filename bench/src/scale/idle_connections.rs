@@ -4,14 +4,15 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::crowd::Crowd;
 use crate::rounds::duration;
 use crate::server::Server;
 
 use super::Peer;
 use super::client::Client;
-use super::crowd::Crowd;
 use super::goal::{print, row};
 use super::keys::{Order, fill};
+use super::reply::Reply;
 use super::sampler;
 
 /// With the active one the 10,000 that an agent takes.
@@ -49,7 +50,7 @@ fn measure(peer: Peer) -> anyhow::Result<Figures> {
     let alone = active(&server)?;
     sleep(SETTLE);
     let before = server.process().rss()?;
-    let crowd = Crowd::gather(server.resp(), CLIENTS)?;
+    let crowd: Crowd<Reply> = Crowd::gather(server.resp(), CLIENTS)?;
     sleep(SETTLE);
     let rss = server.process().rss()?.saturating_sub(before) as f64 / crowd.len() as f64;
     let cpu = server.process().cpu()?;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::crowd::{Crowd, Heard};
 use crate::rounds::Rounds;
 use crate::server::Server;
 
 use super::Peer;
 use super::client::{Client, request};
-use super::crowd::{Crowd, Heard};
 use super::goal::{print, row};
 use super::reply::Reply;
 

@@ -1,6 +1,10 @@
 //! Replies of the Redis protocol, read from a socket or from bytes that may have broken off.
 
-use std::io::{self, BufRead, Error, ErrorKind, Read};
+use std::io::{self, BufRead, Error, ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+use super::client::request;
+use crate::crowd::Message;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
@@ -10,6 +14,26 @@ pub(super) enum Reply {
     Error(String),
     Nil,
     List(Vec<Reply>),
+}
+
+impl Message for Reply {
+    fn greet(stream: &mut TcpStream) -> anyhow::Result<()> {
+        stream.write_all(&request(&["PING"]))?;
+        let mut pong = [0; 7];
+        stream.read_exact(&mut pong)?;
+        anyhow::ensure!(&pong == b"+PONG\r\n", "refused: {}", String::from_utf8_lossy(&pong));
+        Ok(())
+    }
+
+    fn cut(input: &[u8]) -> anyhow::Result<Option<(Reply, usize)>> {
+        let mut rest = input;
+        match Reply::read(&mut rest) {
+            Ok(Reply::Error(error)) => anyhow::bail!("the server refused: {error}"),
+            Ok(reply) => Ok(Some((reply, input.len() - rest.len()))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 impl Reply {

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::crowd::{Crowd, Heard};
 use crate::latencies::Latencies;
 use crate::process::thread_cpu;
 use crate::rounds::duration;
 
 use super::Peer;
 use super::client::{Client, request};
-use super::crowd::{Crowd, Heard};
 use super::goal::{Row, print, row};
 use super::reply::Reply;
 
@@ -140,7 +140,7 @@ fn write_elsewhere(address: SocketAddr, per_second: u32, stop: &AtomicBool) -> a
 
 /// Takes what comes until every watcher has every write. The latencies, and how many did not come.
 fn hear_all(
-    crowd: &mut Crowd,
+    crowd: &mut Crowd<Reply>,
     words: Words,
     epoch: Instant,
     written: &AtomicUsize,

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod changes;
+mod failing;
 mod half_open;
 mod keep_alive;
 mod killed;

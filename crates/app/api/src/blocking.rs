@@ -62,6 +62,25 @@ impl Blocking {
         self.until(store, stale, closing, newer).await
     }
 
+    /// The catalog, once something of this service is newer than the index; nothing else wakes who waits.
+    pub(crate) async fn service(
+        &self,
+        store: &Store,
+        stale: bool,
+        closing: &mut Closing,
+        service: &str,
+    ) -> Result<Arc<Catalog>, Failed> {
+        let directory = store.directory();
+        let view = if stale { directory.view() } else { store.catalog().await? };
+        match self.index {
+            Some(index) if view.index_of(service) <= index => tokio::select! {
+                changed = directory.changed_of(service, index) => changed,
+                () = self.over(closing) => Ok(directory.view()),
+            },
+            Some(_) | None => Ok(view),
+        }
+    }
+
     /// The catalog, once it is as wanted, or there has been enough waiting.
     pub(crate) async fn until(
         &self,

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use crate::watch::Step;
 use crate::{Ended, Failed, Watch};
 
-/// How long those who were given an address are thought to use it.
-const ASKED_KEPT: Duration = Duration::from_secs(600);
+/// How long those who were given an address are thought to use it: longer than the longest blocking query, which asks
+/// again when it is answered.
+const ASKED_KEPT: Duration = Duration::from_secs(900);
 /// Names remembered at most; with more, the answer is always that somebody has asked.
 const ASKED_LIMIT: usize = 100_000;
 
@@ -32,6 +33,8 @@ struct Inner {
     /// When it began on data that was there before: who was told an address until then is not known.
     resumed: Option<Instant>,
     asked: Mutex<HashMap<Name, Instant>>,
+    /// The services that somebody waits for, each with its index in the view.
+    awaited: Mutex<HashMap<String, watch::Sender<Revision>>>,
 }
 
 /// How far the view is.
@@ -53,6 +56,7 @@ impl Directory {
                 seen: watch::Sender::new(Seen { upto: revision, over: false }),
                 resumed: (revision > Revision::ZERO).then(Instant::now),
                 asked: Mutex::default(),
+                awaited: Mutex::default(),
             }),
         }
     }
@@ -88,6 +92,23 @@ impl Directory {
         }
     }
 
+    /// The first view in which something of this service is newer than `seen`. Whoever waits here sleeps through what
+    /// happens to all others.
+    pub async fn changed_of(&self, service: &str, seen: Revision) -> Result<Arc<Catalog>, Failed> {
+        let mut waiting = Waiting::of(self, service);
+        loop {
+            let over = self.inner.seen.borrow().over;
+            let view = self.view();
+            if view.index_of(service) > seen {
+                return Ok(view);
+            }
+            if over {
+                return Err(Failed::unknown());
+            }
+            waiting.index.changed().await.map_err(|_| Failed::unknown())?;
+        }
+    }
+
     /// Notes that addresses of the service were given to somebody, who may go on using them for a while.
     pub fn asked(&self, service: &Name) {
         let mut asked = self.inner.asked.lock();
@@ -118,7 +139,7 @@ impl Directory {
                 }
                 Err(Ended::Compacted(_)) => match watch.skip_to_now().await {
                     Ok((keys, revision)) => {
-                        self.inner.view.store(Arc::new(Catalog::load(&keys, revision)));
+                        self.show(Catalog::load(&keys, revision));
                         revision
                     }
                     Err(failed) => return self.end(&failed),
@@ -133,12 +154,58 @@ impl Directory {
         if !step.commits.is_empty() {
             let mut catalog = Catalog::clone(&self.view());
             step.commits.iter().for_each(|commit| catalog.apply(commit));
-            self.inner.view.store(Arc::new(catalog));
+            self.show(catalog);
+        }
+    }
+
+    /// To everybody who asks from now on, and to those who wait for one of its services that has changed.
+    fn show(&self, catalog: Catalog) {
+        let view = Arc::new(catalog);
+        self.inner.view.store(Arc::clone(&view));
+        for (service, index) in self.inner.awaited.lock().iter() {
+            index.send_if_modified(|known| {
+                let now = view.index_of(service);
+                std::mem::replace(known, now) != now
+            });
         }
     }
 
     fn end(&self, failed: &Failed) {
         tracing::debug!(%failed, "the directory follows no longer");
         self.inner.seen.send_modify(|seen| seen.over = true);
+        // Those who wait find nobody there who could tell them anything.
+        self.inner.awaited.lock().clear();
+    }
+}
+
+/// Somebody who waits for a service. With the last of them it is forgotten that it is awaited.
+struct Waiting<'a> {
+    directory: &'a Directory,
+    service: &'a str,
+    index: watch::Receiver<Revision>,
+}
+
+impl<'a> Waiting<'a> {
+    fn of(directory: &'a Directory, service: &'a str) -> Waiting<'a> {
+        let mut awaited = directory.inner.awaited.lock();
+        let index = match awaited.get(service) {
+            Some(index) => index.subscribe(),
+            None => {
+                let (sender, index) = watch::channel(directory.view().index_of(service));
+                awaited.insert(service.to_string(), sender);
+                index
+            }
+        };
+        Waiting { directory, service, index }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut awaited = self.directory.inner.awaited.lock();
+        // Ours counts until we are gone.
+        if awaited.get(self.service).is_some_and(|index| index.receiver_count() <= 1) {
+            awaited.remove(self.service);
+        }
     }
 }

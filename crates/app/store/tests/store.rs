@@ -4,13 +4,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use adsum_catalog::records;
 use adsum_catalog::register::{self, Others};
 use adsum_keyspace::{Database, Deadline, Notice, Space, Transaction, Value};
-use adsum_model::registered::{Check, Definition, Kind, Service};
-use adsum_model::{InstanceId, Name, Node, Revision};
+use adsum_model::registered::{self, Check, Definition, Kind};
+use adsum_model::{InstanceId, Name, Node, Revision, Service, Spec};
 use adsum_resp::About;
 use adsum_store::{Durability, Ended, OpenError, Options, Store, Unreadable, restore_snapshot};
 
@@ -180,6 +184,48 @@ async fn whose_addresses_were_asked_for_is_remembered() {
     let (web, api): (Name, Name) = ("web".parse().unwrap(), "api".parse().unwrap());
     store.directory().asked(&web);
     assert!(store.directory().was_asked(&web) && !store.directory().was_asked(&api));
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_service_is_woken_by_that_one_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let put = async |name: &str, generation: u64| {
+        let mut service = Service::new(Spec::new(name.parse().unwrap(), vec!["true".into()]), 1, 0);
+        service.generation = generation;
+        store.commit(move |tx| records::put_service(tx, &service)).await.unwrap();
+        store.catalog().await.unwrap()
+    };
+    let seen = put("web", 1).await.index_of("web");
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut context = Context::from_waker(&waker);
+    let mut waiting = pin!(store.directory().changed_of("web", seen));
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    put("api", 1).await;
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
+    put("web", 2).await;
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert!(waiting.await.unwrap().index_of("web") > seen);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_service_of_a_store_that_ends_is_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let directory = store.directory().clone();
+    let waiting = tokio::spawn(async move { directory.changed_of("web", Revision(u64::MAX)).await.is_err() });
+    end(store).await;
+    assert!(waiting.await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -359,8 +405,9 @@ async fn a_directory_that_was_released_is_anothers_though_handles_on_it_live() {
     }
 }
 
-fn web() -> Service {
-    Service { node: "n1".into(), id: "web".into(), service: "web".into(), ..Service::default() }
+fn web() -> registered::Service {
+    let (node, id, service) = ("n1".into(), "web".into(), "web".into());
+    registered::Service { node, id, service, ..registered::Service::default() }
 }
 
 fn ttl_check(id: &str) -> Check {
@@ -399,7 +446,9 @@ async fn the_checks_of_a_service_of_an_older_agent_go_with_it_however_its_data_c
     register_as_of_old(&store).await;
     let snapshot = dir.path().join("old.snapshot");
     store.save_snapshot(snapshot.clone()).await.unwrap();
-    let deregister = |tx: &mut Transaction<'_>| drop(register::deregister_service(tx, "n1", "web"));
+    let deregister = |tx: &mut Transaction<'_>| {
+        register::deregister_service(tx, "n1", "web");
+    };
     // The control: what is not noted is not found.
     assert_eq!(left_by(&store, deregister).await, ["a", "b"]);
     for id in ["a", "b"] {

@@ -171,19 +171,37 @@ impl Balancer {
     /// a lower bound. One technical failure too many in a row, and the member is ejected.
     pub fn observe(&mut self, seat: Seat, latency: Duration, class: Class, now: Instant) {
         let Some(member) = self.seats.get_mut(seat) else { return };
-        let sent = now.checked_sub(latency).unwrap_or(now);
         match class {
-            Class::Fine | Class::Business => {
-                member.latency.answered(latency, now);
-                member.breaker.answered(sent);
-            }
-            Class::Technical => {
-                member.latency.failed(latency, now);
-                if member.breaker.failed(sent) {
-                    self.eject(seat, now);
-                }
-            }
+            Class::Fine | Class::Business => member.latency.answered(latency, now),
+            Class::Technical => member.latency.failed(latency, now),
             Class::CallerGone => member.latency.at_least(latency, now),
+        }
+        self.judge(seat, now.checked_sub(latency).unwrap_or(now), class, now);
+    }
+
+    /// The head of an answer has come after this time; its end will tell what has come of the request
+    /// ([`Balancer::conclude`]).
+    pub fn answering(&mut self, seat: Seat, latency: Duration, now: Instant) {
+        if let Some(member) = self.seats.get_mut(seat) {
+            member.latency.answered(latency, now);
+        }
+    }
+
+    /// The end of an answer tells what has come of a request that was sent at this time, and whose head came after that one.
+    pub fn conclude(&mut self, seat: Seat, sent: Instant, latency: Duration, class: Class, now: Instant) {
+        let Some(member) = self.seats.get_mut(seat) else { return };
+        if class == Class::Technical {
+            member.latency.failed(latency, now);
+        }
+        self.judge(seat, sent, class, now);
+    }
+
+    fn judge(&mut self, seat: Seat, sent: Instant, class: Class, now: Instant) {
+        let Some(member) = self.seats.get_mut(seat) else { return };
+        match class {
+            Class::Fine | Class::Business => member.breaker.answered(sent),
+            Class::Technical if member.breaker.failed(sent) => self.eject(seat, now),
+            Class::Technical | Class::CallerGone => {}
         }
     }
 

@@ -47,6 +47,14 @@ impl Class {
         }
     }
 
+    /// Whether the head of an answer leaves open what has come of the request: the trailers tell.
+    pub fn is_told_at_end(status: StatusCode, headers: &HeaderMap) -> bool {
+        status == StatusCode::OK
+            && is_grpc(headers)
+            && !headers.contains_key(&GRPC_STATUS)
+            && said(headers).is_none()
+    }
+
     /// From the trailers of an answer, whose head was fine: a gRPC status says more than the head.
     pub fn of_trailers(trailers: &HeaderMap) -> Option<Class> {
         let code = trailers.get(&GRPC_STATUS)?.to_str().ok()?.trim().parse().ok()?;

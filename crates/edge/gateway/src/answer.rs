@@ -187,6 +187,11 @@ impl Delivery {
             }
             Poll::Ready(next) => {
                 self.silence.has_come();
+                let frame = next.as_ref().and_then(|next| next.as_ref().ok());
+                if let (Some(trailers), Some(lease)) = (frame.and_then(Frame::trailers_ref), &mut self.lease)
+                {
+                    lease.conclude(trailers);
+                }
                 if next.is_none() || carrier.is_end_stream() {
                     self.end();
                 }

@@ -248,7 +248,10 @@ impl Journey {
         }
         self.now = Instant::now();
         let class = Class::of(head.status, &head.headers);
-        lease.observe(class, self.now);
+        match Class::is_told_at_end(head.status, &head.headers) {
+            true => lease.answering(self.now),
+            false => lease.observe(class, self.now),
+        }
         lease.upstream.series.requests.count(head.status);
         if let (Carrier::Line(line), Some(rest)) = (&mut carrier, head::keep_alive(&head.headers)) {
             line.patience = line.patience.min(rest);

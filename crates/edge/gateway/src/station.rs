@@ -12,6 +12,7 @@ use adsum_balance::{
 };
 use adsum_model::{Name, Upstream as Speech};
 use adsum_routing::{Member, Pool, Standing};
+use http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::control::Ejected;
@@ -57,6 +58,8 @@ pub(crate) struct Lease {
     kind: InFlightKind,
     begun: Instant,
     observed: bool,
+    /// After which time the head of an answer came whose end tells how the instance did.
+    undecided: Option<Duration>,
 }
 
 impl Station {
@@ -316,6 +319,7 @@ impl Lease {
             kind: InFlightKind::Request,
             begun: now,
             observed: false,
+            undecided: None,
         }
     }
 
@@ -330,6 +334,23 @@ impl Lease {
             let latency: Duration = now.saturating_duration_since(self.begun);
             self.station.balancer.borrow_mut().observe(self.seat, latency, class, now);
         }
+    }
+
+    /// The head of an answer has come whose end tells how the instance did.
+    pub(crate) fn answering(&mut self, now: Instant) {
+        self.observed = true;
+        let latency = now.saturating_duration_since(self.begun);
+        self.undecided = Some(latency);
+        self.station.balancer.borrow_mut().answering(self.seat, latency, now);
+    }
+
+    /// The end of the answer tells.
+    pub(crate) fn conclude(&mut self, trailers: &HeaderMap) {
+        let (Some(latency), Some(class)) = (self.undecided.take(), Class::of_trailers(trailers)) else {
+            return;
+        };
+        let mut balancer = self.station.balancer.borrow_mut();
+        balancer.conclude(self.seat, self.begun, latency, class, Instant::now());
     }
 
     /// It stays open for long from now on.

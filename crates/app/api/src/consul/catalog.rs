@@ -159,9 +159,7 @@ impl Subject {
         question: &Question,
         closing: &mut Closing,
     ) -> Result<std::sync::Arc<Catalog>, Refusal> {
-        let blocking = &question.blocking;
-        let index_of = |catalog: &Catalog| self.index(catalog);
-        Ok(blocking.catalog(&state.store, question.stale, closing, index_of).await?)
+        Ok(question.blocking.service(&state.store, question.stale, closing, &self.0).await?)
     }
 
     /// Where it is offered, as far as tags and nodes are those asked for.

@@ -144,6 +144,23 @@ fn an_instance_that_passes_its_checks_anew_begins_anew() {
     assert_eq!(out(&balancer, now), []);
 }
 
+#[test]
+fn what_the_end_of_an_answer_tells_counts_as_what_a_head_does() {
+    let now = Instant::now();
+    let mut balancer = of(Balance::Random, 2, now);
+    let seat = balancer.seat_of(&id(1)).unwrap();
+    let mut end = |class| {
+        balancer.answering(seat, MS, now + MS);
+        balancer.conclude(seat, now, MS, class, now + S);
+        out(&balancer, now + S)
+    };
+    (0..4).for_each(|_| assert_eq!(end(Class::Technical), []));
+    assert_eq!(end(Class::Fine), [], "the row is over");
+    (0..4).for_each(|_| assert_eq!(end(Class::Technical), []));
+    assert_eq!(end(Class::CallerGone), [], "this says nothing");
+    assert_eq!(end(Class::Technical), [id(1)]);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Outcome(u64, Class, u32),

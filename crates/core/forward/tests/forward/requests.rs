@@ -61,6 +61,17 @@ fn the_host_of_the_target_takes_the_place_of_the_header() {
 }
 
 #[test]
+fn a_request_without_a_host_names_none_whatever_it_claims() {
+    for (peer, expect) in [(STRANGER, &[][..]), (TRUSTED, &["outside.example"][..])] {
+        let mut asked = headers(&[("x-forwarded-host", "outside.example")]);
+        pass(&gate(), peer, Version::HTTP_10, &mut asked).unwrap();
+        check(&asked, "x-forwarded-host", expect);
+        check(&asked, "forwarded", &[&format!("for={peer};proto=http")]);
+        check(&asked, "via", &["1.0 adsum"]);
+    }
+}
+
+#[test]
 fn an_ipv4_peer_of_an_ipv6_socket_is_an_ipv4_peer() {
     let headers = passed("::ffff:10.0.0.1", &[("x-forwarded-for", "1.2.3.4")]);
     check(&headers, "x-forwarded-for", &["1.2.3.4, 10.0.0.1"]);

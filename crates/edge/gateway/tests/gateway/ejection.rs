@@ -48,3 +48,28 @@ async fn only_instance_gets_every_request_however_it_fails() {
     assert_eq!(bad.seen.count(), 20);
     assert_eq!(house.metric("adsum_gateway_instance_ejected", ""), 0.0);
 }
+
+/// Speaks gRPC, and says at the end of each answer what has come of the call.
+async fn calling(status: u32) -> Backend {
+    Backend::new(move |mut peer| async move {
+        loop {
+            peer.request().await?;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc+proto\r\n";
+            let rest = format!(
+                "trailer: grpc-status\r\ntransfer-encoding: chunked\r\n\r\n0\r\ngrpc-status: {status}\r\n\r\n"
+            );
+            peer.write(format!("{head}{rest}")).await?;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn instance_whose_calls_fail_at_their_ends_gets_nothing_more() {
+    // UNAVAILABLE; and NOT_FOUND, which is the caller's affair.
+    for (status, expect) in [(14, 5), (5, 10)] {
+        let (bad, good) = (calling(status).await, calling(0).await);
+        house_of(&[&bad, &good]).await;
+        assert_eq!((bad.seen.count(), good.seen.count()), (expect, 20 - expect), "status {status}");
+    }
+}

@@ -57,18 +57,17 @@ impl Herald {
         Herald { audience, _teller: Arc::new(Teller(teller)) }
     }
 
-    /// From now on the next rise wakes the task, or something else does before.
+    /// From now on the next rise wakes the task. A rise that comes after it was looked how far it is counts, since what
+    /// tells of it runs on the same thread.
     pub(super) fn listen(&self, listens: &mut Listens, cx: &Context<'_>) {
         let mut waiting = self.audience.waiting.lock();
         let round = Listens(waiting.rounds + 1);
-        if *listens == round {
-            return;
+        if *listens != round {
+            *listens = round;
+            waiting.wakers.push(cx.waker().clone());
         }
-        *listens = round;
-        waiting.wakers.push(cx.waker().clone());
-        if waiting.wakers.len() == 1 {
-            self.audience.wanted.notify_one();
-        }
+        // Also for who listens already: there may be something new that it listens for.
+        self.audience.wanted.notify_one();
     }
 }
 
@@ -77,8 +76,13 @@ async fn tell<E: Engine>(engine: E, audience: Arc<Audience>) {
     let mut told = engine.durable();
     loop {
         audience.wanted.notified().await;
-        engine.hasten();
-        told = engine.durable_above(told).await;
+        told = loop {
+            engine.hasten();
+            tokio::select! {
+                risen = engine.durable_above(told) => break risen,
+                () = audience.wanted.notified() => {}
+            }
+        };
         let wakers = {
             let mut waiting = audience.waiting.lock();
             waiting.rounds += 1;

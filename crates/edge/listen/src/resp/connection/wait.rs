@@ -101,9 +101,11 @@ impl<E: Engine> Connection<E> {
             // An error shows when it is written to.
             Sending::Socket => self.stream.poll_write_ready(cx).map(drop),
             Sending::Durability => {
-                // Heard before the check, so that a rise between check and wait is not missed.
+                if self.may_send() {
+                    return Poll::Ready(());
+                }
                 self.herald.listen(&mut self.listens, cx);
-                if self.may_send() { Poll::Ready(()) } else { Poll::Pending }
+                Poll::Pending
             }
         }
     }

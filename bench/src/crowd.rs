@@ -1,26 +1,34 @@
 //! Thousands of clients on one thread: each has at most one request on its way, and is given the next one when the
-//! reply to the last has come.
+//! reply to the last has come. What a reply looks like is the business of whoever gathers them.
 
 use std::io::{ErrorKind, Read, Write};
+use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::client::request;
-use super::reply::Reply;
+/// What a server says to these clients.
+pub(crate) trait Message: Sized {
+    /// A first question on a new connection, and its answer: the server has taken the client.
+    fn greet(stream: &mut TcpStream) -> anyhow::Result<()>;
+
+    /// The first message that is all there, and how many bytes it takes.
+    fn cut(input: &[u8]) -> anyhow::Result<Option<(Self, usize)>>;
+}
 
 /// Of the clients that have something, how many are looked at in one turn.
 const EVENTS: usize = 1024;
 const DESK: usize = 64 * 1024;
 
-pub(super) struct Crowd {
+pub(crate) struct Crowd<M> {
     epoll: Epoll,
     members: Vec<Member>,
     events: Vec<EpollEvent>,
     desk: Vec<u8>,
     next: Vec<(usize, Vec<u8>)>,
+    said: PhantomData<M>,
 }
 
 struct Member {
@@ -30,19 +38,19 @@ struct Member {
 }
 
 /// What came for one of them, and when.
-pub(super) struct Heard {
-    pub(super) member: usize,
-    pub(super) reply: Reply,
-    pub(super) at: Instant,
+pub(crate) struct Heard<M> {
+    pub(crate) member: usize,
+    pub(crate) reply: M,
+    pub(crate) at: Instant,
 }
 
-impl Crowd {
+impl<M: Message> Crowd<M> {
     /// So many clients, each of which the server has answered once.
-    pub(super) fn gather(address: SocketAddr, count: usize) -> anyhow::Result<Crowd> {
+    pub(crate) fn gather(address: SocketAddr, count: usize) -> anyhow::Result<Crowd<M>> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut members = Vec::with_capacity(count);
         for at in 0..count {
-            let member = Member::open(address).with_context(|| format!("client {at} of {count}"))?;
+            let member = Member::open::<M>(address).with_context(|| format!("client {at} of {count}"))?;
             epoll.add(&member.stream, EpollEvent::new(EpollFlags::EPOLLIN, at as u64))?;
             members.push(member);
         }
@@ -52,28 +60,29 @@ impl Crowd {
             events: vec![EpollEvent::empty(); EVENTS],
             desk: vec![0; DESK],
             next: Vec::new(),
+            said: PhantomData,
         })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.members.len()
     }
 
-    pub(super) fn send(&mut self, member: usize, request: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, member: usize, request: &[u8]) -> anyhow::Result<()> {
         // One request of a few bytes at a time always has room in the buffer of the socket.
         self.members[member].stream.write_all(request).with_context(|| format!("client {member}"))
     }
 
-    pub(super) fn send_all(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn send_all(&mut self, request: &[u8]) -> anyhow::Result<()> {
         (0..self.len()).try_for_each(|member| self.send(member, request))
     }
 
     /// Waits up to `patience` for replies and hands them to `hear`; what that returns is sent when all that had come
     /// has been read, so that no client's time of arrival includes the next request of another.
-    pub(super) fn turn(
+    pub(crate) fn turn(
         &mut self,
         patience: Duration,
-        mut hear: impl FnMut(Heard) -> anyhow::Result<Option<Vec<u8>>>,
+        mut hear: impl FnMut(Heard<M>) -> anyhow::Result<Option<Vec<u8>>>,
     ) -> anyhow::Result<()> {
         let millis = u16::try_from(patience.as_millis()).unwrap_or(u16::MAX);
         let count = self.epoll.wait(&mut self.events, EpollTimeout::from(millis))?;
@@ -81,7 +90,7 @@ impl Crowd {
             let member = self.events[event].data() as usize;
             let at =
                 self.members[member].receive(&mut self.desk).with_context(|| format!("client {member}"))?;
-            while let Some(reply) = self.members[member].reply()? {
+            while let Some(reply) = self.members[member].reply::<M>()? {
                 if let Some(request) = hear(Heard { member, reply, at })? {
                     self.next.push((member, request));
                 }
@@ -95,13 +104,10 @@ impl Crowd {
 }
 
 impl Member {
-    fn open(address: SocketAddr) -> anyhow::Result<Member> {
+    fn open<M: Message>(address: SocketAddr) -> anyhow::Result<Member> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.write_all(&request(&["PING"]))?;
-        let mut pong = [0; 7];
-        stream.read_exact(&mut pong)?;
-        anyhow::ensure!(&pong == b"+PONG\r\n", "refused: {}", String::from_utf8_lossy(&pong));
+        M::greet(&mut stream)?;
         stream.set_nonblocking(true)?;
         Ok(Member { stream, input: Vec::new() })
     }
@@ -118,17 +124,9 @@ impl Member {
     }
 
     /// The next reply that is all there.
-    fn reply(&mut self) -> anyhow::Result<Option<Reply>> {
-        let mut rest = &self.input[..];
-        match Reply::read(&mut rest) {
-            Ok(Reply::Error(error)) => anyhow::bail!("the server refused: {error}"),
-            Ok(reply) => {
-                let consumed = self.input.len() - rest.len();
-                self.input.drain(..consumed);
-                Ok(Some(reply))
-            }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    fn reply<M: Message>(&mut self) -> anyhow::Result<Option<M>> {
+        let Some((reply, length)) = M::cut(&self.input)? else { return Ok(None) };
+        self.input.drain(..length);
+        Ok(Some(reply))
     }
 }
