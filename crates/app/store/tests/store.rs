@@ -406,12 +406,8 @@ async fn a_directory_that_was_released_is_anothers_though_handles_on_it_live() {
 }
 
 fn web() -> registered::Service {
-    registered::Service {
-        node: "n1".into(),
-        id: "web".into(),
-        service: "web".into(),
-        ..registered::Service::default()
-    }
+    let (node, id, service) = ("n1".into(), "web".into(), "web".into());
+    registered::Service { node, id, service, ..registered::Service::default() }
 }
 
 fn ttl_check(id: &str) -> Check {
@@ -450,7 +446,9 @@ async fn the_checks_of_a_service_of_an_older_agent_go_with_it_however_its_data_c
     register_as_of_old(&store).await;
     let snapshot = dir.path().join("old.snapshot");
     store.save_snapshot(snapshot.clone()).await.unwrap();
-    let deregister = |tx: &mut Transaction<'_>| drop(register::deregister_service(tx, "n1", "web"));
+    let deregister = |tx: &mut Transaction<'_>| {
+        register::deregister_service(tx, "n1", "web");
+    };
     // The control: what is not noted is not found.
     assert_eq!(left_by(&store, deregister).await, ["a", "b"]);
     for id in ["a", "b"] {
