@@ -4,6 +4,7 @@
 //! `control`. The agent of a node is always well: its death is seen by its own instances.
 
 mod answer;
+mod commit;
 mod definition;
 mod entry;
 mod fields;

@@ -28,6 +28,7 @@ mod guard;
 pub mod limits;
 mod monitor;
 mod own;
+mod patient;
 mod percent;
 mod query;
 mod routes;

@@ -26,6 +26,8 @@ pub const DRAINED: usize = 8 * 1024 * 1024;
 pub const BODY_TIME: Duration = Duration::from_secs(60);
 /// Connections at a time.
 pub const CONNECTIONS: usize = 10_000;
+/// How long a client may take nothing of an answer.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests in flight may take when the face closes.
 pub const GRACE: Duration = Duration::from_secs(5);
 
@@ -38,6 +40,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Streams of answers (`Accept: text/event-stream` under `/v1`) at a time.
 pub const STREAMS: usize = 1000;
+/// Bytes of their events that are not written yet.
+pub const STREAM_ROOM: usize = 64 * 1024 * 1024;
 /// Clients that listen to the agent's log at a time.
 pub const MONITORS: usize = 16;
 /// Lines of the log that wait for such a client.

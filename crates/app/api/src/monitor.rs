@@ -6,6 +6,7 @@
 //!
 //! Invariants:
 //! - While nobody listens, no event reaches this.
+//! - What others' code logs is told from warnings on: what it traces is of no use to who asks the agent, and much.
 //! - Logging never waits for a listener: one that is slow loses lines, and is told how many.
 //! - There are [`limits::MONITORS`] listeners at most, each with [`limits::MONITOR_LINES`] lines of
 //!   [`limits::MONITOR_LINE`] bytes.
@@ -25,6 +26,9 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::limits;
+
+/// What the targets of our own events begin with.
+const OWN: &str = "adsum";
 
 /// Clones are the same.
 #[derive(Clone, Default)]
@@ -98,8 +102,11 @@ impl Monitor {
 
 impl<S: Subscriber> Layer<S> for Monitor {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let listeners = locked(&self.0.listeners).clone();
         let level = *event.metadata().level();
+        if level > Level::WARN && !event.metadata().target().starts_with(OWN) {
+            return;
+        }
+        let listeners = locked(&self.0.listeners).clone();
         for listener in listeners.iter().filter(|listener| level <= listener.level) {
             listener.take(line(event, listener.form));
         }
@@ -179,27 +186,8 @@ impl Told {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = rfc3339(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
         let mut line = match form {
-            Form::Text => {
-                let level = format!("[{level}]");
-                let mut line = format!("{time} {level:7} {module}: {}", self.message);
-                for (number, (key, value)) in self.fields.iter().enumerate() {
-                    let _ = write!(line, "{} {key}={value}", if number == 0 { ":" } else { "" });
-                }
-                line
-            }
-            Form::Json => {
-                let mut object = self.fields;
-                let level = level.as_str().to_lowercase();
-                for (key, text) in [
-                    ("@timestamp", &*time),
-                    ("@level", &*level),
-                    ("@module", module),
-                    ("@message", &*self.message),
-                ] {
-                    object.insert(key.to_string(), text.into());
-                }
-                Value::Object(object).to_string()
-            }
+            Form::Text => self.text(&time, level, module),
+            Form::Json => self.json(&time, level, module),
         };
         // Cut JSON is none: of a line that is too long its message alone is told.
         if line.len() > limits::MONITOR_LINE {
@@ -209,6 +197,24 @@ impl Told {
         }
         line.push('\n');
         line
+    }
+
+    fn text(&self, time: &str, level: Level, module: &str) -> String {
+        let level = format!("[{level}]");
+        let mut line = format!("{time} {level:7} {module}: {}", self.message);
+        for (number, (key, value)) in self.fields.iter().enumerate() {
+            let _ = write!(line, "{} {key}={value}", if number == 0 { ":" } else { "" });
+        }
+        line
+    }
+
+    fn json(&self, time: &str, level: Level, module: &str) -> String {
+        let mut object = self.fields.clone();
+        let level = level.as_str().to_lowercase();
+        let own =
+            [("@timestamp", time), ("@level", &level), ("@module", module), ("@message", &self.message)];
+        own.into_iter().for_each(|(key, text)| drop(object.insert(key.to_string(), text.into())));
+        Value::Object(object).to_string()
     }
 }
 
@@ -268,6 +274,21 @@ mod tests {
         assert!(read.ends_with("7 lines are left out: they were not read in time\n"), "{read}");
         logged(&monitor, || tracing::info!("{}", "x".repeat(10 * limits::MONITOR_LINE)));
         assert!(slow.next().await.len() <= limits::MONITOR_LINE);
+    }
+
+    #[tokio::test]
+    async fn of_what_others_code_logs_warnings_alone_are_told() {
+        let monitor = Monitor::default();
+        let listening = monitor.listen(Level::TRACE, Form::Text).unwrap();
+        logged(&monitor, || {
+            tracing::trace!(target: "h2::codec", "a frame");
+            tracing::info!(target: "hyper", "a connection");
+            tracing::warn!(target: "h2::codec", "a warning");
+            tracing::trace!(target: "adsum_gateway::route", "our own");
+        });
+        let read = listening.next().await;
+        let messages: Vec<&str> = read.lines().map(|line| line.rsplit(": ").next().unwrap()).collect();
+        assert_eq!(messages, ["a warning", "our own"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::closing::Closing;
 use crate::limits;
+use crate::patient::Patient;
 
 /// Serves the router until `shutdown` is done. Then no connection is taken any more, blocking queries are answered,
 /// streams end, and what is in flight has [`limits::GRACE`].
@@ -28,7 +29,11 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let bounds = Bounds { connections: limits::CONNECTIONS, header_time: limits::HEADER_TIME };
+    let bounds = Bounds {
+        connections: limits::CONNECTIONS,
+        header_time: limits::HEADER_TIME,
+        patience: limits::PATIENCE,
+    };
     serve_within(bounds, listener, router, shutdown).await
 }
 
@@ -36,6 +41,7 @@ pub async fn serve(
 struct Bounds {
     connections: usize,
     header_time: Duration,
+    patience: Duration,
 }
 
 async fn serve_within(
@@ -50,7 +56,7 @@ async fn serve_within(
         http: http(bounds.header_time),
         graceful: GracefulShutdown::new(),
         room: Arc::new(Semaphore::new(bounds.connections)),
-        connections: bounds.connections,
+        bounds,
     };
     let mut shutdown = pin!(shutdown);
     let outcome = loop {
@@ -74,18 +80,19 @@ struct Face {
     http: http1::Builder,
     graceful: GracefulShutdown,
     room: Arc<Semaphore>,
-    connections: usize,
+    bounds: Bounds,
 }
 
 impl Face {
     fn take(&self, stream: TcpStream) {
         let Ok(place) = self.room.clone().try_acquire_owned() else {
-            tokio::spawn(turn_away(stream, self.connections));
+            tokio::spawn(turn_away(stream, self.bounds.connections));
             return;
         };
         // Answers are written whole: waiting for more of them gains nothing.
         let _ = stream.set_nodelay(true);
-        let connection = self.http.serve_connection(TokioIo::new(stream), self.service.clone());
+        let stream = TokioIo::new(Patient::new(stream, self.bounds.patience));
+        let connection = self.http.serve_connection(stream, self.service.clone());
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
             // How a client leaves is its own affair.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_catalog::{Catalog, Dated, checks, register};
-use adsum_keyspace::{Op, Space, Transaction};
+use adsum_keyspace::{Op, Space};
 use adsum_model::registered::{Check, Definition, Kind, Status};
 use adsum_model::{Name, Revision};
 use adsum_probe::{Outcome, look};
@@ -50,20 +50,8 @@ impl Controller {
     }
 
     async fn run(&self) -> Result<Infallible, Failed> {
-        self.note_services().await?;
         let (never, _) = tokio::try_join!(self.follow(), self.listen())?;
         match never {}
-    }
-
-    /// Once: who was here before may not have noted them.
-    async fn note_services(&self) -> Result<(), Failed> {
-        let view = self.store.catalog().await?;
-        let checks: Vec<&Check> = view.registry().checks().map(|check| &check.record).collect();
-        for piece in checks.chunks(register::PIECE) {
-            let noted = |tx: &mut Transaction<'_>| register::note_services(tx, piece.iter().copied());
-            commit(&self.store, "the services of checks", noted).await?;
-        }
-        Ok(())
     }
 
     async fn follow(&self) -> Result<Infallible, Failed> {
@@ -82,7 +70,8 @@ impl Controller {
         }
     }
 
-    /// Returns when something that is registered has changed, or an instance where an alias is of one, or at the tick at which something is to be taken out.
+    /// Returns when something that is registered has changed, or an instance where an alias is of one, or at the tick at
+    /// which something is to be taken out.
     async fn news(&self, view: &Catalog, next: Option<u64>) -> Result<(), Failed> {
         let checks = || view.registry().checks_on(self.node.as_str());
         let mirrors = checks().any(|check| checks::mirrors_instance(view, check));

@@ -16,6 +16,7 @@
 mod clock;
 mod directory;
 mod faces;
+mod older;
 mod options;
 mod past;
 mod recovery;

@@ -165,6 +165,7 @@ impl Store {
                 reaper: start_reaper()?,
             }),
         };
+        store.complete();
         timer::start(&store).map_err(OpenError::Thread)?;
         tokio::spawn(store.directory().clone().follow(store.watch(Space::System, revision)));
         Ok(store)

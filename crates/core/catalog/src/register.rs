@@ -117,7 +117,7 @@ pub fn tell(tx: &mut Transaction<'_>, told: Told) -> Result<(), Refusal> {
     }
     node.iter().for_each(|node| put_node(tx, node));
     service.iter().for_each(|service| put_service(tx, service));
-    checks.into_iter().for_each(|check| put_check(tx, check));
+    checks.into_iter().for_each(|check| put_told(tx, check));
     Ok(())
 }
 
@@ -187,6 +187,18 @@ pub fn register_check(tx: &mut Transaction<'_>, new: Check) -> Result<(), Refusa
 fn put_again(tx: &mut Transaction<'_>, mut new: Check) {
     if let Some(before) = check(tx, &new.node, &new.id) {
         (new.status, new.output) = (before.status, before.output);
+    }
+    put_check(tx, new);
+}
+
+/// What is told of a check that somebody makes is how it is, and not how it is made. It is a sign of life as well.
+fn put_told(tx: &mut Transaction<'_>, mut new: Check) {
+    let before = check(tx, &new.node, &new.id).filter(|_| new.definition.kind == Kind::Told);
+    if let Some(before) = before.filter(|before| before.definition.kind != Kind::Told) {
+        (new.definition, new.recipe, new.service) = (before.definition, before.recipe, before.service);
+        if let Kind::Ttl(ttl) = new.definition.kind {
+            beat(tx, &new, ttl, None);
+        }
     }
     put_check(tx, new);
 }

@@ -190,7 +190,7 @@ impl Authority<'_> {
         let name = places.iter().find_map(registered).filter(|_| self.zone.is_flat());
         let Some(name) = name else { return BTreeSet::new() };
         let mut seen = BTreeSet::new();
-        let ids = self.catalog.registry().named(&name).map(|service| service.id.to_lowercase());
+        let ids = self.catalog.registry().named(&name).map(|service| service.id.to_ascii_lowercase());
         ids.filter(|id| !seen.insert(id.clone())).collect()
     }
 

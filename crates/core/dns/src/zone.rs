@@ -149,7 +149,7 @@ impl Zone {
 
     /// The name that something registered has of its own.
     fn registered(&self, service: &registered::Service, shared: &BTreeSet<String>) -> Option<DomainName> {
-        let own = Some(service.id.to_lowercase()).filter(|id| self.is_flat && !shared.contains(id));
+        let own = Some(service.id.to_ascii_lowercase()).filter(|id| self.is_flat && !shared.contains(id));
         let (id, service): (Name, Name) = (own?.parse().ok()?, service.key().parse().ok()?);
         Some(self.below(&service, id.as_str()))
     }

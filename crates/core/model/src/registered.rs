@@ -86,6 +86,9 @@ pub struct Check {
     pub output: String,
     #[serde(default)]
     pub definition: Definition,
+    /// How somebody makes it who tells how it is, in JSON as he has told it. Nothing is made of it here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub recipe: String,
     /// The tick of the last change of the status.
     #[serde(default)]
     pub since: u64,

@@ -1,6 +1,7 @@
 //! The checks that a session lives with: it cannot begin without them, and ends when one of them is critical or gone.
 
-use adsum_catalog::Catalog;
+use adsum_catalog::{Catalog, records, register};
+use adsum_keyspace::Transaction;
 use adsum_model::registered::Status;
 use adsum_model::{Health, Instance, InstanceId, Name, Phase};
 
@@ -38,6 +39,22 @@ fn problem_of(catalog: &Catalog, node: &str, check: &str) -> Option<Problem> {
         (None, None) => return Some(Problem::NoCheck(check.to_string())),
     };
     is_critical.then(|| Problem::Critical(check.to_string()))
+}
+
+/// Whether something is wrong within a transaction, by what one can have changed: nodes and checks that are registered.
+pub(crate) fn has_problem(tx: &mut Transaction<'_>, session: &Session) -> bool {
+    let of_services = session.service_checks.iter().map(|check| &check.id);
+    let mut checks = session.node_checks.iter().chain(of_services);
+    register::expect_node(tx, &session.node).is_err()
+        || checks.any(|check| match register::check(tx, &session.node, check) {
+            Some(registered) => registered.status == Status::Critical,
+            None => check != NODE_CHECK && !is_of_instance(tx, check),
+        })
+}
+
+fn is_of_instance(tx: &mut Transaction<'_>, check: &str) -> bool {
+    let id: Option<InstanceId> = check.strip_prefix("service:").and_then(|id| id.parse().ok());
+    id.is_some_and(|id| records::instance(tx, &id).is_some())
 }
 
 /// The one that `service:ID` is the check of.

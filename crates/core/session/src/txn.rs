@@ -3,8 +3,8 @@
 use adsum_catalog::register::operation;
 use adsum_keyspace::{Blob, Entry, Transaction, Value};
 
-use crate::kv::{self, Locked, Put};
-use crate::{Beside, end};
+use crate::kv::{self, Locked, NoSession, Put};
+use crate::{Beside, check, end, session};
 
 /// A part of a transaction: on a key, or on what clients register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,11 @@ pub struct Failure {
 pub fn run(tx: &mut Transaction<'_>, steps: &[Step]) -> Result<Vec<Outcome>, Vec<Failure>> {
     let (mut found, mut failures, mut room) = (Vec::new(), Vec::new(), Room(Some(READ)));
     for (number, step) in steps.iter().enumerate() {
-        match step.run(tx, &mut room) {
+        let done = match lost_by(tx, &steps[..number], step) {
+            Some(lost) => Err(lost.to_string()),
+            None => step.run(tx, &mut room),
+        };
+        match done {
             Ok(those) => found.extend(those),
             Err(what) => {
                 failures.push(Failure { operation: number, what });
@@ -97,6 +101,16 @@ pub fn run(tx: &mut Transaction<'_>, steps: &[Step]) -> Result<Vec<Outcome>, Vec
     }
     tx.take_back();
     Err(failures)
+}
+
+/// Why a step gets no lock: the steps before it have changed what its session lives with. Else whoever ends sessions would
+/// do so a moment after.
+fn lost_by(tx: &mut Transaction<'_>, before: &[Step], step: &Step) -> Option<NoSession> {
+    let Step::Key(Operation { verb: Verb::Lock(id), .. }) = step else { return None };
+    let writes =
+        |step: &Step| matches!(step, Step::Registered(operation) if operation.verb != operation::Verb::Get);
+    let session = before.iter().any(writes).then(|| session::valid(tx, id)).flatten()?.session;
+    check::has_problem(tx, &session).then(|| NoSession::Invalid(id.clone()))
 }
 
 /// Bytes that may still be read, those of operations that have failed included; none when it was too much.
@@ -402,5 +416,54 @@ mod tests {
         let trees = vec![operation(Verb::GetTree, "t/"); OPERATIONS];
         assert_eq!(all(&mut keyspace, &trees[..100]).unwrap().len(), 2000);
         fails(&mut keyspace, &trees, &[(101, TOO_MUCH)]);
+    }
+
+    #[test]
+    fn a_session_gets_no_lock_when_a_step_before_has_taken_what_it_lives_with() {
+        use adsum_catalog::register::operation::{Operation as OnRecord, Record, Verb as Change};
+        let id = session::id(7);
+        let of_check = |verb, status| {
+            let (node, id) = ("n1".into(), "alive".into());
+            let check = registered::Check { node, id, status, ..registered::Check::default() };
+            Step::Registered(OnRecord { verb, record: Record::Check(check) })
+        };
+        let lock = Step::Key(operation(Verb::Lock(id.clone()), "lock"));
+        let (passing, critical) = (registered::Status::Passing, registered::Status::Critical);
+        for (change, is_lost) in [
+            (of_check(Change::Delete, passing), true),
+            (of_check(Change::Set, critical), true),
+            (of_check(Change::Set, passing), false),
+            (of_check(Change::Get, passing), false),
+        ] {
+            let mut keyspace = Keyspace::default();
+            let node = registered::Node { name: "n1".into(), ..registered::Node::default() };
+            let node = Step::Registered(OnRecord { verb: Change::Set, record: Record::Node(node) });
+            let begin = |tx: &mut Transaction<'_>| {
+                run(tx, &[node, of_check(Change::Set, passing)]).unwrap();
+                session::create(tx, &session(&id)).unwrap();
+            };
+            keyspace.transact(Now::default(), begin).unwrap();
+            let steps = [change, lock.clone()];
+            let done = keyspace.transact(Now::default(), |tx| run(tx, &steps)).unwrap().reply;
+            let what = format!("invalid session {id:?}");
+            let expect = if is_lost { Err(vec![Failure { operation: 1, what }]) } else { Ok(()) };
+            assert_eq!(done.map(drop), expect, "{:?}", steps[0]);
+        }
+    }
+
+    /// One that lives with a check.
+    fn session(id: &str) -> session::Session {
+        session::Session {
+            id: id.into(),
+            name: String::new(),
+            node: "n1".into(),
+            behavior: session::Behavior::Release,
+            lock_delay: std::time::Duration::ZERO,
+            ttl: String::new(),
+            lasts: None,
+            node_checks: vec!["serfHealth".into(), "alive".into()],
+            service_checks: Vec::new(),
+            over: false,
+        }
     }
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 
 use super::answer::Refusal;
+use super::commit::commit;
 use super::definition;
 use super::fields::Fields;
 use super::service::refuse_growth;
@@ -21,7 +22,7 @@ pub(crate) async fn register(State(state): State<ApiState>, body: Body) -> Resul
     let check = definition::lone_check(state.about.node.as_str(), &fields)?;
     definition::refuse_scripts(std::slice::from_ref(&check), state.about.script_checks)?;
     refuse_growth(&state)?;
-    state.store.try_commit(|tx| register::register_check(tx, check)).await??;
+    commit(&state, |tx| register::register_check(tx, check)).await??;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -30,7 +31,7 @@ pub(crate) async fn deregister(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let node = state.about.node.as_str();
-    let was_there = state.store.try_commit(|tx| register::deregister_check(tx, node, &id)).await?;
+    let was_there = commit(&state, |tx| register::deregister_check(tx, node, &id)).await?;
     if was_there { Ok(StatusCode::OK.into_response()) } else { Err(unknown(&id)) }
 }
 
@@ -77,7 +78,7 @@ fn note(query: &Query) -> String {
 
 async fn say(state: &ApiState, id: &str, status: Status, output: String) -> Result<Response, Refusal> {
     let (node, output) = (state.about.node.as_str(), cut(output));
-    let heard = state.store.try_commit(|tx| {
+    let heard = commit(state, |tx| {
         let heard = register::heard(tx, node, id, status, &output);
         (heard, register::check(tx, node, id).is_some())
     });

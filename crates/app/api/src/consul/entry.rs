@@ -8,6 +8,7 @@ use adsum_catalog::{Catalog, Dated, ServiceState};
 use adsum_model::registered::{self, Place, Status};
 use adsum_model::{CheckKind, Health, Instance, Name, Phase, print_duration};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::found::Found;
 use crate::ApiState;
@@ -92,7 +93,7 @@ pub(crate) struct Check<'a> {
     interval: String,
     timeout: String,
     exposed_port: u16,
-    definition: Nothing,
+    definition: Value,
     create_index: u64,
     modify_index: u64,
 }
@@ -235,7 +236,7 @@ impl<'a> Check<'a> {
             interval: String::new(),
             timeout: String::new(),
             exposed_port: 0,
-            definition: Nothing {},
+            definition: Value::Object(Map::new()),
             create_index: 1,
             modify_index: 1,
         }
@@ -296,7 +297,7 @@ impl<'a> Check<'a> {
             interval: print(definition.interval),
             timeout: print(definition.timeout),
             exposed_port: 0,
-            definition: Nothing {},
+            definition: serde_json::from_str(&check_of.recipe).unwrap_or_else(|_| Map::new().into()),
             create_index: check.created.0,
             modify_index: check.modified.0,
         }

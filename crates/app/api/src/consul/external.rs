@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::answer::{Refusal, json};
+use super::commit::commit;
 use super::definition::bounds;
 use super::fields::Fields;
 use super::service::refuse_growth;
@@ -29,7 +30,7 @@ pub(crate) async fn register(
     let told = told(&state, &fields).await?;
     let name = fields.text("Node")?;
     refuse_growth(&state)?;
-    let told = state.store.try_commit(|tx| {
+    let told = commit(&state, |tx| {
         // Nobody tells of what is on a node that nobody has told of.
         if told.node.is_none() && (told.service.is_some() || !told.checks.is_empty()) {
             register::expect_node(tx, &name)?;
@@ -62,7 +63,7 @@ pub(crate) async fn deregister(
         }
         (true, true) => register::deregister_node(tx, &node),
     };
-    while state.store.try_commit(remove).await? {}
+    while commit(&state, remove).await? {}
     Ok(json(query.asks("pretty"), &true))
 }
 
@@ -150,6 +151,7 @@ pub(super) fn check(node: &str, service: Option<&Service>, fields: &Fields) -> R
         service: of_this.map_or(of, |service| service.id.clone()),
         status,
         output: adsum_catalog::checks::cut(fields.text("Output")?),
+        recipe: fields.json("Definition")?,
         ..Check::default()
     };
     bounds::check(&check)?;

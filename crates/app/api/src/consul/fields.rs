@@ -84,6 +84,14 @@ impl Fields {
         }
     }
 
+    /// 0 when there is none.
+    pub(crate) fn index(&self, name: &str) -> Result<u64, Refusal> {
+        match self.get(name) {
+            None => Ok(0),
+            Some(value) => value.as_u64().ok_or_else(|| mistyped(value, name, "uint64")),
+        }
+    }
+
     /// A text or nanoseconds. Nothing and less than nothing are zero.
     pub(crate) fn duration(&self, name: &str) -> Result<Duration, Refusal> {
         match self.get(name) {
@@ -130,6 +138,12 @@ impl Fields {
     /// Empty when there is none.
     pub(crate) fn object(&self, name: &str) -> Result<Fields, Refusal> {
         Ok(self.entries(name)?.map_or_else(Fields::default, |object| Fields::of(object.clone())))
+    }
+
+    /// An object as it is, in JSON. Empty when there is none.
+    pub(crate) fn json(&self, name: &str) -> Result<String, Refusal> {
+        let text = |object| serde_json::to_string(object).expect("what was read has a JSON form");
+        Ok(self.entries(name)?.filter(|object| !object.is_empty()).map_or_else(String::new, text))
     }
 
     /// A map with an object to each name, which stays as it is.

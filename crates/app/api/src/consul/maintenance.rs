@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 
 use super::answer::Refusal;
+use super::commit::commit;
 use super::entry::NO_REASON;
 use super::service::unknown;
 use crate::query::Query;
@@ -27,7 +28,7 @@ enum Wish {
 pub(crate) async fn node(State(state): State<ApiState>, query: Query) -> Result<Response, Refusal> {
     let wish = Wish::of(&query)?;
     let check = check(&state, "_node_maintenance", "Node Maintenance Mode", "", NO_REASON[1]);
-    state.store.try_commit(|tx| wish.carry_out(tx, check)).await??;
+    commit(&state, |tx| wish.carry_out(tx, check)).await??;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -39,14 +40,13 @@ pub(crate) async fn service(
     let wish = Wish::of(&query)?;
     let view = state.store.catalog().await?;
     if let Some(instance) = id.parse().ok().filter(|id: &InstanceId| view.instance(id).is_some()) {
-        let done =
-            state.store.try_commit(|tx| desire::maintain_instance(tx, &instance, wish.reason())).await?;
+        let done = commit(&state, |tx| desire::maintain_instance(tx, &instance, wish.reason())).await?;
         done.map_err(|refusal| Refusal::failed(refusal.to_string()))?;
         return Ok(StatusCode::OK.into_response());
     }
     let check_id = format!("_service_maintenance:{id}");
     let check = check(&state, &check_id, "Service Maintenance Mode", &id, NO_REASON[0]);
-    let done = state.store.try_commit(|tx| {
+    let done = commit(&state, |tx| {
         let is_there = register::service(tx, &check.node, &id).is_some();
         is_there.then(|| wish.carry_out(tx, check))
     });

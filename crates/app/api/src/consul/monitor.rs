@@ -47,8 +47,9 @@ struct Lines {
 impl Source for Lines {
     async fn next(&mut self) -> Option<String> {
         tokio::select! {
-            lines = self.listening.next() => Some(lines),
+            biased;
             () = self.closing.closed() => None,
+            lines = self.listening.next() => Some(lines),
         }
     }
 }

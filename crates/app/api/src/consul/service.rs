@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 
 use super::answer::Refusal;
+use super::commit::commit;
 use super::definition;
 use super::fields::Fields;
 use crate::ApiState;
@@ -26,7 +27,7 @@ pub(crate) async fn register(
     definition::refuse_scripts(&checks, state.about.script_checks)?;
     refuse_growth(&state)?;
     let others = if query.asks("replace-existing-checks") { Others::Go } else { Others::Stay };
-    state.store.try_commit(|tx| register::register_service(tx, &service, checks, others)).await??;
+    commit(&state, |tx| register::register_service(tx, &service, checks, others)).await??;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -37,10 +38,10 @@ pub(crate) async fn deregister(
     refuse_own(&state, &id).await?;
     let node = state.about.node.as_str();
     let remove = |tx: &mut Transaction<'_>| register::deregister_service(tx, node, &id);
-    let first = state.store.try_commit(remove).await?;
+    let first = commit(&state, remove).await?;
     let mut more = first.more;
     while more {
-        more = state.store.try_commit(remove).await?.more;
+        more = commit(&state, remove).await?.more;
     }
     if first.was_there { Ok(StatusCode::OK.into_response()) } else { Err(unknown(&id)) }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use self::registered::on_registered;
 use super::answer::{Refusal, json};
+use super::commit::commit;
 use super::entry::{Check, Node, Service};
 use super::found;
 use super::given::{self, Given, base64_bytes};
@@ -67,7 +68,7 @@ pub(crate) async fn put(
     if let Some(reason) = state.store.refuses_growth().filter(|_| steps.iter().any(grows)) {
         return Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, &*reason));
     }
-    Ok(match state.store.try_commit(|tx| txn::run(tx, &steps)).await? {
+    Ok(match commit(&state, |tx| txn::run(tx, &steps)).await? {
         Ok(outcomes) => {
             let results = outcomes.iter().map(|outcome| done(&state, outcome)).collect();
             json(query.asks("pretty"), &Answer { results: Some(results), errors: None })

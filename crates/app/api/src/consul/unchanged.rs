@@ -57,8 +57,7 @@ impl Asked {
     /// None of what blocks on nothing, and of what cannot be understood: its handler says so.
     fn of(method: &Method, uri: &Uri) -> Option<Asked> {
         let path = uri.path();
-        let compares = ["/v1/catalog/", "/v1/health/"].iter().any(|prefix| path.starts_with(prefix));
-        if method != Method::GET || !compares {
+        if method != Method::GET || !drops_indexes(path) {
             return None;
         }
         let (mut index, mut wait, mut rest) = (None, limits::WAIT, Vec::new());
@@ -119,8 +118,18 @@ impl Answer {
     }
 }
 
+/// Whether the indexes in an answer are not of what it shows alone.
+fn drops_indexes(path: &str) -> bool {
+    ["/v1/catalog/", "/v1/health/"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Of an answer as it is compared, without its indexes where those say nothing.
+pub(super) fn print_at(path: &str, body: &[u8]) -> u128 {
+    if drops_indexes(path) { print_of(body) } else { fingerprint(&[body]) }
+}
+
 /// Of an answer without its indexes.
-pub(super) fn print_of(body: &[u8]) -> u128 {
+fn print_of(body: &[u8]) -> u128 {
     fingerprint(&told(body))
 }
 

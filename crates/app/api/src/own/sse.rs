@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
@@ -29,11 +29,18 @@ pub(crate) fn stream_of(kind: &'static str, source: impl Source) -> Response {
         let text = source.next().await?;
         Some((Ok::<Bytes, Infallible>(Bytes::from(text)), source))
     });
+    response_of(kind, texts)
+}
+
+pub(crate) fn response_of(
+    kind: &'static str,
+    pieces: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(kind)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (headers, Body::from_stream(texts)).into_response()
+    (headers, Body::from_stream(pieces)).into_response()
 }
 
 /// One message. The JSON of `data` has no line ends.

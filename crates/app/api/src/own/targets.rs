@@ -1,5 +1,5 @@
-//! `GET /api/targets`: the instances that are not over, and what clients have registered, in the form in which Prometheus finds what it scrapes
-//! (<https://prometheus.io/docs/prometheus/latest/http_sd/>); `?service=` and `?tag=` choose.
+//! `GET /api/targets`: the instances that are not over, and what clients have registered, in the form in which Prometheus
+//! finds what it scrapes (<https://prometheus.io/docs/prometheus/latest/http_sd/>); `?service=` and `?tag=` choose.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

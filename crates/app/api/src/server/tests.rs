@@ -14,8 +14,8 @@ struct Served {
 }
 
 async fn served(connections: usize) -> Served {
-    let header_time = limits::HEADER_TIME;
-    served_within(Bounds { connections, header_time }).await
+    let (header_time, patience) = (limits::HEADER_TIME, limits::PATIENCE);
+    served_within(Bounds { connections, header_time, patience }).await
 }
 
 async fn served_within(bounds: Bounds) -> Served {
@@ -94,7 +94,7 @@ async fn what_is_no_http_is_refused() {
 #[tokio::test]
 async fn a_client_that_does_not_finish_its_head_is_dropped() {
     let header_time = Duration::from_millis(50);
-    let served = served_within(Bounds { connections: 10, header_time }).await;
+    let served = served_within(Bounds { connections: 10, header_time, patience: limits::PATIENCE }).await;
     let begun = std::time::Instant::now();
     let mut stream = send(&served, "GET / HTTP/1.1\r\nHost:").await;
     let answer = read(&mut stream, "never").await;

@@ -245,6 +245,20 @@ async fn checks_that_are_not_registered_again_go_if_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn what_is_answered_is_seen_by_all_who_read_the_catalog() {
+    let face = Face::new().await;
+    for number in 0..200 {
+        let id = format!("web-{number}");
+        face.register(json!({"ID": id, "Name": "web", "Check": {"TTL": "60s"}})).await;
+        assert!(face.store.directory().view().registry().service("node1", &id).is_some(), "{id}");
+        assert_eq!(face.put_bare(&format!("/v1/agent/check/pass/service:{id}")).await.status, 200);
+        let view = face.store.directory().view();
+        let check = view.registry().check("node1", &format!("service:{id}"));
+        assert_eq!(check.unwrap().status, Status::Passing, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn a_blocked_query_wakes_for_its_own_service_alone() {
     let face = Face::new().await;
     face.register(web()).await;

@@ -18,10 +18,14 @@ fn conflict(failures: &[(usize, &str)]) -> Value {
 #[tokio::test]
 async fn a_transaction_tells_what_it_has_written_and_read() {
     let face = Face::new().await;
-    let operations = json!([{"KV": {"Verb": "set", "Key": "t/1", "Value": "dg==", "Flags": 3}}, {"kv": {"verb": "get", "key": "t/1"}}]);
+    let operations = json!([{"KV": {"Verb": "set", "Key": "t/1", "Value": "dg==", "Flags": 3}},
+        {"kv": {"verb": "get", "key": "t/1"}}]);
     let answer = txn(&face, operations).await;
     let index = answer.json()["Results"][0]["KV"]["ModifyIndex"].clone();
-    let of_key = |value: Value| json!({"KV": {"LockIndex": 0, "Key": "t/1", "Flags": 3, "Value": value, "CreateIndex": index, "ModifyIndex": index}});
+    let of_key = |value: Value| {
+        json!({"KV": {"LockIndex": 0, "Key": "t/1", "Flags": 3, "Value": value, "CreateIndex": index,
+            "ModifyIndex": index}})
+    };
     let expect = json!({"Results": [of_key(Value::Null), of_key("dg==".into())], "Errors": null});
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expect));
     let entry = face.get("/v1/kv/t/1").await;
@@ -96,7 +100,8 @@ async fn a_transaction_registers_with_keys_what_is_told_as_it_is_told_elsewhere(
     let face = Face::new().await;
     let node = json!({"Node": "ext", "Address": "10.1.2.3", "Meta": {"rack": "r1"}});
     let service = json!({"ID": "pay-1", "Service": "pay", "Port": 443, "Tags": ["v1"]});
-    let check = json!({"Node": "ext", "CheckID": "alive", "Name": "Alive", "Status": "passing", "ServiceID": "pay-1"});
+    let check = json!({"Node": "ext", "CheckID": "alive", "Name": "Alive", "Status": "passing",
+        "ServiceID": "pay-1", "Definition": {"HTTP": "https://10.1.2.3/", "Interval": "10s"}});
     let operations = json!([of("Node", "set", node.clone()), of("Service", "set", service.clone()),
         of("Check", "set", check.clone()), {"KV": {"Verb": "set", "Key": "pay", "Value": "dg=="}}]);
     let answer = txn(&face, operations).await;
@@ -107,6 +112,7 @@ async fn a_transaction_registers_with_keys_what_is_told_as_it_is_told_elsewhere(
     assert_eq!(results[0]["Node"], health["Node"]);
     assert_eq!(results[1]["Service"], health["Service"]);
     assert_eq!(results[2]["Check"], health["Checks"][0]);
+    assert_eq!(health["Checks"][0]["Definition"], check["Definition"]);
     assert_eq!((&results[0]["Node"]["ModifyIndex"], &results[2]["Check"]["CreateIndex"]), (&index, &index));
     let read = json!([
         of("Node", "get", json!({"Node": "ext"})),
@@ -134,6 +140,18 @@ async fn a_transaction_registers_with_keys_what_is_told_as_it_is_told_elsewhere(
 }
 
 #[tokio::test]
+async fn a_check_that_the_agent_makes_is_made_whatever_a_transaction_tells_of_it() {
+    let face = Face::new().await;
+    let check = json!({"Name": "port", "TTL": "10s"});
+    assert_eq!(face.send("PUT /v1/agent/check/register", &[], check.to_string()).await.status, 200);
+    let node = face.get("/v1/agent/checks").await.json()["port"]["Node"].clone();
+    let told = json!({"Node": node, "CheckID": "port", "Name": "port", "Status": "passing"});
+    let answer = txn(&face, json!([of("Check", "set", told)])).await;
+    let told = &answer.json()["Results"][0]["Check"];
+    assert_eq!((&told["Status"], &told["Type"]), (&json!("passing"), &json!("ttl")), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn a_transaction_on_what_is_registered_fails_as_a_whole_and_says_where() {
     let face = Face::new().await;
     let node = json!({"Node": "ext", "Address": "10.1.2.3"});
@@ -155,8 +173,11 @@ async fn a_transaction_on_what_is_registered_fails_as_a_whole_and_says_where() {
         assert_eq!((answer.status.as_u16(), answer.json()), (409, conflict(&[(1, what)])), "{operation}");
     }
     assert_eq!(face.get("/v1/catalog/node/ext").await.text(), "null");
-    let malformed = txn(&face, json!([{"Node": {"Verb": "set", "Node": 7}}])).await;
-    assert_eq!(malformed.status, 400);
+    let below = of("Node", "cas", json!({"Node": "ext", "Address": "10.1.2.3", "ModifyIndex": -1}));
+    for malformed in [json!({"Node": {"Verb": "set", "Node": 7}}), below] {
+        assert_eq!(txn(&face, json!([malformed])).await.status, 400, "{malformed}");
+        assert_eq!(face.get("/v1/catalog/node/ext").await.text(), "null");
+    }
 }
 
 async fn fire(face: &Face, path: &str) -> Answer {

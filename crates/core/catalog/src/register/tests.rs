@@ -294,3 +294,57 @@ fn a_check_of_which_an_older_agent_did_not_note_the_service_goes_with_it_when_th
     let left = ["beat/n1/moved", "check-of/n1/b/moved", "check/n1/moved", "registered/n1/b"];
     assert_eq!(kept.keys(), left);
 }
+
+#[test]
+fn the_checks_of_an_older_agent_go_with_a_service_that_is_critical_for_too_long() {
+    let mut kept = Kept::default();
+    let mut dying = ttl("c", "a");
+    dying.definition.deregister_after = Some(Duration::from_secs(60));
+    let checks = vec![dying.clone(), ttl("d", "a")];
+    kept.at(0, |tx| {
+        register_service(tx, &service("a", "web"), checks.clone(), Others::Stay).unwrap();
+        checks.iter().for_each(|check| delete(tx, &attached_key(check)));
+        note_services(tx, &checks);
+    });
+    assert!(!kept.at(60_000, |tx| reap(tx, &dying)));
+    assert_eq!(kept.keys(), [""; 0]);
+}
+
+fn told_of(status: Status, output: &str) -> Told {
+    let (name, notes, output) = ("new".into(), "who".into(), output.into());
+    let check = Check { name, notes, status, output, definition: Definition::default(), ..ttl("c", "a") };
+    Told { checks: vec![check], ..Told::default() }
+}
+
+#[test]
+fn what_is_told_of_a_check_that_somebody_makes_leaves_how_it_is_made() {
+    let mut kept = Kept::default();
+    let mut probed = ttl("c", "a");
+    probed.definition.kind = Kind::Udp { address: "a".into() };
+    probed.definition.thresholds.critical = 3;
+    kept.at(0, |tx| register_service(tx, &service("a", "web"), vec![probed.clone()], Others::Stay)).unwrap();
+    kept.at(1, |tx| tell(tx, told_of(Status::Warning, "so"))).unwrap();
+    let found = kept.at(1, |tx| check(tx, "n1", "c")).unwrap();
+    assert_eq!((found.status, found.output.as_str()), (Status::Warning, "so"));
+    assert_eq!((found.name.as_str(), found.notes.as_str()), ("new", "who"));
+    assert_eq!(found.definition, probed.definition);
+    // The control: nobody makes one that was told of, and how it is told is how it is.
+    let mut kept = Kept::default();
+    kept.at(0, |tx| register_service(tx, &service("a", "web"), vec![], Others::Stay)).unwrap();
+    for _ in 0..2 {
+        kept.at(1, |tx| tell(tx, told_of(Status::Warning, "so"))).unwrap();
+        assert_eq!(kept.at(1, |tx| check(tx, "n1", "c")).unwrap().definition, Definition::default());
+    }
+}
+
+#[test]
+fn a_ttl_check_that_is_told_to_pass_lives_for_its_ttl_by_that_and_no_longer() {
+    let mut kept = Kept::default();
+    kept.at(0, |tx| register_service(tx, &service("a", "web"), vec![ttl("c", "a")], Others::Stay)).unwrap();
+    kept.at(20_000, |tx| tell(tx, told_of(Status::Passing, ""))).unwrap();
+    let mut status_at = |tick| {
+        kept.at(tick, |tx| expired(tx, "n1", "c"));
+        kept.at(tick, |tx| check(tx, "n1", "c")).unwrap().status
+    };
+    assert_eq!([29_999, 30_001].map(&mut status_at), [Status::Passing, Status::Critical]);
+}

@@ -156,6 +156,8 @@ fn owned() -> Catalog {
         tell(tx, at("n1", "no_label", "auth", "10.7.0.3", 8082), &[]);
         tell(tx, noted(at("n1", "same", "auth", "10.7.0.4", 8083), "not any more"), &[]);
         tell(tx, at("Ext", "same", "auth", "10.7.0.5", 8084), &[]);
+        // The Kelvin sign, which is a `k` to Unicode and not to DNS.
+        tell(tx, at("n1", "\u{212A}", "auth", "10.7.0.7", 8086), &[]);
         tell(tx, at("n1", "ill", "auth", "10.7.0.6", 8085), &[Status::Critical]);
         let tags = vec!["1".to_string(), "blue".to_string()];
         tell(tx, Service { tags, ..at("n1", "blue-1", "shop", "10.8.0.1", 80) }, &[]);
@@ -180,6 +182,7 @@ fn in_a_domain_of_ones_own_srv_records_have_priority_weight_and_name_of_the_regi
         "65535 1 8081 two.auth.walterdalmut.com.",
         "1 1 8082 0a070003.addr.dc1.walterdalmut.com.",
         "1 1 8083 0a070004.addr.dc1.walterdalmut.com.",
+        "1 1 8086 0a070007.addr.dc1.walterdalmut.com.",
     ];
     assert_eq!(records, expected);
 }

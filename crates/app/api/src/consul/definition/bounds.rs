@@ -46,6 +46,7 @@ pub(crate) fn check(check: &Check) -> Result<(), Refusal> {
     text("check name", &check.name, NAME)?;
     text("check notes", &check.notes, NOTES)?;
     text("service ID", &check.service, NAME)?;
+    text("check definition", &check.recipe, DEFINITION)?;
     definition(&check.definition)
 }
 

@@ -32,7 +32,7 @@ enum Wanted {
 
 fn operation(kind: &str, given: &Given, record: Read) -> Result<Result<Operation, String>, Refusal> {
     let fields = Fields::of(given.object(kind)?.unwrap_or_default().into_map());
-    let index = u64::try_from(fields.number("ModifyIndex")?.unwrap_or(0)).unwrap_or(0);
+    let index = fields.index("ModifyIndex")?;
     let word = given.text("Verb")?;
     let (verb, wanted) = match word.as_str() {
         "get" => (Verb::Get, Wanted::Names),
