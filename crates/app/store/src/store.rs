@@ -268,6 +268,10 @@ impl Store {
 
     /// Waits until everything up to `revision` may leave the process.
     pub async fn durable(&self, revision: Revision) -> Result<(), Failed> {
+        if self.durable_revision() < revision {
+            // It may be of a client's turn that is not over.
+            self.hasten();
+        }
         self.visible(Space::User).until(|visible| visible >= revision || self.has_failed()).await;
         if self.has_failed() { Err(self.failed()) } else { Ok(()) }
     }

@@ -121,16 +121,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     where
         K: Borrow<Q>,
     {
-        let mut node = &*self.root;
-        loop {
-            match node {
-                Node::Leaf(entries) => {
-                    let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
-                    return Some(&entries[at].1);
-                }
-                Node::Branch(children) => node = &children[child_of(children, key)].node,
-            }
-        }
+        find_below(&self.root, key)
     }
 
     /// The value of `key` to be changed in place. Copies the path if a clone of the tree holds it.
@@ -170,10 +161,6 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Looked up first where a clone may hold the path, so that a miss copies none.
-        if Arc::strong_count(&self.root) > 1 {
-            self.get(key)?;
-        }
         let value = remove_from(&mut self.root, key);
         self.lower_root();
         value
@@ -313,6 +300,21 @@ impl<K: Clone, V> Child<K, V> {
     }
 }
 
+fn find_below<'n, K: Ord + Borrow<Q>, V, Q: Ord + ?Sized>(
+    mut node: &'n Node<K, V>,
+    key: &Q,
+) -> Option<&'n V> {
+    loop {
+        match node {
+            Node::Leaf(entries) => {
+                let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
+                return Some(&entries[at].1);
+            }
+            Node::Branch(children) => node = &children[child_of(children, key)].node,
+        }
+    }
+}
+
 enum Inserted<K, V> {
     Replaced(V),
     /// With the right half, when the node had to be split.
@@ -382,6 +384,10 @@ fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
     node: &mut Arc<Node<K, V>>,
     key: &Q,
 ) -> Option<V> {
+    // Looked up first where a clone may hold the rest of the path, so that a miss copies none.
+    if Arc::strong_count(node) > 1 {
+        find_below(node, key)?;
+    }
     match Arc::make_mut(node) {
         Node::Leaf(entries) => {
             let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;

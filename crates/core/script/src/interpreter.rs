@@ -307,8 +307,12 @@ fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
     if words().all(|word| word.is_ok()) {
         return lua.create_sequence_from(words().flatten());
     }
-    let strings = texts.iter().map(|text| lua.create_string(text));
-    lua.create_sequence_from(strings.collect::<mlua::Result<Vec<_>>>()?)
+    // One handle at a time: of those there can be a few thousand only.
+    let table = lua.create_table_with_capacity(texts.len(), 0)?;
+    for text in texts {
+        table.raw_push(lua.create_string(text)?)?;
+    }
+    Ok(table)
 }
 
 /// `redis.call`

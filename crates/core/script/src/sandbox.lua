@@ -24,6 +24,9 @@ local function seal(shown)
   return proxy
 end
 
+-- What a metatable that is nobody's business looks like. The one for all: what is sealed is kept for ever.
+local nothing = seal({})
+
 local function check_writable(t)
   if t ~= nil and hidden[t] then
     error(READONLY, 0)
@@ -146,7 +149,7 @@ local globals = {
   end,
   getmetatable = function(t)
     local meta = getmetatable(t)
-    return meta == false and seal({}) or meta
+    return meta == false and nothing or meta
   end,
   setmetatable = function(t, meta)
     check_writable(t)

@@ -110,3 +110,24 @@ fn a_write_without_a_reader_copies_nothing() {
     assert_ne!(Arc::as_ptr(&tree.root), root);
     assert_eq!((reader.get(&500), tree.get(&500)), (Some(&1), Some(&2)));
 }
+
+#[test]
+fn a_miss_copies_nothing_of_what_a_reader_holds_even_below_what_is_no_longer_shared() {
+    let mut tree: Tree<u32, u32> = (0..5000).map(|key| (2 * key, 0)).collect();
+    let reader = tree.clone();
+    *tree.get_mut(&0).unwrap() = 1;
+    let before = leaves_at(&tree.root);
+    assert_ne!(before[0], leaves_at(&reader.root)[0], "the root and the first leaf are copies");
+    assert_eq!(tree.remove(&5001), None);
+    assert_eq!(leaves_at(&tree.root), before);
+    assert_eq!(tree.remove(&5000), Some(0));
+    assert_ne!(leaves_at(&tree.root), before);
+    assert_eq!(reader.get(&5000), Some(&0));
+}
+
+fn leaves_at<K, V>(node: &Arc<Node<K, V>>) -> Vec<*const Node<K, V>> {
+    match &**node {
+        Node::Leaf(_) => vec![Arc::as_ptr(node)],
+        Node::Branch(children) => children.iter().flat_map(|child| leaves_at(&child.node)).collect(),
+    }
+}

@@ -184,6 +184,32 @@ fn garbage_of_many_scripts_does_not_add_up() {
 }
 
 #[test]
+fn what_a_script_sees_of_a_sealed_metatable_does_not_add_up() {
+    let (mut world, _) = world(Duration::ZERO);
+    let mut peer = world.connect();
+    // A table for each of them would be more than twice what a script may have.
+    let script = "for i=1,400000 do getmetatable(redis) end return type(getmetatable(redis))";
+    for _ in 0..3 {
+        assert_eq!(world.run(&mut peer, &format!("EVAL \"{script}\" 0")), "$5 table");
+    }
+    let used = world.run(&mut peer, "EVAL \"return collectgarbage('count') < 16384\" 0");
+    assert_eq!(used, ":1", "KiB of all that the interpreter has");
+}
+
+#[test]
+fn a_script_gets_as_many_arguments_as_there_are_whatever_bytes_they_have() {
+    let (mut world, _) = world(Duration::ZERO);
+    let mut peer = world.connect();
+    for last in ["x", "\"\\xff\""] {
+        let given = format!("{}{last}", "x ".repeat(9_999));
+        let script = "return {#KEYS, #ARGV, #ARGV[10000], #redis.call('echo', ARGV[10000])}";
+        assert_eq!(world.run(&mut peer, &format!("EVAL \"{script}\" 0 {given}")), "*4 :0 :10000 :1 :1");
+        let script = "return {#KEYS, #ARGV, #KEYS[10000]}";
+        assert_eq!(world.run(&mut peer, &format!("EVAL \"{script}\" 10000 {given}")), "*3 :10000 :0 :1");
+    }
+}
+
+#[test]
 fn scripts_leave_nothing_behind() {
     let (mut world, _) = world(Duration::ZERO);
     let mut peer = world.connect();

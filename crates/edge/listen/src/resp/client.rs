@@ -88,6 +88,8 @@ impl<E: Engine> Drop for Client<E> {
                 server.disconnect(session);
             }
         });
+        // Its last commits, and what its leaving has committed, are followed by nothing.
+        self.engine.hasten();
         if left.is_err() {
             let engine = self.engine.clone();
             // It is for the server to learn of it some time, and this thread has others to serve.

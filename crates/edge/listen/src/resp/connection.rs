@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adsum_model::Revision;
-use adsum_resp::{Flow, Outbox as _, Parsed, Parser, ProtocolError, Wake};
+use adsum_resp::{Flow, Outbox as _, Parsed, Parser, ProtocolError, Server, Session, Wake};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::herald::{Herald, Listens};
+use super::herald::Listener;
 use super::outbox::Mailbox;
 use super::tools::{Clerk, Desk, READ, Tools};
 use super::{Busy, Engine, Limits};
@@ -47,10 +47,9 @@ pub(super) struct Connection<E: Engine> {
     /// What may leave, and how much of it has left.
     output: Vec<u8>,
     sent: usize,
-    herald: Herald,
-    listens: Listens,
-    /// Whether it has run something and has nothing to say, since the client wants no replies.
-    unheard: bool,
+    listener: Listener,
+    /// The last revision that it has committed and nobody was told of: not all of it need have a reply that waits.
+    committed: Revision,
     /// Until when it waits for a blocking command; the inner None is for ever.
     blocked: Option<Option<Instant>>,
     /// A reply that is being written elsewhere; what comes behind it waits.
@@ -98,9 +97,8 @@ impl<E: Engine> Connection<E> {
         Tools { desk, clerk, herald }: Tools,
     ) -> Connection<E> {
         Connection {
-            herald,
-            listens: Listens::default(),
-            unheard: false,
+            listener: herald.listener(),
+            committed: Revision::ZERO,
             stream,
             mailbox,
             client,
@@ -198,7 +196,7 @@ impl<E: Engine> Connection<E> {
         }
         let mut done = 0;
         let mut budget = REQUESTS_PER_TURN;
-        let entered = client.try_enter(|server, session, now| {
+        let mut run = |server: &mut Server, session: &mut Session, now| {
             loop {
                 match parser.parse(&input[done..]) {
                     Parsed::Incomplete => return Turn::Starved,
@@ -221,9 +219,20 @@ impl<E: Engine> Connection<E> {
                     return Turn::Full;
                 }
             }
+        };
+        let entered = client.try_enter(|server, session, now| {
+            let before = server.keyspace().revision();
+            let turn = run(server, session, now);
+            let after = server.keyspace().revision();
+            (turn, if after > before { after } else { Revision::ZERO })
         });
-        let turn = entered.unwrap_or_else(|Busy| self.answer_while_busy(input, &mut done));
-        self.unheard = !self.mailbox.has_bytes();
+        let turn = match entered {
+            Ok((turn, committed)) => {
+                self.committed = self.committed.max(committed);
+                turn
+            }
+            Err(Busy) => self.answer_while_busy(input, &mut done),
+        };
         self.end_turn(turn)?;
         Ok(done)
     }
@@ -319,6 +328,14 @@ impl<E: Engine> Connection<E> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sending::Socket),
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Has what it has committed made durable, which others may wait for.
+    fn hasten(&mut self) {
+        let committed = std::mem::replace(&mut self.committed, Revision::ZERO);
+        if self.client.engine.durable() < committed {
+            self.client.engine.hasten();
         }
     }
 

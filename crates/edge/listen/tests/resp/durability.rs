@@ -1,5 +1,6 @@
 //! No byte leaves before the revision it depends on.
 
+use adsum_listen::resp::Engine as _;
 use adsum_model::Revision;
 
 use crate::kit::Face;
@@ -106,4 +107,38 @@ fn what_is_committed_is_hastened_whether_or_not_a_reply_waits_for_it() {
     client.send("CLIENT REPLY OFF\r\nSET a 4\r\n");
     face.engine
         .await_level(|server| server.keyspace().revision() == Revision(4) && face.engine.hastened() > before);
+}
+
+#[test]
+fn what_is_committed_is_hastened_whatever_the_herald_waits_for() {
+    let face = Face::new();
+    let mut clients = [(); 6].map(|()| face.connect());
+    // So that it has been told of rises, asked for some in vain, and waits for one that nobody is about to bring.
+    face.engine.hold();
+    for (revision, client) in (1..).zip(&mut clients) {
+        let before = face.engine.hastened();
+        client.send("SET a 1\r\n");
+        face.engine.await_level(|server| server.keyspace().revision() == Revision(revision));
+        face.engine.await_level(|_| face.engine.hastened() > before);
+    }
+    face.engine.release(Revision(6));
+    clients.iter_mut().for_each(|client| client.expect("+OK\r\n"));
+    face.engine.wait_for_haste();
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(|| (0..300).for_each(|_| client.ask("SET a 1", "+OK\r\n")));
+        }
+    });
+}
+
+#[test]
+fn what_no_reply_waits_for_is_hastened_as_well() {
+    let face = Face::new();
+    face.engine.wait_for_haste();
+    let mut client = face.connect();
+    client.send("GET a\r\nCLIENT REPLY OFF\r\nSET a 1\r\n");
+    client.expect("$-1\r\n");
+    face.engine.await_level(|_| face.engine.durable() == Revision(1));
+    client.send("SET a 2\r\nQUIT\r\n");
+    face.engine.await_level(|_| face.engine.durable() == Revision(2));
 }

@@ -22,6 +22,8 @@ struct Inner {
     began: Instant,
     /// Whether every commit is durable at once.
     prompt: AtomicBool,
+    /// Whether everything is durable when it is said that nothing follows.
+    hasty: AtomicBool,
     /// How often it was said that nothing follows.
     hastened: AtomicU64,
     durable: AtomicU64,
@@ -39,6 +41,7 @@ impl Memory {
             overseer,
             began,
             prompt: AtomicBool::new(true),
+            hasty: AtomicBool::new(false),
             hastened: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             rises: Mutex::new(Some(watch::channel(Revision::ZERO).0)),
@@ -48,6 +51,12 @@ impl Memory {
     /// From now on nothing becomes durable by itself.
     pub(crate) fn hold(&self) {
         self.0.prompt.store(false, SeqCst);
+    }
+
+    /// From now on everything becomes durable when it is said that nothing follows, and never by itself.
+    pub(crate) fn wait_for_haste(&self) {
+        self.hold();
+        self.0.hasty.store(true, SeqCst);
     }
 
     pub(crate) fn release(&self, revision: Revision) {
@@ -75,6 +84,11 @@ impl Memory {
     /// How often it was said that nothing follows what was committed.
     pub(crate) fn hastened(&self) -> u64 {
         self.0.hastened.load(SeqCst)
+    }
+
+    /// Does something while nobody else has the server.
+    pub(crate) fn alone<T>(&self, body: impl FnOnce(&Server) -> T) -> T {
+        body(&self.0.server.lock())
     }
 
     /// Waits until the server is in a state.
@@ -117,6 +131,11 @@ impl Engine for Memory {
 
     fn hasten(&self) {
         self.0.hastened.fetch_add(1, SeqCst);
+        if self.0.hasty.load(SeqCst) {
+            // In the lock, so that it never falls.
+            let server = self.0.server.lock();
+            self.release(server.keyspace().revision());
+        }
     }
 
     async fn durable_above(&self, revision: Revision) -> Revision {

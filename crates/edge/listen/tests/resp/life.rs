@@ -50,6 +50,23 @@ fn a_face_that_stops_answers_what_it_has_run_and_frees_its_port() {
 }
 
 #[test]
+fn a_face_that_stops_runs_no_more_of_the_scripts_that_are_there() {
+    let face = Face::new();
+    let mut client = face.connect();
+    // Longer than the thread of a connection can be spared.
+    let script = "local t=os.clock() repeat until os.clock()-t>0.1 return redis.call('INCR','n')";
+    client.send(format!("EVAL \"{script}\" 0\r\n").repeat(60));
+    client.expect(":1\r\n");
+    let Face { engine, bound } = face;
+    let run = engine.alone(|server| {
+        drop(bound);
+        server.keyspace().revision().0
+    });
+    client.rest();
+    assert!(engine.revision() <= run + 3, "{} and then {}", run, engine.revision());
+}
+
+#[test]
 fn a_face_that_stops_does_not_wait_for_who_takes_nothing() {
     let face = Face::new();
     let mut client = face.connect();

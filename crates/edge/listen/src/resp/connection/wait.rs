@@ -37,10 +37,10 @@ impl<E: Engine> Connection<E> {
     ) -> Result<(), Ended> {
         if sending == Sending::Nothing {
             self.shrink();
-            if std::mem::take(&mut self.unheard) {
-                // The herald does so for those who wait for a reply.
-                self.client.engine.hasten();
-            }
+        }
+        if sending != Sending::Durability {
+            // The herald does so for those who wait for a reply.
+            self.hasten();
         }
         let mut time = pin!(until(self.blocked.flatten()));
         let event = poll_fn(|cx| self.poll_event(sending, stop.as_mut(), time.as_mut(), cx)).await;
@@ -83,12 +83,17 @@ impl<E: Engine> Connection<E> {
         if self.blocked.flatten().is_some() && time.poll(cx).is_ready() {
             return Poll::Ready(Event::TimedOut);
         }
-        if let Some(held) = &mut self.held {
-            return Pin::new(held).poll(cx).map(|held| Event::Held(held.map(Box::new)));
+        if let Some(held) = &mut self.held
+            && let Poll::Ready(held) = Pin::new(held).poll(cx)
+        {
+            return Poll::Ready(Event::Held(held.map(Box::new)));
         }
-        if let Some(deferred) = &mut self.deferred {
-            return Pin::new(deferred).poll(cx).map(Event::Deferred);
+        if let Some(deferred) = &mut self.deferred
+            && let Poll::Ready(reply) = Pin::new(deferred).poll(cx)
+        {
+            return Poll::Ready(Event::Deferred(reply));
         }
+        // Also while something of it is run elsewhere: what comes behind that is run no more.
         if !self.closing && stop.poll(cx).is_ready() {
             return Poll::Ready(Event::Stop);
         }
@@ -104,7 +109,7 @@ impl<E: Engine> Connection<E> {
                 if self.may_send() {
                     return Poll::Ready(());
                 }
-                self.herald.listen(&mut self.listens, cx);
+                self.listener.listen(cx);
                 Poll::Pending
             }
         }
