@@ -94,7 +94,7 @@ async fn until_answered(
     let mut answered = pin!(answered);
     poll_fn(|cx| {
         let outcome = answered.as_mut().poll(cx);
-        said.hear(cx.waker(), |head| respond.send_informational(head))?;
+        said.hear(cx.waker(), |head| respond.send_informational(head));
         if let Poll::Ready(response) = outcome {
             return Poll::Ready(Ok(response));
         }

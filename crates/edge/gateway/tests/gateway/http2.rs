@@ -62,6 +62,39 @@ async fn client_of_http2_hears_what_is_said_before_its_answer() {
     assert_eq!(text(answer.await.unwrap()).await, "body");
 }
 
+/// A 103 with all that is for one hop only, and with a mark that is not the instance's to give.
+async fn hinting_for_one_hop() -> Backend {
+    Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\nconnection: keep-alive, x-hop\r\n").await?;
+        peer.write("x-hop: 1\r\nkeep-alive: timeout=5\r\nproxy-connection: keep-alive\r\nte: gzip\r\n")
+            .await?;
+        peer.write("x-served-by: somebody\r\n\r\n").await?;
+        peer.say("the answer").await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn hint_for_one_hop_costs_a_client_of_http2_nothing() {
+    let backend = hinting_for_one_hop().await;
+    let house = House::serving(&[&backend]);
+    let (mut answer, _) = ask(&house, "GET", false).await;
+    let hints = said(&mut answer).await.unwrap();
+    assert_eq!((hints.status().as_u16(), hints.headers().len()), (103, 1), "{hints:?}");
+    assert_eq!(hints.headers()["link"], "</a.css>");
+    assert_eq!(text(answer.await.unwrap()).await, "the answer");
+}
+
+#[tokio::test]
+async fn hint_for_one_hop_says_no_more_to_a_client_of_http1() {
+    let backend = hinting_for_one_hop().await;
+    let house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    assert_eq!(wire.get("/").await.head, "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n");
+    assert_eq!(wire.answer().await.unwrap().text(), "the answer");
+}
+
 #[tokio::test]
 async fn instance_that_does_nothing_but_hint_is_not_passed_on_for_ever() {
     let backend = Backend::new(|mut peer| async move {
