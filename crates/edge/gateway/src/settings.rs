@@ -42,6 +42,9 @@ pub struct Limits {
     /// For a client to take anything of what is sent to it.
     pub write_timeout: Duration,
     pub handshake_timeout: Duration,
+    /// A client of HTTP/2 is listened for so often: one that has said nothing in between is asked whether it is there, and let
+    /// go when it has said nothing by the next time.
+    pub silence: Duration,
     /// Bytes of a request's head.
     pub head: usize,
     /// Bytes of a request's target.
@@ -105,6 +108,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
+            silence: Duration::from_secs(20),
             head: 32 << 10,
             target: 8 << 10,
             headers: 100,
