@@ -114,6 +114,38 @@ async fn instance_that_does_nothing_but_hint_is_not_passed_on_for_ever() {
 }
 
 #[tokio::test]
+async fn hints_are_as_long_as_they_may_be_in_all() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        let hint = format!("HTTP/1.1 103 Early Hints\r\nlink: {}\r\n\r\n", "x".repeat(6 << 10));
+        peer.write(hint.repeat(5)).await?;
+        peer.say("at last").await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let (mut answer, _) = ask(&house, "GET", false).await;
+    let mut hints = 0;
+    while said(&mut answer).await.is_some() {
+        hints += 1;
+    }
+    assert_eq!(hints, 2);
+    assert_eq!(text(answer.await.unwrap()).await, "at last");
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_the_length_of_no_content() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n").await
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let (answer, _) = ask(&house, "GET", false).await;
+    let answer = answer.await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers().get("content-length")), (204, None));
+}
+
+#[tokio::test]
 async fn body_that_its_client_of_http2_takes_back_is_not_taken_for_a_whole_one() {
     let (tell, told) = oneshot::channel();
     let tell = shared(tell);
@@ -137,6 +169,24 @@ async fn body_that_its_client_of_http2_takes_back_is_not_taken_for_a_whole_one()
     body.send_reset(Reason::CANCEL);
     assert_eq!(told.await.unwrap(), b"4\r\npart\r\n");
     house.metric_becomes("adsum_gateway_in_flight", "", 0.0).await;
+    house.metric_becomes("adsum_gateway_abandoned_total", "", 1.0).await;
+    assert_eq!(house.metric("adsum_gateway_requests_total", ""), 0.0, "it has done nothing wrong");
+}
+
+#[tokio::test]
+async fn client_of_http1_that_goes_within_its_body_has_done_nothing_wrong() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.head().await?;
+        peer.wire.rest().await.map(drop)
+    })
+    .await;
+    let house = House::serving(&[&backend]);
+    let mut wire = house.connect().await;
+    wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\npart").await;
+    house.metric_becomes("adsum_gateway_received_bytes_total", "", 4.0).await;
+    drop(wire);
+    house.metric_becomes("adsum_gateway_abandoned_total", "", 1.0).await;
+    assert_eq!(house.metric("adsum_gateway_requests_total", ""), 0.0);
 }
 
 #[tokio::test]
