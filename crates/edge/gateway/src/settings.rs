@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use adsum_forward::Network;
+use adsum_framing::Limits as Framing;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -82,6 +83,16 @@ pub enum AccessLog {
 pub enum LogTarget {
     Stdout,
     File(PathBuf),
+}
+
+/// Fields of a head at most, whatever the settings say: a map of headers has room for 2^15.
+const FIELDS: usize = 4096;
+
+impl Limits {
+    /// Those of one head.
+    pub(crate) fn framing(&self) -> Framing {
+        Framing { head: self.head, target: self.target, fields: self.headers.min(FIELDS) }
+    }
 }
 
 impl Settings {

@@ -133,6 +133,25 @@ async fn hints_are_as_long_as_they_may_be_in_all() {
 }
 
 #[tokio::test]
+async fn limits_of_a_head_hold_over_http2() {
+    let backend = Backend::saying("hello").await;
+    let house = House::serving(&[&backend]);
+    let ask = async |length: usize, fields: usize, expect: &str| {
+        let mut request = Request::get(format!("http://web.test/{}", "a".repeat(length - 1)));
+        for at in 0..fields {
+            request = request.header(format!("x-{at}"), "1");
+        }
+        let request = request.header("expect", expect).body(()).unwrap();
+        client(&house).await.send_request(request, true).unwrap().0.await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(8192, 99, "100-continue").await, 200, "the control");
+    assert_eq!(ask(8193, 1, "100-continue").await, 414);
+    assert_eq!(ask(1, 100, "100-continue").await, 431);
+    assert_eq!(ask(1, 1, "a-miracle").await, 417);
+    assert_eq!(backend.seen.count(), 1);
+}
+
+#[tokio::test]
 async fn nothing_is_said_of_the_length_of_no_content() {
     let backend = Backend::new(|mut peer| async move {
         peer.request().await?;
