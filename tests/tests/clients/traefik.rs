@@ -12,8 +12,8 @@ use serde_json::json;
 /// Far longer than Traefik takes, on a machine that does something else at the same time.
 const SOON: Duration = Duration::from_secs(60);
 
-/// It hears of a change at once, and acts on it half a second later at most: it is 2 s if nobody says so, which is as long
-/// as an instance goes on that has left all answers.
+/// It hears of a change at once, and acts on it half a second later at most: it is 2 s if nobody says so, and an instance
+/// goes on for 3 s when it has left all answers.
 const WATCHING: [&str; 2] =
     ["--providers.consulcatalog.watch=true", "--providers.providersthrottleduration=500ms"];
 

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use crate::watch::Step;
 use crate::{Ended, Failed, Watch};
 
-/// How long those who were given an address are thought to use it.
-const ASKED_KEPT: Duration = Duration::from_secs(600);
+/// How long those who were given an address are thought to use it: longer than the longest blocking query, which asks
+/// again when it is answered.
+const ASKED_KEPT: Duration = Duration::from_secs(900);
 /// Names remembered at most; with more, the answer is always that somebody has asked.
 const ASKED_LIMIT: usize = 100_000;
 

@@ -9,8 +9,9 @@ use adsum_model::{Health, Instance, Phase, Service};
 
 use super::{Cause, Plan, Situation, Step, Waiting};
 
-/// How long a draining instance goes on after its name was last answerable, if the name has been asked for.
-pub const NAME_GRACE: Duration = Duration::from_secs(2);
+/// How long a draining instance goes on after its name was last answerable, if the name has been asked for. Traefik, at
+/// its defaults, goes on with what it knows for 2 s after it has heard of a change.
+pub const NAME_GRACE: Duration = Duration::from_secs(3);
 /// How much longer than its drain time-out an instance goes on for what is in flight on it: gateways close what is left at
 /// the time-out, and say so.
 pub const CLOSING_GRACE: Duration = Duration::from_secs(1);

@@ -230,9 +230,9 @@ fn a_draining_instance_goes_on_while_its_address_may_be_in_use() {
         plan(&Situation { asked, hidden: hidden.into_iter().collect(), ..quiet(&state) })
     };
     assert_eq!(after(false, Some(0)).steps, [Step::Stop(id(1))]);
-    assert_eq!(after(true, Some(1999)).steps, []);
-    assert_eq!(after(true, Some(1999)).waiting_on[0].on, Cause::Drain { rest: Duration::from_millis(1) });
-    assert_eq!(after(true, Some(2000)).steps, [Step::Stop(id(1))]);
+    assert_eq!(after(true, Some(2999)).steps, []);
+    assert_eq!(after(true, Some(2999)).waiting_on[0].on, Cause::Drain { rest: Duration::from_millis(1) });
+    assert_eq!(after(true, Some(3000)).steps, [Step::Stop(id(1))]);
     // Nobody who gives addresses away has known of it until now.
     assert_eq!(after(true, None).waiting_on[0].on, Cause::Drain { rest: NAME_GRACE });
 }
