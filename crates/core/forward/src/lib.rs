@@ -10,6 +10,7 @@
 //!             caller.pass_on(&mut headers, &Inbound { .. }) hop-by-hop headers out -> Passed, with what is told
 //!             rewrite(&route.rewrite, path, &mut headers)   the path for the service, X-Forwarded-Prefix
 //!             mark_retry(&mut headers, n)                   from the second try on
+//! before it   pass_early(status, &mut headers)              what is said with 1xx
 //! answer      knows_coding(&headers)                        else what came is no answer
 //!             pass_back(status, &mut headers, &marks)       hop-by-hop headers out; marks.fields() go behind
 //!             sticky_cookie(..), GatewayError::answer(..)
@@ -51,7 +52,7 @@ pub use host::{Host, HostError};
 pub use identity::{Seed, X_CORRELATION_ID, X_REQUEST_ID};
 pub use network::{Network, NetworkError};
 pub use proxy::proxy_header;
-pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, knows_coding, mark_retry, pass_back};
+pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, knows_coding, mark_retry, pass_back, pass_early};
 pub use retry_after::retry_after;
 pub use rewrite::{X_FORWARDED_PREFIX, rewrite};
 pub use told::{Field, Told};

@@ -45,6 +45,15 @@ pub fn pass_back(status: StatusCode, headers: &mut HeaderMap, marks: &Marks<'_>)
     }
 }
 
+/// The same for what an instance says before its answer (1xx), which has no length and no marks: these come with the answer,
+/// and nobody else's go before it.
+pub fn pass_early(status: StatusCode, headers: &mut HeaderMap) {
+    pass_back(status, headers, &Marks::default());
+    for name in [header::CONTENT_LENGTH, header::TE, X_REQUEST_ID, X_SERVED_BY, X_ATTEMPTS] {
+        headers.remove(name);
+    }
+}
+
 /// Whether an answer's body is read as its sender means it: in chunks, or with no coding for its way at all. Any other
 /// coding would reach the caller undone and unnamed.
 pub fn knows_coding(headers: &HeaderMap) -> bool {

@@ -1,7 +1,7 @@
 //! The heads of a client's requests, as they arrive, one after the other.
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, Method, Uri, Version, header};
 
 use crate::content::{Content, Rules};
 use crate::fields::Fields;
@@ -22,6 +22,25 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { head: 32 * 1024, target: 8 * 1024, fields: 100 }
+    }
+}
+
+impl Limits {
+    /// What is too much, or not known, in a head that somebody else has read: one of HTTP/2. Its cookies, which come in
+    /// pieces there, are one field.
+    pub fn excess(&self, uri: &Uri, headers: &HeaderMap) -> Option<Offence> {
+        let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let cookies = headers.get_all(header::COOKIE).iter().count();
+        let mut expected = headers.get_all(header::EXPECT).iter();
+        if target > self.target {
+            Some(Offence::TargetTooLong)
+        } else if headers.len() - cookies.saturating_sub(1) > self.fields {
+            Some(Offence::TooManyFields)
+        } else if expected.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+            Some(Offence::UnknownExpectation)
+        } else {
+            None
+        }
     }
 }
 

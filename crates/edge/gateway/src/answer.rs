@@ -242,6 +242,11 @@ impl Answer {
         &self.visit
     }
 
+    /// The client has not taken all of it, though all was read.
+    pub(crate) fn break_off(&mut self) {
+        self.visit.broken_off();
+    }
+
     /// Its head is all of it: none of its body is to be written.
     pub(crate) fn complete(&mut self) {
         self.visit.complete();

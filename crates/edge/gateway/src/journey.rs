@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use adsum_balance::{Class, ConnectFailure, Event, Exchange, Moment, Next, NotSent, Picked, Sent, Try};
-use adsum_forward::{GatewayError, Told};
+use adsum_forward::Told;
 use adsum_model::Upstream as Speech;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header, response};
@@ -138,7 +138,7 @@ impl Journey {
                 // It has not broken off: it was silent for too long.
                 Refusal::Client(Refused::TooSlow)
             }
-            None => GatewayError::BadRequest.into(),
+            None => Refusal::Gone,
         }
     }
 

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! Gateway --tables--> Worker (one thread, one runtime)          x number of processors
-//!                       | accepts          | knows
-//!                       v                  v
-//!   client::Wire | h2 -> serve -> Station (one per service: balancer, budget, queue)
-//!   (HTTP/1.1)  (HTTP/2)          |        |
-//!                                 v        v
-//!                              Journey -> Upstream (one per instance) -> Line | Shared (HTTP/1.1 | HTTP/2)
-//!                                 |
-//!    client <- Outlet | h2 <- Answer   101: tunnel      TCP port: tunnel
+//!                       | accepts         | knows
+//!                       v                 v
+//!     client::Wire | h2 -> serve -> Station (one per service: balancer, budget, queue)
+//!       (HTTP/1.1) (HTTP/2)  |         |
+//!                            v         v
+//!                         Journey -> Upstream (one per instance) -> Line | Shared
+//!                            |                                 (HTTP/1.1 | HTTP/2)
+//!           Outlet | h2 <- Answer        101: tunnel        TCP port: tunnel
 //! ```
 //!
 //! A request is polled by its client's task alone: it drives the instance's connection, too, and takes it along when it
@@ -26,8 +26,8 @@
 //! - A connection to an instance has one request at a time (HTTP/1.1), and rests only when its last answer was read to
 //!   the end.
 //!
-//! Not done: 1xx from instances that speak HTTP/2, for which hyper has no way, and WebSockets over HTTP/2 (RFC 8441). Header names go on
-//! in lower case.
+//! Not done: 1xx from instances that speak HTTP/2, for which hyper has no way, and WebSockets over HTTP/2 (RFC 8441).
+//! Header names go on in lower case.
 
 mod answer;
 mod bind;

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     Last(GatewayError, &'static str),
     /// The client's bytes were no request that can be understood in one way only.
     Client(Refused),
+    /// The client has taken its request back, or is gone: it did nothing wrong, and hears nothing of it.
+    Gone,
     /// It is sent to an instance's own address.
     Redirect(HeaderValue),
 }
@@ -56,12 +58,15 @@ pub(crate) fn refuse(refusal: &Refusal, mut visit: Visit, headers: &HeaderMap) -
         Refusal::Because(error, why) => own(*error, Some(why), accept, &mut visit),
         Refusal::Last(error, why) => last(own(*error, Some(why), accept, &mut visit)),
         Refusal::Client(refused) => rejection(*refused, &mut visit),
+        Refusal::Gone => gone(&mut visit),
         Refusal::Redirect(location) => redirection(location),
     };
     let client = visit.client();
     head::mark(response.headers_mut(), client, &visit);
     head::tell_end(response.headers_mut(), client);
-    visit.answered(response.status());
+    if !matches!(refusal, Refusal::Gone) {
+        visit.answered(response.status());
+    }
     response.map(|body| Answer::new(Source::Own(Some(body)), visit))
 }
 
@@ -93,6 +98,16 @@ fn rejection(refused: Refused, visit: &mut Visit) -> Response<Bytes> {
     visit.client().worker.ledger.rejected.add(1);
     let mut response = own(error, Some(why), None, visit);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    last(response)
+}
+
+/// For whoever has closed one direction only. It is no answer that counts.
+fn gone(visit: &mut Visit) -> Response<Bytes> {
+    visit.broken_off();
+    let answer = GatewayError::BadRequest.answer(None, Some("the request has ended before its end"));
+    let mut response = Response::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
     last(response)
 }
 

@@ -63,6 +63,13 @@ fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Result<Box<Ri
         Way::Http2(said) => (None, Some(said)),
     };
     let (mut parts, body) = request.into_parts();
+    if said.is_some()
+        && let Some(offence) = client.worker.settings.limits.framing().excess(&parts.uri, &parts.headers)
+    {
+        // Over HTTP/1 it would not have come this far.
+        let refusal = Refusal::Client(Refused::Offence(offence));
+        return Err(Box::new(refuse(&refusal, visit, &parts.headers)));
+    }
     let errand = match find(client, &mut parts, &mut visit) {
         Ok(errand) => errand,
         Err(refusal) => return Err(Box::new(refuse(&refusal, visit, &parts.headers))),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use adsum_forward::Network;
+use adsum_framing::Limits as Framing;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -42,6 +43,9 @@ pub struct Limits {
     /// For a client to take anything of what is sent to it.
     pub write_timeout: Duration,
     pub handshake_timeout: Duration,
+    /// A client of HTTP/2 is listened for so often: one that has said nothing in between is asked whether it is there, and let
+    /// go when it has said nothing by the next time.
+    pub silence: Duration,
     /// Bytes of a request's head.
     pub head: usize,
     /// Bytes of a request's target.
@@ -81,6 +85,16 @@ pub enum LogTarget {
     File(PathBuf),
 }
 
+/// Fields of a head at most, whatever the settings say: a map of headers has room for 2^15.
+const FIELDS: usize = 4096;
+
+impl Limits {
+    /// Those of one head.
+    pub(crate) fn framing(&self) -> Framing {
+        Framing { head: self.head, target: self.target, fields: self.headers.min(FIELDS) }
+    }
+}
+
 impl Settings {
     /// On `addr`, with everything else as it is by default.
     pub fn new(addr: SocketAddr) -> Settings {
@@ -105,6 +119,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
+            silence: Duration::from_secs(20),
             head: 32 << 10,
             target: 8 << 10,
             headers: 100,

@@ -28,6 +28,7 @@ pub(crate) struct Visit {
     held: bool,
     /// The last byte of the answer has been given away.
     complete: bool,
+    broken_off: bool,
     /// Only when a log is kept.
     line: Option<Box<LogLine>>,
 }
@@ -47,6 +48,7 @@ impl Visit {
             sent: 0,
             held: false,
             complete: false,
+            broken_off: false,
             line,
         }
     }
@@ -88,12 +90,21 @@ impl Visit {
         self.complete = true;
     }
 
+    /// The client has gone before it had all of the answer, though that was given away, or is yet to be.
+    pub(crate) fn broken_off(&mut self) {
+        self.broken_off = true;
+    }
+
+    fn is_complete(&self) -> bool {
+        self.complete && !self.broken_off
+    }
+
     fn count(&self, now: Instant) {
         let Some(route) = &self.route else { return };
-        if self.complete || self.status != StatusCode::OK {
+        if self.is_complete() || self.status != StatusCode::OK {
             route.requests.count(self.status);
         }
-        if !self.complete {
+        if !self.is_complete() {
             route.abandoned.add(1);
         }
         route.duration.observe(now.saturating_duration_since(self.begun));
@@ -116,7 +127,7 @@ impl Visit {
         line.duration = now.saturating_duration_since(self.begun);
         line.tries = self.tries;
         line.error = self.error;
-        line.complete = self.complete;
+        line.complete = self.is_complete();
         line.request_id = self.request_id.take();
         line.route = self.route.as_ref().map(|route| route.route.clone());
         line.instance = self.upstream.as_ref().map(|upstream| upstream.instance.to_string());

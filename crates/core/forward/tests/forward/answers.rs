@@ -1,6 +1,6 @@
 //! Answers on their way back.
 
-use adsum_forward::{Marks, knows_coding, pass_back};
+use adsum_forward::{Marks, knows_coding, pass_back, pass_early};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::{headers, values};
@@ -34,6 +34,26 @@ fn headers_of_one_hop_end_here() {
     assert_eq!(names, ["location", "set-cookie", "trailer"]);
     assert_eq!(values(&headers, "set-cookie"), ["a=1; Path=/api", "b=2"]);
     assert_eq!(values(&headers, "location"), ["/next"]);
+}
+
+#[test]
+fn what_is_said_before_an_answer_is_told_without_hops_length_and_marks() {
+    let mut headers = headers(&[
+        ("connection", "keep-alive, x-hop"),
+        ("x-hop", "1"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "keep-alive"),
+        ("te", "gzip"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "h2c"),
+        ("content-length", "5"),
+        ("x-request-id", "mine"),
+        ("x-served-by", "somebody"),
+        ("x-attempts", "9"),
+        ("link", "</a.css>"),
+    ]);
+    pass_early(StatusCode::EARLY_HINTS, &mut headers);
+    assert_eq!((headers.len(), values(&headers, "link")), (1, vec!["</a.css>".to_owned()]));
 }
 
 #[test]

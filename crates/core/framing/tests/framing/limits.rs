@@ -2,6 +2,7 @@
 
 use adsum_framing::{Limits, Offence, RequestReader};
 use bytes::BytesMut;
+use http::{HeaderMap, HeaderName};
 
 use crate::try_out::{Place, run, whole, whole_or_cut};
 
@@ -22,6 +23,25 @@ fn a_target_that_is_too_long() {
     assert_eq!(offence(&get(51)), Some(Offence::TargetTooLong));
     assert_eq!(offence(&get(5000)), Some(Offence::TargetTooLong));
     assert_eq!(whole(&[b'A'; 9000]).rejection.unwrap().status(), 414);
+}
+
+#[test]
+fn what_is_too_much_in_a_head_of_http_2() {
+    let check = |length: usize, fields: &[(&str, &str)], expect| {
+        let uri = format!("http://a/{}", "a".repeat(length - 1)).parse().unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        assert_eq!(LIMITS.excess(&uri, &headers), expect, "{length} {fields:?}");
+    };
+    check(50, &[], None);
+    check(51, &[], Some(Offence::TargetTooLong));
+    check(1, &[("x", "1"); 5], None);
+    check(1, &[("x", "1"); 6], Some(Offence::TooManyFields));
+    check(1, &[("cookie", "a=1"); 20], None);
+    check(1, &[("expect", "100-Continue")], None);
+    check(1, &[("expect", "a-miracle")], Some(Offence::UnknownExpectation));
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Inflow {
     /// What has been given has been taken: the client may send as much again.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Some(said) = self.owes.take() {
-            said.say(StatusCode::CONTINUE, &HeaderMap::new());
+            said.say(StatusCode::CONTINUE, HeaderMap::new());
         }
         if !self.data_is_over {
             if let Some(data) = ready!(self.stream.poll_data(cx)).transpose()? {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use adsum_framing::Offence;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Gate(Rc<State>);
@@ -59,7 +59,7 @@ impl Gate {
         (self.0.busy.get() == 0).then(|| self.0.idle_since.get())
     }
 
-    /// Over HTTP/1: an instance has said something before its answer (102, 103).
+    /// Over HTTP/1: an instance has said something before its answer (102, 103), and it may go on.
     pub(crate) fn say_interim(&self, status: StatusCode, headers: &HeaderMap) {
         let mut out = self.0.interim.borrow_mut();
         // A client that waits for this word waits for all.
@@ -68,8 +68,7 @@ impl Gate {
         }
         let reason = status.canonical_reason().unwrap_or("Interim");
         out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).as_bytes());
-        let hops = [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::UPGRADE];
-        for (name, value) in headers.iter().filter(|(name, _)| !hops.contains(name)) {
+        for (name, value) in headers {
             out.extend_from_slice(name.as_str().as_bytes());
             out.extend_from_slice(b": ");
             out.extend_from_slice(value.as_bytes());

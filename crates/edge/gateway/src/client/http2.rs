@@ -18,9 +18,6 @@ use super::bundle::Bundle;
 use super::{Client, Stream, streams};
 use crate::patience::Watch;
 
-/// A client that has said nothing for so long is asked whether it is there, and given up when it has said nothing for as
-/// long again.
-const SILENCE: Duration = Duration::from_secs(20);
 /// Bytes of an answer that are kept for a client that does not take them.
 const SEND_BUFFER: usize = 256 << 10;
 /// Streams that the client has reset before they were looked at, and that were reset here for its faults: with more of
@@ -34,6 +31,8 @@ type Connection = h2::server::Connection<Bundle, Bytes>;
 struct Pulse {
     bundle: Bundle,
     pings: Option<PingPong>,
+    /// One that has said nothing from one look to the next is asked, and given up when it has said nothing by the next.
+    silence: Duration,
     until: Instant,
     timer: Watch,
     asked: bool,
@@ -52,7 +51,7 @@ pub(super) async fn serve(stream: Stream, client: Rc<Client>) {
 
 async fn run(bundle: Bundle, client: Rc<Client>) -> Result<(), h2::Error> {
     let mut connection: Connection = builder(&client).handshake(bundle.clone()).await?;
-    let mut pulse = Pulse::new(bundle, connection.ping_pong());
+    let mut pulse = Pulse::new(bundle, connection.ping_pong(), client.worker.settings.limits.silence);
     let mut stop = client.worker.stop.clone();
     let mut stopped = pin!(stop.wait_for(Option::is_some));
     let mut goes_on = true;
@@ -61,9 +60,12 @@ async fn run(bundle: Bundle, client: Rc<Client>) -> Result<(), h2::Error> {
             goes_on = false;
             connection.graceful_shutdown();
         }
-        if pulse.poll(cx).is_ready() {
-            connection.abrupt_shutdown(Reason::NO_ERROR);
+        // What has come is heard before anybody is given up.
+        let served = poll_requests(&mut connection, &client, cx);
+        if served.is_ready() || pulse.poll(cx).is_pending() {
+            return served;
         }
+        connection.abrupt_shutdown(Reason::NO_ERROR);
         poll_requests(&mut connection, &client, cx)
     })
     .await
@@ -100,9 +102,9 @@ fn poll_requests(
 }
 
 impl Pulse {
-    fn new(bundle: Bundle, pings: Option<PingPong>) -> Pulse {
-        let until = Instant::now() + SILENCE;
-        Pulse { bundle, pings, until, timer: Watch::default(), asked: false }
+    fn new(bundle: Bundle, pings: Option<PingPong>, silence: Duration) -> Pulse {
+        let until = Instant::now() + silence;
+        Pulse { bundle, pings, silence, until, timer: Watch::default(), asked: false }
     }
 
     /// Ready when the client is not there any more.
@@ -113,15 +115,16 @@ impl Pulse {
                 return Poll::Ready(());
             }
             self.asked = !heard && self.ask(cx);
-            self.until = Instant::now() + SILENCE;
+            self.until = Instant::now() + self.silence;
         }
         Poll::Pending
     }
 
-    /// What it says to the last question is taken first: there is one at a time.
+    /// What it says to the last question is taken first: there is one at a time, and one that it owes an answer to asks, too.
     fn ask(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(pings) = &mut self.pings else { return false };
         let _ = pings.poll_pong(cx);
-        pings.send_ping(Ping::opaque()).is_ok()
+        let _ = pings.send_ping(Ping::opaque());
+        true
     }
 }

@@ -94,7 +94,7 @@ async fn until_answered(
     let mut answered = pin!(answered);
     poll_fn(|cx| {
         let outcome = answered.as_mut().poll(cx);
-        said.hear(cx.waker(), |head| respond.send_informational(head))?;
+        said.hear(cx.waker(), |head| respond.send_informational(head));
         if let Poll::Ready(response) = outcome {
             return Poll::Ready(Ok(response));
         }
@@ -114,6 +114,10 @@ async fn send(
     let (mut head, mut body) = response.into_parts();
     suit(&mut head.headers, client);
     let has_none = to_head || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
+    if head.status == StatusCode::NO_CONTENT {
+        // Nothing may be said of a length (RFC 9110, 8.6).
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
     let is_whole = has_none || body.is_end_stream();
     if let (false, Some(length)) = (is_whole, body.size_hint().exact()) {
         head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
@@ -125,11 +129,15 @@ async fn send(
     }
     let patience = client.worker.settings.limits.write_timeout;
     let mut outflow = Outflow { stream, piece: None, waits: Watch::default(), patience };
-    poll_fn(|cx| match outflow.poll(&mut body, cx) {
+    let sent = poll_fn(|cx| match outflow.poll(&mut body, cx) {
         Poll::Pending => outflow.poll_lost(cx).map(Err),
         ended => ended,
     })
-    .await
+    .await;
+    if sent.is_err() {
+        body.break_off();
+    }
+    sent
 }
 
 /// Makes of an answer's headers what HTTP/2 takes.
@@ -145,14 +153,8 @@ impl Outflow {
     /// Ready when all of it has been handed over.
     fn poll(&mut self, body: &mut Answer, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         loop {
-            if self.piece.is_some() {
-                ready!(self.poll_room(cx))?;
-                if let Some((data, last)) = self.piece.take() {
-                    self.stream.send_data(data, last)?;
-                    if last {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
+            if ready!(self.poll_piece(cx))? {
+                return Poll::Ready(Ok(()));
             }
             let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)).transpose()? else {
                 self.stream.send_data(Bytes::new(), true)?;
@@ -168,13 +170,32 @@ impl Outflow {
         }
     }
 
-    /// An empty piece needs no room. Of the connection's window no more is asked for than makes a beginning: h2 asks for the
-    /// rest when it has the piece, and a stream that waits keeps nothing from others.
+    /// Hands over what there is of a piece, part by part as there is room: what h2 has more of than that, nobody watches.
+    /// Whether it was the last one.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Lost>> {
+        while self.piece.is_some() {
+            let room = ready!(self.poll_room(cx))?;
+            let Some((mut data, last)) = self.piece.take() else { break };
+            let part = data.split_to(room.min(data.len()));
+            let ends = last && data.is_empty();
+            self.stream.send_data(part, ends)?;
+            if ends {
+                return Poll::Ready(Ok(true));
+            }
+            if !data.is_empty() {
+                self.put(data, last)?;
+            }
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    /// An empty piece needs no room. Of the connection's window it gets no more than its stream's own lets it use at once, so
+    /// that one that waits for its client keeps nothing from others.
     fn put(&mut self, data: Bytes, last: bool) -> Result<(), Lost> {
         if data.is_empty() {
             return Ok(self.stream.send_data(data, last)?);
         }
-        self.stream.reserve_capacity(1);
+        self.stream.reserve_capacity(data.len());
         self.piece = Some((data, last));
         Ok(())
     }
@@ -189,7 +210,8 @@ impl Outflow {
         Ok(())
     }
 
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+    /// How much can be handed over. However little it is, the client takes something.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Lost>> {
         while self.stream.capacity() == 0 {
             match self.stream.poll_capacity(cx) {
                 Poll::Ready(Some(room)) => drop(room?),
@@ -201,7 +223,7 @@ impl Outflow {
             }
         }
         self.waits.has_come();
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(self.stream.capacity()))
     }
 
     /// Ready when the client has reset the stream, or the connection has gone.

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use adsum_framing::{Content, Flaw, Limits as Framing, Piece, RequestHead, RequestReader};
+use adsum_framing::{Content, Flaw, Piece, RequestHead, RequestReader};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Frame;
@@ -30,8 +30,6 @@ use crate::settings::Limits;
 
 /// Bytes that there is room for when something is read, at first.
 const ROOM: usize = 4 << 10;
-/// Fields of a head at most, whatever the settings say: a map of headers has room for 2^15.
-const FIELDS: usize = 4096;
 /// Bytes that are read behind a request before it has been answered: further ones are left in the socket.
 const AHEAD: usize = 16 << 10;
 
@@ -81,14 +79,12 @@ pub(super) enum Asked {
 impl Wire {
     /// `first` was read to see what the client speaks.
     pub(super) fn new(stream: Stream, first: BytesMut, gate: Gate, limits: &Limits) -> Wire {
-        let fields = limits.headers.min(FIELDS);
-        let framing = Framing { head: limits.head, target: limits.target, fields };
         let (head, idle, body) = (limits.head_timeout, limits.idle_timeout, limits.body_timeout);
         Wire {
             stream,
             gate,
             intake: Intake::new(first, ROOM),
-            reader: RequestReader::new(framing),
+            reader: RequestReader::new(limits.framing()),
             content: Content::default(),
             request: 0,
             owes_continue: false,

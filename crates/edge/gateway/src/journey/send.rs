@@ -88,10 +88,7 @@ impl Journey {
             (StatusCode::CONTINUE, None) => {}
             // It does not know them (RFC 9110, 15.2).
             _ if self.parts.version < Version::HTTP_11 => {}
-            (status, _) => match &self.said {
-                Some(said) => said.say(status, headers),
-                None => self.client.gate.say_interim(status, headers),
-            },
+            (status, _) => self.say_early(status, headers.clone()),
         };
         match line.send(asking, self.payload(permit), heed).await {
             Ok(head) => Ok((head, Carrier::Line(line))),
@@ -107,6 +104,15 @@ impl Journey {
                     Event::Invalid
                 }
             }),
+        }
+    }
+
+    /// Tells the client what the instance says before its answer.
+    fn say_early(&self, status: StatusCode, mut headers: HeaderMap) {
+        adsum_forward::pass_early(status, &mut headers);
+        match &self.said {
+            Some(said) => said.say(status, headers),
+            None => self.client.gate.say_interim(status, &headers),
         }
     }
 

@@ -142,10 +142,12 @@ async fn long_answers_come_whole_to_a_client_whose_socket_takes_little_at_a_time
     assert!(one == pattern(LENGTH) && other == pattern(LENGTH), "{} and {} bytes", one.len(), other.len());
 }
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
 /// `:scheme http`, `:path /`, `:authority a`; what comes before is the method.
 const REST: [u8; 5] = [0x86, 0x84, 0x41, 1, b'a'];
 
@@ -190,6 +192,68 @@ async fn stream_that_its_client_does_not_take_is_reset_and_its_connection_goes_o
         wire.send(h2_frame(PING, 0, 0, b"are you?")).await;
         assert_eq!(next(&mut wire, PING).await, b"are you?");
     }
+}
+
+#[tokio::test]
+async fn answer_whose_last_piece_its_client_does_not_take_is_no_complete_one() {
+    let backend = Backend::saying("nobody takes it").await;
+    let mut house = House::with(|settings| settings.limits.write_timeout = 300 * MS);
+    house.serve("web", Policy::default(), &[&backend]);
+    let mut wire = by_hand(&house, 1, 0x82, 5).await;
+    assert_eq!(next(&mut wire, DATA).await, b"n", "what there is room for");
+    assert_eq!(next(&mut wire, RST_STREAM).await, 8u32.to_be_bytes(), "CANCEL");
+    house.metric_becomes("adsum_gateway_abandoned_total", "", 1.0).await;
+    assert_eq!(house.metric("adsum_gateway_requests_total", "service=\"web\""), 0.0);
+}
+
+/// A piece of it takes longer than a client may take nothing at all.
+#[tokio::test]
+async fn client_that_takes_little_but_all_the_time_is_not_reset() {
+    const LENGTH: usize = 300_000;
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        peer.say(&"x".repeat(LENGTH)).await?;
+        std::future::pending().await
+    })
+    .await;
+    let mut house = House::with(|settings| settings.limits.write_timeout = 3000 * MS);
+    house.serve("web", Policy::default(), &[&backend]);
+    let mut wire = by_hand(&house, 1, 0x82, 5).await;
+    let mut taken = next(&mut wire, DATA).await.len();
+    for _ in 0..16 {
+        tokio::time::sleep(250 * MS).await;
+        wire.send(h2_frame(WINDOW_UPDATE, 0, 1, &1u32.to_be_bytes())).await;
+        taken += next(&mut wire, DATA).await.len();
+    }
+    assert_eq!(taken, 17);
+    for stream in [0, 1] {
+        wire.send(h2_frame(WINDOW_UPDATE, 0, stream, &(1u32 << 20).to_be_bytes())).await;
+    }
+    while taken < LENGTH {
+        taken += next(&mut wire, DATA).await.len();
+    }
+    house.metric_becomes("adsum_gateway_requests_total", "service=\"web\"", 1.0).await;
+}
+
+#[tokio::test]
+async fn client_that_answers_no_ping_is_let_go_whatever_else_it_has_said() {
+    let backend = Backend::new(|mut peer| async move {
+        peer.request().await?;
+        std::future::pending().await
+    })
+    .await;
+    let mut house = House::with(|settings| settings.limits.silence = 500 * MS);
+    house.serve("web", Policy::default(), &[&backend]);
+    let mut wire = by_hand(&house, 65535, 0x82, 5).await;
+    for _ in 0..2 {
+        // One that answers is asked again.
+        let ping = next(&mut wire, PING).await;
+        wire.send(h2_frame(PING, 1, 0, &ping)).await;
+    }
+    next(&mut wire, PING).await;
+    wire.send(h2_frame(WINDOW_UPDATE, 0, 0, &1u32.to_be_bytes())).await;
+    wire.rest().await.unwrap();
+    house.metric_becomes("adsum_gateway_in_flight", "", 0.0).await;
 }
 
 #[tokio::test]
