@@ -12,34 +12,17 @@ use std::net::SocketAddr;
 use adsum_tests::http;
 use anyhow::Context;
 
-use crate::machine::{load_average, raise_open_files};
+use crate::cases::{self, Case};
 use crate::server::Server;
 
 /// What is acknowledged is on disk.
 const DURABILITY: &str = "always";
 
-type Case = (&'static str, fn() -> anyhow::Result<()>);
-
 const CASES: [Case; 3] =
     [("propagation", propagation::run), ("blocked", blocked::run), ("checks", checks::run)];
 
 pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
-    raise_open_files()?;
-    match words {
-        [] => CASES.iter().try_for_each(measure),
-        [name] => measure(CASES.iter().find(|(case, _)| case == name).with_context(|| {
-            format!("no case {name}: take one of {}", CASES.map(|(case, _)| case).join(", "))
-        })?),
-        _ => anyhow::bail!("discovery takes one case"),
-    }
-}
-
-fn measure((name, case): &Case) -> anyhow::Result<()> {
-    eprintln!("{name}");
-    println!("\n{name}; load average {} before\n", load_average());
-    case().with_context(|| format!("{name} was not measured"))?;
-    println!("\nload average {} after", load_average());
-    Ok(())
+    cases::run("discovery", &CASES, words)
 }
 
 /// An agent, and where its HTTP face is.

@@ -1,6 +1,7 @@
 //! Side-by-side benchmarks against the peers: `cargo xtask bench WHAT`. `main` only dispatches; one file per
 //! benchmark. Each prints tables that docs/benchmarks.md takes over with their command.
 
+mod cases;
 mod crowd;
 mod discovery;
 mod dns;

@@ -18,9 +18,7 @@ mod sampler;
 mod stalls;
 mod watchers;
 
-use anyhow::Context;
-
-use crate::machine::{load_average, raise_open_files};
+use crate::cases::{self, Case};
 use crate::server::Server;
 
 /// Keys of the cases that are about many keys.
@@ -28,8 +26,6 @@ const KEYS: usize = 1_000_000;
 
 /// Both servers acknowledge what is on disk, unless a case says otherwise.
 const DURABILITY: &str = "always";
-
-type Case = (&'static str, fn() -> anyhow::Result<()>);
 
 const CASES: [Case; 7] = [
     ("memory", memory::run),
@@ -42,20 +38,7 @@ const CASES: [Case; 7] = [
 ];
 
 pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
-    raise_open_files()?;
-    match words {
-        [] => CASES.iter().try_for_each(measure),
-        [name] => measure(CASES.iter().find(|(case, _)| case == name).with_context(|| {
-            format!("no case {name}: take one of {}", CASES.map(|(case, _)| case).join(", "))
-        })?),
-        _ => anyhow::bail!("scale takes one case"),
-    }
-}
-
-fn measure((name, case): &Case) -> anyhow::Result<()> {
-    eprintln!("{name}");
-    println!("\n{name}; load average {}\n", load_average());
-    case().with_context(|| format!("{name} was not measured"))
+    cases::run("scale", &CASES, words)
 }
 
 /// Who is measured.

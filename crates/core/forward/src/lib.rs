@@ -17,7 +17,7 @@
 //! streams     WebSocketScanner, EventScanner, close_frame(..), proxy_header(..)
 //! ```
 //!
-//! Not here: framing of messages (hyper has that), bodies, normalisation of paths, which instance gets the request.
+//! Not here: framing of messages (`core/framing` and h2 have that), bodies, normalisation of paths, which instance gets the request.
 //! `Location` and the path of `Set-Cookie` in answers are left as the service wrote them, also where a prefix was taken
 //! off: the service knows it from `X-Forwarded-Prefix`.
 //!

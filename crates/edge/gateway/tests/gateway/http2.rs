@@ -95,6 +95,17 @@ async fn hint_for_one_hop_says_no_more_to_a_client_of_http1() {
     assert_eq!(wire.answer().await.unwrap().text(), "the answer");
 }
 
+/// How many heads come before the answer, which comes all the same.
+async fn hints_of(house: &House) -> usize {
+    let (mut answer, _) = ask(house, "GET", false).await;
+    let mut hints = 0;
+    while said(&mut answer).await.is_some() {
+        hints += 1;
+    }
+    assert_eq!(text(answer.await.unwrap()).await, "at last");
+    hints
+}
+
 #[tokio::test]
 async fn instance_that_does_nothing_but_hint_is_not_passed_on_for_ever() {
     let backend = Backend::new(|mut peer| async move {
@@ -104,13 +115,7 @@ async fn instance_that_does_nothing_but_hint_is_not_passed_on_for_ever() {
     })
     .await;
     let house = House::serving(&[&backend]);
-    let (mut answer, _) = ask(&house, "GET", false).await;
-    let mut hints = 0;
-    while said(&mut answer).await.is_some() {
-        hints += 1;
-    }
-    assert_eq!(hints, 16);
-    assert_eq!(text(answer.await.unwrap()).await, "at last");
+    assert_eq!(hints_of(&house).await, 16);
 }
 
 #[tokio::test]
@@ -123,13 +128,7 @@ async fn hints_are_as_long_as_they_may_be_in_all() {
     })
     .await;
     let house = House::serving(&[&backend]);
-    let (mut answer, _) = ask(&house, "GET", false).await;
-    let mut hints = 0;
-    while said(&mut answer).await.is_some() {
-        hints += 1;
-    }
-    assert_eq!(hints, 2);
-    assert_eq!(text(answer.await.unwrap()).await, "at last");
+    assert_eq!(hints_of(&house).await, 2);
 }
 
 #[tokio::test]
