@@ -40,9 +40,10 @@ impl Spawned {
         Ok(spawned)
     }
 
-    pub(crate) fn begin(mut command: Command, folder: TempDir) -> anyhow::Result<Spawned> {
+    pub(crate) fn begin(command: Command, folder: TempDir) -> anyhow::Result<Spawned> {
         let log = File::create(folder.path().join("log"))?;
         let errors = log.try_clone()?;
+        let mut command = in_own_session(&command);
         command.stdin(Stdio::null()).stdout(log).stderr(errors).current_dir(folder.path());
         // By this everything that the server starts is known as ours.
         command.env("BENCH_FOLDER", folder.path());
@@ -96,6 +97,21 @@ impl Drop for Spawned {
             sleep(POLL);
         }
     }
+}
+
+/// Has it run in a session of its own, as every server runs that a service manager has started. The kernel shares the
+/// processor between sessions first (`autogroup` in sched(7)): a server in the session of the load generator would have a
+/// part of what that gets, and one in a session of its own, as our keeper starts instances, as much as all of them.
+fn in_own_session(command: &Command) -> Command {
+    let mut outer = Command::new("setsid");
+    outer.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
 }
 
 /// Whether `GET path` is answered with 200.
