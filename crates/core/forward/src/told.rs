@@ -32,8 +32,14 @@ impl Told {
 
     /// Puts it in, for whoever has nothing but headers.
     pub fn put(&self, headers: &mut HeaderMap) {
-        for (name, value) in self.fields().into_iter().flatten() {
+        for (name, value) in self.way.iter() {
             headers.append(name.clone(), value.clone());
+        }
+        for (name, value) in &self.names {
+            let mut value = value.clone();
+            // It never comes a second time: HTTP/2 has no use in remembering it.
+            value.set_sensitive(true);
+            headers.append(name.clone(), value);
         }
     }
 }

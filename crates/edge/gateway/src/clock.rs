@@ -9,7 +9,7 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -42,10 +42,9 @@ impl<'a> Clock<'a> {
     /// What comes of a try, in time. `alarm` may have been set for another one before.
     pub(crate) async fn watch<T>(
         &self,
-        send: impl Future<Output = Result<T, Event>>,
+        mut send: Pin<&mut impl Future<Output = Result<T, Event>>>,
         alarm: &mut Watch,
     ) -> Result<T, Event> {
-        let mut send = pin!(send);
         poll_fn(|cx| {
             if let Poll::Ready(sent) = send.as_mut().poll(cx) {
                 return Poll::Ready(sent);

@@ -1,6 +1,7 @@
 //! One request on its way to an instance and back: picked, sent, perhaps sent again.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -194,7 +195,10 @@ impl Journey {
         let patience = self.client.worker.settings.limits.body_timeout;
         let clock = Clock::new(&self.exchange, limits.answer_by, tape, patience);
         let mut alarm = self.client.alarm.take();
-        let sent = clock.watch(self.send(&lease.upstream, fresh, limits.connect_by), &mut alarm).await;
+        let sent = {
+            let sending = pin!(self.send(&lease.upstream, fresh, limits.connect_by));
+            clock.watch(sending, &mut alarm).await
+        };
         self.client.alarm.set(alarm);
         if let Some(whole) = tape.and_then(|tape| tape.borrow().ended()) {
             self.exchange.body_ended(whole);
@@ -276,7 +280,8 @@ impl Journey {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.upgraded(head, carrier, lease, picked));
         }
-        if let Carrier::Line(line) = &mut carrier {
+        // What a request over HTTP/2 came with has no room for an answer's.
+        if let (Carrier::Line(line), None) = (&mut carrier, &self.said) {
             line.recycle(std::mem::take(&mut self.parts.headers));
         }
         let upload = match &self.body {

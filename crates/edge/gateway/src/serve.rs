@@ -26,22 +26,32 @@ pub(crate) struct Errand {
     pub(crate) told: Told,
 }
 
-/// A request that goes on its way. Boxed, since what awaits it is moved about.
+/// A request that goes on its way.
 struct Ride {
     journey: Journey,
     visit: Visit,
 }
 
-/// Answers a request, whatever comes of it.
-pub(crate) async fn request(client: Rc<Client>, request: Request<Body>, way: Way) -> Response<Answer> {
-    let mut ride = match begin(&client, request, way) {
-        Ok(ride) => ride,
-        Err(refused) => return *refused,
-    };
-    match ride.journey.run(&mut ride.visit).await {
-        Ok(reply) => reply.into_response(&ride.journey, ride.visit),
-        Err(refusal) => refuse(&refusal, ride.visit, &ride.journey.parts.headers),
+/// A request of which all has been decided that can be decided at once. Small, since what awaits it is moved about.
+pub(crate) struct Begun(Result<Box<Ride>, Box<Response<Answer>>>);
+
+impl Begun {
+    /// Answers the request, whatever comes of it.
+    pub(crate) async fn answer(self) -> Response<Answer> {
+        let mut ride = match self.0 {
+            Ok(ride) => ride,
+            Err(refused) => return *refused,
+        };
+        match ride.journey.run(&mut ride.visit).await {
+            Ok(reply) => reply.into_response(&ride.journey, ride.visit),
+            Err(refusal) => refuse(&refusal, ride.visit, &ride.journey.parts.headers),
+        }
     }
+}
+
+/// Takes a request up.
+pub(crate) fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Begun {
+    Begun(set_out(client, request, way))
 }
 
 /// Answers what is no request. What is remembered of it is a stand-in.
@@ -54,7 +64,11 @@ pub(crate) fn rejected(client: &Rc<Client>, refused: Refused) -> Response<Answer
 }
 
 /// All that is decided at once.
-fn begin(client: &Rc<Client>, request: Request<Body>, way: Way) -> Result<Box<Ride>, Box<Response<Answer>>> {
+fn set_out(
+    client: &Rc<Client>,
+    request: Request<Body>,
+    way: Way,
+) -> Result<Box<Ride>, Box<Response<Answer>>> {
     let moment = moment();
     client.gate.begin();
     let mut visit = Visit::new(client, &request, moment);

@@ -102,7 +102,7 @@ impl Connection {
         accepted: Option<oneshot::Receiver<Stream>>,
     ) -> io::Result<Response<Answer>> {
         let request = self.request(head);
-        let mut answered = pin!(serve::request(self.client.clone(), request, Way::Http1(accepted)));
+        let mut answered = pin!(serve::begin(&self.client, request, Way::Http1(accepted)).answer());
         poll_fn(|cx| {
             if let Poll::Ready(response) = answered.as_mut().poll(cx) {
                 return Poll::Ready(Ok(response));

@@ -20,7 +20,7 @@ use super::said::Said;
 use super::{Client, Way};
 use crate::answer::{Answer, Cut};
 use crate::patience::Watch;
-use crate::serve;
+use crate::serve::{self, Begun};
 
 /// What is of a connection, and has no place in HTTP/2 (RFC 9113, 8.2.2).
 const HOPS: [HeaderName; 6] = [
@@ -55,17 +55,22 @@ struct Outflow {
 }
 
 pub(super) fn begin(client: &Rc<Client>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+    let to_head = request.method() == Method::HEAD;
+    let said = Rc::<Said>::default();
+    let begun = serve::begin(client, taken(request, &said), Way::Http2(said.clone()));
     // Large, and moved about by whoever runs it.
-    let answered = Box::pin(answer(client.clone(), request, respond));
+    let answered = Box::pin(answer(client.clone(), begun, said, to_head, respond));
     tokio::task::spawn_local(answered);
 }
 
-async fn answer(client: Rc<Client>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-    let to_head = request.method() == Method::HEAD;
-    let said = Rc::<Said>::default();
-    let request = taken(request, &said);
-    let answered = serve::request(client.clone(), request, Way::Http2(said.clone()));
-    let outcome = match until_answered(answered, &said, &mut respond).await {
+async fn answer(
+    client: Rc<Client>,
+    begun: Begun,
+    said: Rc<Said>,
+    to_head: bool,
+    mut respond: SendResponse<Bytes>,
+) {
+    let outcome = match until_answered(begun, &said, &mut respond).await {
         Ok(response) => send(&client, response, to_head, &mut respond).await,
         Err(lost) => Err(lost),
     };
@@ -87,11 +92,11 @@ fn taken(request: Request<RecvStream>, said: &Rc<Said>) -> Request<Body> {
 
 /// Has a request answered, unless its client takes it back before.
 async fn until_answered(
-    answered: impl Future<Output = Response<Answer>>,
+    begun: Begun,
     said: &Said,
     respond: &mut SendResponse<Bytes>,
 ) -> Result<Response<Answer>, Lost> {
-    let mut answered = pin!(answered);
+    let mut answered = pin!(begun.answer());
     poll_fn(|cx| {
         let outcome = answered.as_mut().poll(cx);
         said.hear(cx.waker(), |head| respond.send_informational(head));
