@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, Variadic, VmState};
+use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::cache::{Cache, Sha};
 use crate::chance::Chance;
 use crate::raised::{Raised, message, reveal};
+use crate::redis::refuse;
 use crate::sandbox::{self, Sandbox, compile_script};
 use crate::shebang::Shebang;
 use crate::{End, MEMORY, Overseer, Patience, cjson, digits, sha1};
@@ -217,7 +219,7 @@ impl Interpreter {
         let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
         let outcome = lua.scope(|scope| {
             let (keys, arguments) = (texts(lua, input.keys)?, texts(lua, input.arguments)?);
-            let call = scope.create_function_mut(|lua: &Lua, values: Variadic<Value>| {
+            let call = scope.create_function_mut(|lua: &Lua, values: MultiValue| {
                 beyond_limit(lua, || call(lua, course, commands, &values))
             })?;
             let given = (function, &self.handler, call, keys, arguments);
@@ -303,9 +305,10 @@ fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()>
 
 fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
     // What is text can be given to Lua without a handle for each of them.
-    let words = || texts.iter().map(|text| std::str::from_utf8(text));
-    if words().all(|word| word.is_ok()) {
-        return lua.create_sequence_from(words().flatten());
+    let words: Result<SmallVec<[&str; 8]>, _> = texts.iter().map(|text| std::str::from_utf8(text)).collect();
+    if let Ok(words) = words {
+        // How many there are is known here, so that the table has room for all of them at once.
+        return lua.create_sequence_from(words);
     }
     // One handle at a time: of those there can be a few thousand only.
     let table = lua.create_table_with_capacity(texts.len(), 0)?;
@@ -316,18 +319,19 @@ fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
 }
 
 /// `redis.call`
-fn call(lua: &Lua, course: &Course, commands: &mut dyn Commands, values: &[Value]) -> mlua::Result<Value> {
+fn call(lua: &Lua, course: &Course, commands: &mut dyn Commands, values: &MultiValue) -> mlua::Result<Value> {
     course.check()?;
     if values.is_empty() {
-        let text = "ERR Please specify at least one argument for this redis lib call";
-        return Err(Raised::Reply(text.to_owned()).into());
+        return refuse("Please specify at least one argument for this redis lib call");
     }
-    let arguments = values.iter().map(argument).collect::<Option<Vec<Argument>>>();
-    let Some(arguments) = arguments else {
-        let text = "ERR Lua redis lib command arguments must be strings or integers";
-        return Err(Raised::Reply(text.to_owned()).into());
-    };
-    let bytes: Vec<&[u8]> = arguments.iter().map(Argument::bytes).collect();
+    let mut arguments = SmallVec::<[Argument; 6]>::new();
+    for value in values {
+        let Some(argument) = argument(value) else {
+            return refuse("Lua redis lib command arguments must be strings or integers");
+        };
+        arguments.push(argument);
+    }
+    let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
     let resp3 = course.run.lock().resp3;
     let reply = commands.call(lua, &bytes, resp3);
     if let Err(Raised::Ended(end)) = &reply {

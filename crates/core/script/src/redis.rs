@@ -46,7 +46,7 @@ pub(crate) fn library(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Table> {
     Ok(redis)
 }
 
-fn refuse<T>(text: &str) -> mlua::Result<T> {
+pub(crate) fn refuse<T>(text: &str) -> mlua::Result<T> {
     Err(Raised::Reply(format!("ERR {text}")).into())
 }
 

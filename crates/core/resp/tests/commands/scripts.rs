@@ -210,6 +210,25 @@ fn a_script_gets_as_many_arguments_as_there_are_whatever_bytes_they_have() {
 }
 
 #[test]
+fn keys_and_arguments_are_what_was_given_however_many_there_are() {
+    let (mut world, _) = world(Duration::ZERO);
+    let mut peer = world.connect();
+    let script = "return table.concat(KEYS, ',') .. '|' .. table.concat(ARGV, ',') .. '|' .. #KEYS + #ARGV";
+    for last in ["x", "\\xff", ""] {
+        for (keys, arguments) in
+            (0..5).flat_map(|keys| [1, 2, 3, 13, 14, 15, 16, 17].map(|count| (keys, count)))
+        {
+            let mut words: Vec<String> = (1..keys + arguments).map(|number| format!("w{number}")).collect();
+            words.push(last.to_owned());
+            let line = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+            let reply = world.run(&mut peer, &format!("EVAL \"{script}\" {keys} {line}"));
+            let expected = format!("{}|{}|{}", words[..keys].join(","), words[keys..].join(","), words.len());
+            assert_eq!(reply.split_once(' ').unwrap().1, expected);
+        }
+    }
+}
+
+#[test]
 fn scripts_leave_nothing_behind() {
     let (mut world, _) = world(Duration::ZERO);
     let mut peer = world.connect();
