@@ -1,7 +1,7 @@
 //! The RESP socket: bytes in, commands, bytes out.
 //!
-//! Each thread has a runtime and a listener of its own on the same address (SO_REUSEPORT), and a connection stays on
-//! the thread that accepted it. A connection reads what has come, runs all complete requests of it in one critical
+//! Each thread has a runtime of its own, and one or several listeners on the same address (SO_REUSEPORT); a connection
+//! stays on the thread that accepted it. A connection reads what has come, runs all complete requests of it in one critical
 //! section of the engine, and sends the replies with one write as soon as the engine says that they may leave.
 //!
 //! Not here: what a command does (`core/resp`), the critical section and durability (`app/store`).
@@ -30,7 +30,6 @@ mod herald;
 mod outbox;
 mod tools;
 
-pub use accept::serve;
 pub use bind::{Bound, bind, serve_all, spawn};
 
 /// What the socket needs of the store.

@@ -126,7 +126,7 @@ fn allow_many_clients() -> u64 {
     soft.max(wanted)
 }
 
-/// The control runtime: one thread for the controllers, HTTP and DNS. The RESP face has its own, one per core.
+/// The control runtime: one thread for the controllers, HTTP and DNS. The RESP face has its own.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be made")
 }

@@ -100,7 +100,7 @@ impl Node {
         let keeper = keeper.begin();
         let serving = sockets.try_clone()?;
         let limits = resp::Limits::default();
-        let resp = resp::serve_all(serving.resp, sockets::cores(), store.clone(), limits)?;
+        let resp = resp::serve_all(serving.resp, sockets::resp_threads(), store.clone(), limits)?;
         let adsum_gateway::Addresses { plain: gateway, tls: gateway_tls } = routing.addresses();
         let (http, dns) = (sockets.http.local_addr()?, serving.dns.addr);
         let addresses = Addresses { resp: resp.addr, http, dns, gateway, gateway_tls };

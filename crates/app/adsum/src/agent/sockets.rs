@@ -81,7 +81,7 @@ impl Sockets {
         http.set_nonblocking(true)?;
         let dns = open_dns(settings.dns, dns_udp.into_iter().next(), dns_tcp.into_iter().next())?;
         let resp = if resp.is_empty() {
-            let bound = resp::bind(settings.resp, cores());
+            let bound = resp::bind(settings.resp, resp_threads());
             bound.map_err(|error| taken(settings.resp, "--resp-addr", "Redis", error))?
         } else {
             resp
@@ -144,9 +144,11 @@ fn open_dns(
     }
 }
 
-/// Threads of the RESP face: one per core.
-pub(super) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// Threads of the RESP face: they take turns at one lock, so that more of them than this are slower
+/// (`docs/decisions/0010-one-resp-thread.md`).
+pub(super) fn resp_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 4).max(1)
 }
 
 /// `port 6379 is taken (is Redis running?): pass --resp-addr`.

@@ -1,9 +1,10 @@
 //! Connections accepted, and all of them closed in the end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use adsum_resp::Ends;
@@ -27,17 +28,17 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// After so long a silence the kernel asks whether the peer still exists.
 const KEEPALIVE: Duration = Duration::from_secs(300);
 
-/// Serves `listener` until `shutdown`, or until the engine fails. Belongs on a current-thread runtime.
-pub async fn serve<E: Engine>(
-    listener: std::net::TcpListener,
+/// Serves `listeners` until `shutdown`, or until the engine fails. Belongs on a current-thread runtime.
+pub(super) async fn serve<E: Engine>(
+    listeners: Vec<std::net::TcpListener>,
     engine: E,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
+    let mut doors = match Doors::open(listeners) {
+        Ok(doors) => doors,
         Err(error) => {
-            tracing::error!(%error, "cannot serve the RESP listener");
+            tracing::error!(%error, "cannot serve a RESP listener");
             return;
         }
     };
@@ -53,11 +54,36 @@ pub async fn serve<E: Engine>(
     tokio::select! {
         () = shutdown => {}
         () = engine.failed() => tracing::error!("the engine has failed: closing RESP clients"),
-        () = house.accept(&listener) => {}
+        () = house.accept(&mut doors) => {}
     }
-    drop(listener);
+    drop(doors);
     stop.send_replace(true);
     house.say_goodbye().await;
+}
+
+/// The listeners of one thread.
+struct Doors {
+    listeners: Vec<TcpListener>,
+    /// Which of them is looked at first: not the one that somebody has just come through.
+    first: usize,
+}
+
+impl Doors {
+    fn open(listeners: Vec<std::net::TcpListener>) -> io::Result<Doors> {
+        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
+        Ok(Doors { listeners, first: 0 })
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let count = self.listeners.len();
+        for at in (self.first..count).chain(0..self.first) {
+            if let Poll::Ready(accepted) = self.listeners[at].poll_accept(cx) {
+                self.first = (at + 1) % count;
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
 }
 
 /// The connections of one thread.
@@ -71,10 +97,10 @@ struct House<E> {
 }
 
 impl<E: Engine> House<E> {
-    async fn accept(&mut self, listener: &TcpListener) {
+    async fn accept(&mut self, doors: &mut Doors) {
         loop {
             tokio::select! {
-                accepted = listener.accept() => match accepted {
+                accepted = poll_fn(|cx| doors.poll_accept(cx)) => match accepted {
                     Ok((stream, peer)) => self.welcome(stream, peer),
                     Err(error) => self.rest(&error).await,
                 },

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
-use super::{Engine, Error, Limits, serve};
+use super::accept::serve;
+use super::{Engine, Error, Limits};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -40,8 +41,8 @@ pub fn spawn<E: Engine>(addr: SocketAddr, threads: usize, engine: E, limits: Lim
     serve_all(listeners, threads, engine, limits)
 }
 
-/// Serves listeners of one address, at least one, each on a thread of its own; when there are to be more threads, some
-/// share a listener.
+/// Serves listeners of one address, at least one, on so many threads, at least one. All of them are served, however many
+/// there are: a thread may have several, and a listener several threads.
 pub fn serve_all<E: Engine>(
     mut listeners: Vec<TcpListener>,
     threads: usize,
@@ -54,12 +55,17 @@ pub fn serve_all<E: Engine>(
         let double = listeners[number].try_clone();
         listeners.push(double.map_err(|source| Error::Bind { addr, source })?);
     }
+    let mut shares: Vec<Vec<TcpListener>> = (0..threads.max(1)).map(|_| Vec::new()).collect();
+    let count = shares.len();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        shares[number % count].push(listener);
+    }
     let (stop, stopped) = watch::channel(false);
     let mut bound = Bound { addr, stop, threads: Vec::new() };
-    for (number, listener) in listeners.into_iter().enumerate() {
+    for (number, share) in shares.into_iter().enumerate() {
         let (engine, stopped) = (engine.clone(), stopped.clone());
         let run = move |runtime: tokio::runtime::Runtime| {
-            runtime.block_on(serve(listener, engine, limits, until_stopped(stopped)));
+            runtime.block_on(serve(share, engine, limits, until_stopped(stopped)));
         };
         let thread = start(number, run).map_err(|source| Error::Thread { addr, source })?;
         bound.threads.push(thread);

@@ -1,13 +1,13 @@
 //! An engine in memory, a face on it, and clients.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use adsum_keyspace::{Keyspace, Now};
-use adsum_listen::resp::{Bound, Busy, Engine, Limits, spawn};
+use adsum_listen::resp::{Bound, Busy, Engine, Limits, serve_all, spawn};
 use adsum_model::Revision;
 use adsum_resp::{About, Overseer, Server};
 use parking_lot::Mutex;
@@ -171,20 +171,32 @@ impl Face {
     pub(crate) fn with(limits: Limits) -> Face {
         let engine = Memory::new();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let bound = spawn(any, 2, engine.clone(), limits).unwrap();
+        // One thread, so that whoever holds up the thread of another shows.
+        let bound = spawn(any, 1, engine.clone(), limits).unwrap();
+        Face { engine, bound }
+    }
+
+    /// Of these listeners.
+    pub(crate) fn serving(listeners: Vec<TcpListener>, threads: usize) -> Face {
+        let engine = Memory::new();
+        let bound = serve_all(listeners, threads, engine.clone(), Limits::default()).unwrap();
         Face { engine, bound }
     }
 
     pub(crate) fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.bound.addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Client(stream)
+        Client::to(self.bound.addr)
     }
 }
 
 pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
+    pub(crate) fn to(addr: SocketAddr) -> Client {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client(stream)
+    }
+
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).unwrap();
     }

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 
 use adsum_listen::resp::{Error, Limits, bind, spawn};
 
-use crate::kit::Face;
+use crate::kit::{Client, Face};
 
 #[test]
 fn a_port_that_is_taken_is_refused() {
@@ -30,6 +30,25 @@ fn any_free_port_is_the_same_for_all_listeners() {
     let listeners = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
     let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
     assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]));
+}
+
+#[test]
+fn every_listener_that_is_given_is_served_by_however_many_threads() {
+    for threads in 1..=4 {
+        // Each on a port of its own, so that it is known who comes to which.
+        let any = || bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+        let listeners: Vec<TcpListener> = (0..3).map(|_| any()).collect();
+        let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let face = Face::serving(listeners, threads);
+        let mut clients: Vec<Client> =
+            addresses.iter().cycle().take(9).map(|addr| Client::to(*addr)).collect();
+        clients.iter_mut().for_each(|client| client.ask("PING", "+PONG\r\n"));
+        face.bound.stop();
+        clients.iter_mut().for_each(Client::expect_end);
+        for addr in addresses {
+            assert_eq!(TcpStream::connect(addr).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        }
+    }
 }
 
 #[test]
