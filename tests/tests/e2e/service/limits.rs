@@ -68,3 +68,19 @@ fn a_changed_limit_is_a_new_version() {
     until("the second has said its own", SOON, || said(" 128"));
     assert_eq!(live(&agent, "script", "version"), [json!(2)]);
 }
+
+/// An allocator that does without them could turn them off for its whole process, and with it for all that this starts.
+#[test]
+fn an_instance_may_have_huge_pages_as_far_as_the_system_gives_them() {
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    if !own.contains("THP_enabled:\t1") {
+        println!("SKIPPED: this kernel says nothing of huge pages, or gives none to these tests");
+        return;
+    }
+    let agent = Agent::start();
+    create(&agent, &[], "grep THP_enabled /proc/self/status; exec sleep 1000");
+    let logs = || agent.adsum(&["service", "logs", "script"]).ok();
+    let text =
+        until("it has said what it has", SOON, || Some(logs()).filter(|text| text.contains("THP_enabled")));
+    assert!(text.contains("THP_enabled:\t1"), "{text}");
+}
