@@ -2,7 +2,6 @@
 //! types that count their clones, apart from the timed runs.
 
 use std::cell::Cell;
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use adsum_keyspace::{Blob, Entry, Tree};
@@ -78,6 +77,7 @@ fn copied_by_tree() -> usize {
     entries * ENTRY + (keys - entries) * CHILD
 }
 
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key(Blob);
 
 impl Clone for Key {
@@ -90,26 +90,6 @@ impl Clone for Key {
 impl std::borrow::Borrow<[u8]> for Key {
     fn borrow(&self) -> &[u8] {
         &self.0
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Key) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl Eq for Key {}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Key {
-    fn cmp(&self, other: &Key) -> Ordering {
-        self.0.cmp(&other.0)
     }
 }
 

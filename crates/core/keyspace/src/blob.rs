@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -104,6 +105,14 @@ impl PartialEq for Blob {
 }
 
 impl Eq for Blob {}
+
+/// As its bytes do, by which it is found, too.
+impl Hash for Blob {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
 
 impl PartialOrd for Blob {
     #[inline]

@@ -8,6 +8,7 @@
 //! ```
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 use crate::members::{Members, Payload};
 use crate::{Blob, Tree};
@@ -50,6 +51,13 @@ impl PartialOrd for Score {
 impl Ord for Score {
     fn cmp(&self, other: &Score) -> Ordering {
         self.0.partial_cmp(&other.0).expect("a score is a number")
+    }
+}
+
+impl Hash for Score {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The sum makes one zero of both.
+        (self.0 + 0.0).to_bits().hash(state);
     }
 }
 

@@ -18,21 +18,23 @@
 //! Branches count what is below them: the n-th element and the rank of a key cost a walk from root to leaf. Every
 //! aggregate of the keyspace is such a tree, which makes each of them readable as of one moment too.
 //!
-//! Invariants: all leaves have the same depth; no node but an empty root is empty; no node holds more than `WIDTH`.
+//! Invariants: all leaves have the same depth; no node but an empty root is empty; no node holds more than its width.
 
 use std::borrow::Borrow;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::Blob;
 
 mod iter;
+mod leaf;
 
 pub use iter::Iter;
 
-/// Entries of a node at most.
+use self::leaf::Leaf;
+
+/// Children of a branch at most.
 const WIDTH: usize = 32;
-/// A node below this is merged with a neighbour when both fit one.
-const THIN: usize = WIDTH / 4;
 
 #[derive(Clone)]
 pub struct Tree<K, V> {
@@ -40,7 +42,7 @@ pub struct Tree<K, V> {
 }
 
 enum Node<K, V> {
-    Leaf(Vec<(K, V)>),
+    Leaf(Leaf<K, V>),
     Branch(Vec<Child<K, V>>),
 }
 
@@ -54,7 +56,7 @@ struct Child<K, V> {
 
 impl<K, V> Default for Tree<K, V> {
     fn default() -> Self {
-        Tree { root: Arc::new(Node::Leaf(Vec::new())) }
+        Tree { root: Arc::default() }
     }
 }
 
@@ -82,7 +84,7 @@ impl<K, V> Tree<K, V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Leaf(entries) => return entries.get(rank).map(|(key, value)| (key, value)),
+                Node::Leaf(leaf) => return leaf.entries().get(rank).map(|(key, value)| (key, value)),
                 Node::Branch(children) => {
                     let below = children.iter().find(|child| {
                         let here = rank < child.count;
@@ -99,7 +101,7 @@ impl<K, V> Tree<K, V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Leaf(entries) => return entries.first().map(|(key, value)| (key, value)),
+                Node::Leaf(leaf) => return leaf.entries().first().map(|(key, value)| (key, value)),
                 Node::Branch(children) => node = &children.first()?.node,
             }
         }
@@ -109,15 +111,15 @@ impl<K, V> Tree<K, V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Leaf(entries) => return entries.last().map(|(key, value)| (key, value)),
+                Node::Leaf(leaf) => return leaf.entries().last().map(|(key, value)| (key, value)),
                 Node::Branch(children) => node = &children.last()?.node,
             }
         }
     }
 }
 
-impl<K: Ord + Clone, V: Clone> Tree<K, V> {
-    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
+    pub fn get<Q: Ord + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
@@ -125,17 +127,14 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     }
 
     /// The value of `key` to be changed in place. Copies the path if a clone of the tree holds it.
-    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub fn get_mut<Q: Ord + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
         let mut node = Arc::make_mut(&mut self.root);
         loop {
             match node {
-                Node::Leaf(entries) => {
-                    let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
-                    return Some(&mut entries[at].1);
-                }
+                Node::Leaf(leaf) => return leaf.find(key).map(|at| leaf.value_mut(at)),
                 Node::Branch(children) => {
                     let at = child_of(children, key);
                     node = Arc::make_mut(&mut children[at].node);
@@ -157,7 +156,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         }
     }
 
-    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    pub fn remove<Q: Ord + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
@@ -183,7 +182,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Leaf(entries) => return rank + entries.partition_point(|(k, _)| k.borrow() < key),
+                Node::Leaf(leaf) => return rank + leaf.count_while(|k| k.borrow() < key),
                 Node::Branch(children) => {
                     let at = child_of(children, key);
                     rank += children[..at].iter().map(|child| child.count).sum::<usize>();
@@ -199,7 +198,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Leaf(entries) => return count + entries.partition_point(|(key, _)| before(key)),
+                Node::Leaf(leaf) => return count + leaf.count_while(before),
                 Node::Branch(children) => {
                     let at = children[1..].partition_point(|child| before(&child.low));
                     count += children[..at].iter().map(|child| child.count).sum::<usize>();
@@ -231,7 +230,7 @@ impl<V: Clone> Tree<Blob, V> {
     }
 }
 
-impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
+impl<K: Ord + Hash + Clone, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut tree = Tree::default();
         for (key, value) in entries {
@@ -256,36 +255,36 @@ impl<K: std::fmt::Debug, V: std::fmt::Debug> std::fmt::Debug for Tree<K, V> {
 /// The copy is about to be changed, so it has room for what is added to it.
 impl<K: Clone, V: Clone> Clone for Node<K, V> {
     fn clone(&self) -> Self {
-        fn roomy<T: Clone>(entries: &[T]) -> Vec<T> {
-            let mut copy = Vec::with_capacity(WIDTH);
-            copy.extend_from_slice(entries);
-            copy
-        }
         match self {
-            Node::Leaf(entries) => Node::Leaf(roomy(entries)),
-            Node::Branch(children) => Node::Branch(roomy(children)),
+            Node::Leaf(leaf) => Node::Leaf(leaf.clone()),
+            Node::Branch(children) => {
+                let mut copy = Vec::with_capacity(WIDTH);
+                copy.extend_from_slice(children);
+                Node::Branch(copy)
+            }
         }
     }
 }
 
 impl<K, V> Default for Node<K, V> {
     fn default() -> Self {
-        Node::Leaf(Vec::new())
+        Node::Leaf(Leaf::default())
     }
 }
 
 impl<K, V> Node<K, V> {
     fn count(&self) -> usize {
         match self {
-            Node::Leaf(entries) => entries.len(),
+            Node::Leaf(leaf) => leaf.entries().len(),
             Node::Branch(children) => children.iter().map(|child| child.count).sum(),
         }
     }
 
-    fn width(&self) -> usize {
+    /// How many entries or children there are, and how many there can be.
+    fn width(&self) -> (usize, usize) {
         match self {
-            Node::Leaf(entries) => entries.len(),
-            Node::Branch(children) => children.len(),
+            Node::Leaf(leaf) => (leaf.entries().len(), leaf::WIDTH),
+            Node::Branch(children) => (children.len(), WIDTH),
         }
     }
 }
@@ -293,23 +292,20 @@ impl<K, V> Node<K, V> {
 impl<K: Clone, V> Child<K, V> {
     fn of(node: Arc<Node<K, V>>) -> Self {
         let low = match &*node {
-            Node::Leaf(entries) => entries[0].0.clone(),
+            Node::Leaf(leaf) => leaf.entries()[0].0.clone(),
             Node::Branch(children) => children[0].low.clone(),
         };
         Child { low, count: node.count(), node }
     }
 }
 
-fn find_below<'n, K: Ord + Borrow<Q>, V, Q: Ord + ?Sized>(
+fn find_below<'n, K: Ord + Borrow<Q>, V, Q: Ord + Hash + ?Sized>(
     mut node: &'n Node<K, V>,
     key: &Q,
 ) -> Option<&'n V> {
     loop {
         match node {
-            Node::Leaf(entries) => {
-                let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
-                return Some(&entries[at].1);
-            }
+            Node::Leaf(leaf) => return leaf.find(key).map(|at| &leaf.entries()[at].1),
             Node::Branch(children) => node = &children[child_of(children, key)].node,
         }
     }
@@ -328,20 +324,25 @@ fn child_of<K: Borrow<Q>, V, Q: Ord + ?Sized>(children: &[Child<K, V>], key: &Q)
     children[1..].partition_point(|child| child.low.borrow() <= key)
 }
 
-fn insert_into<K: Ord + Clone, V: Clone>(node: &mut Arc<Node<K, V>>, key: K, value: V) -> Inserted<K, V> {
+fn insert_into<K: Ord + Hash + Clone, V: Clone>(
+    node: &mut Arc<Node<K, V>>,
+    key: K,
+    value: V,
+) -> Inserted<K, V> {
     match Arc::make_mut(node) {
-        Node::Leaf(entries) => match entries.binary_search_by(|(k, _)| k.cmp(&key)) {
-            Ok(at) => Inserted::Replaced(std::mem::replace(&mut entries[at].1, value)),
-            Err(at) => {
-                let half = add(entries, at, (key, value));
-                Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Leaf(half)))) }
+        Node::Leaf(leaf) => {
+            if let Some(at) = leaf.find(&key) {
+                return Inserted::Replaced(std::mem::replace(leaf.value_mut(at), value));
             }
-        },
+            let at = leaf.count_while(|before| *before < key);
+            let half = leaf.add(at, key, value);
+            Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Leaf(half)))) }
+        }
         Node::Branch(children) => insert_below(children, key, value),
     }
 }
 
-fn insert_below<K: Ord + Clone, V: Clone>(
+fn insert_below<K: Ord + Hash + Clone, V: Clone>(
     children: &mut Vec<Child<K, V>>,
     key: K,
     value: V,
@@ -358,29 +359,32 @@ fn insert_below<K: Ord + Clone, V: Clone>(
     child.count += 1;
     let Some(right) = split else { return Inserted::Added { split: None } };
     child.count -= right.count;
-    let half = add(children, at + 1, right);
+    let half = add_child(children, at + 1, right);
     Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Branch(half)))) }
 }
 
-/// Puts `entry` at `at`. A full node is split and its right half given back. At the end, as ascending keys come,
-/// nothing moves over, so that a node filled in order stays full.
-fn add<T>(entries: &mut Vec<T>, at: usize, entry: T) -> Option<Vec<T>> {
-    if entries.len() < WIDTH {
-        entries.insert(at, entry);
+/// As [`Leaf::add`] does.
+fn add_child<K, V>(
+    children: &mut Vec<Child<K, V>>,
+    at: usize,
+    child: Child<K, V>,
+) -> Option<Vec<Child<K, V>>> {
+    if children.len() < WIDTH {
+        children.insert(at, child);
         return None;
     }
     let keep = if at == WIDTH { WIDTH } else { WIDTH / 2 };
     let mut half = Vec::with_capacity(WIDTH);
-    half.extend(entries.drain(keep..));
+    half.extend(children.drain(keep..));
     match at.checked_sub(keep) {
-        Some(at) => half.insert(at, entry),
-        None => entries.insert(at, entry),
+        Some(at) => half.insert(at, child),
+        None => children.insert(at, child),
     }
     Some(half)
 }
 
 /// Removes `key` if it is there.
-fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
+fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + Hash + ?Sized>(
     node: &mut Arc<Node<K, V>>,
     key: &Q,
 ) -> Option<V> {
@@ -389,10 +393,7 @@ fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
         find_below(node, key)?;
     }
     match Arc::make_mut(node) {
-        Node::Leaf(entries) => {
-            let at = entries.binary_search_by(|(k, _)| k.borrow().cmp(key)).ok()?;
-            Some(entries.remove(at).1)
-        }
+        Node::Leaf(leaf) => leaf.find(key).map(|at| leaf.remove(at)),
         Node::Branch(children) => {
             let at = child_of(children, key);
             let value = remove_from(&mut children[at].node, key)?;
@@ -405,22 +406,23 @@ fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(
 
 /// Removes the child if it is empty and merges it with a neighbour if it is thin.
 fn thin_out<K: Clone, V: Clone>(children: &mut Vec<Child<K, V>>, at: usize) {
-    let width = children[at].node.width();
+    let (width, most) = children[at].node.width();
     if width == 0 {
         children.remove(at);
         return;
     }
-    if width >= THIN || children.len() == 1 {
+    let thin = most / 4;
+    if width >= thin || children.len() == 1 {
         return;
     }
     let left = if at + 1 < children.len() { at } else { at - 1 };
-    if children[left].node.width() + children[left + 1].node.width() > WIDTH - THIN {
+    if children[left].node.width().0 + children[left + 1].node.width().0 > most - thin {
         return;
     }
     let right = children.remove(left + 1);
     children[left].count += right.count;
     match (Arc::make_mut(&mut children[left].node), Arc::unwrap_or_clone(right.node)) {
-        (Node::Leaf(left), Node::Leaf(right)) => left.extend(right),
+        (Node::Leaf(left), Node::Leaf(right)) => left.append(right),
         (Node::Branch(left), Node::Branch(right)) => left.extend(right),
         (Node::Leaf(_), Node::Branch(_)) | (Node::Branch(_), Node::Leaf(_)) => {
             unreachable!("all leaves have the same depth")

@@ -1,5 +1,6 @@
 //! The view follows the records, one change at a time.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use adsum_keyspace::Tree;
@@ -115,7 +116,7 @@ impl Registry {
 }
 
 /// It was made when it was first there.
-fn insert<K: Ord + Clone, T>(tree: &mut Tree<K, Arc<Dated<T>>>, key: K, mut record: Dated<T>) {
+fn insert<K: Ord + Hash + Clone, T>(tree: &mut Tree<K, Arc<Dated<T>>>, key: K, mut record: Dated<T>) {
     if let Some(before) = tree.get(&key) {
         record.created = before.created;
     }

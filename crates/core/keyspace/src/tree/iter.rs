@@ -19,7 +19,8 @@ impl<'a, K, V> Iter<'a, K, V> {
     fn descend(&mut self, mut node: &'a Node<K, V>, mut rank: usize) {
         loop {
             match node {
-                Node::Leaf(entries) => {
+                Node::Leaf(leaf) => {
+                    let entries = leaf.entries();
                     self.leaf = entries[rank.min(entries.len())..].iter();
                     return;
                 }

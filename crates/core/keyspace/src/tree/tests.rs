@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Node, Tree, WIDTH};
+use super::{Node, Tree, leaf};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -72,9 +72,14 @@ fn same(tree: &Tree<u16, u32>, map: &BTreeMap<u16, u32>) {
 /// Checks the invariants and gives the depth.
 #[track_caller]
 fn sound(node: &Arc<Node<u16, u32>>, is_root: bool) -> usize {
-    assert!(node.width() <= WIDTH && (is_root || node.width() > 0));
+    let (width, most) = node.width();
+    assert!(width <= most && (is_root || width > 0));
     match &**node {
-        Node::Leaf(_) => 0,
+        Node::Leaf(leaf) => {
+            let keys = leaf.entries().iter().map(|(key, _)| key);
+            assert!(keys.enumerate().all(|(at, key)| leaf.find(key) == Some(at)));
+            0
+        }
         Node::Branch(children) => {
             let depths: Vec<usize> = children.iter().map(|child| sound(&child.node, false)).collect();
             assert!(depths.windows(2).all(|pair| pair[0] == pair[1]));
@@ -89,7 +94,7 @@ fn ascending_keys_leave_full_leaves() {
     let tree: Tree<u32, ()> = (0..10_000).map(|key| (key, ())).collect();
     let mut leaves = 0;
     count_leaves(&tree.root, &mut leaves);
-    assert_eq!(leaves, 10_000usize.div_ceil(WIDTH));
+    assert_eq!(leaves, 10_000usize.div_ceil(leaf::WIDTH));
 }
 
 fn count_leaves<K, V>(node: &Node<K, V>, leaves: &mut usize) {
