@@ -126,19 +126,20 @@ impl Ord for Blob {
     fn cmp(&self, other: &Blob) -> Ordering {
         match (&self.0, &other.0) {
             (Form::Inline { length, bytes }, Form::Inline { length: other_length, bytes: other_bytes }) => {
-                digits(bytes).cmp(&digits(other_bytes)).then(length.cmp(other_length))
+                let (digits, others) = (digits(bytes), digits(other_bytes));
+                let first = digits.iter().zip(&others).find(|(digit, other)| digit != other);
+                first.map_or_else(|| length.cmp(other_length), |(digit, other)| digit.cmp(other))
             }
             _ => self.as_slice().cmp(other.as_slice()),
         }
     }
 }
 
-/// Numbers that compare as the bytes do. They overlap by two bytes, which are the same then.
+/// Numbers that compare as the bytes do. The last two overlap by two bytes, which are the same then.
 #[inline]
-fn digits(bytes: &[u8; INLINE]) -> (u128, u64) {
-    let head = bytes.first_chunk().expect("there are 22 bytes");
-    let tail = bytes.last_chunk().expect("there are 22 bytes");
-    (u128::from_be_bytes(*head), u64::from_be_bytes(*tail))
+fn digits(bytes: &[u8; INLINE]) -> [u64; 3] {
+    let at = |start: usize| u64::from_be_bytes(*bytes[start..].first_chunk().expect("there are 22 bytes"));
+    [at(0), at(8), at(INLINE - 8)]
 }
 
 impl fmt::Debug for Blob {

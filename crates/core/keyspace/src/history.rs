@@ -67,8 +67,8 @@ impl History {
         History { pasts: VecDeque::new(), bytes: 0, limit, oldest, readable: oldest, holes: Vec::new() }
     }
 
-    /// Without `undos` the state before this commit cannot be told any more. What is forgotten and large is put with the
-    /// `garbage`.
+    /// `weight` is that of all of it. Without `undos` the state before this commit cannot be told any more. What is forgotten
+    /// and large is put with the `garbage`.
     pub(crate) fn push(
         &mut self,
         commit: &Arc<Commit>,
@@ -76,12 +76,11 @@ impl History {
         weight: usize,
         garbage: &mut Vec<Garbage>,
     ) {
-        let back = undos.iter().flatten().map(Undo::weight).sum::<usize>();
         if undos.is_none() {
             self.readable = commit.revision;
         }
-        self.pasts.push_back(Past { commit: commit.clone(), undos, weight: weight + back });
-        self.bytes += weight + back;
+        self.pasts.push_back(Past { commit: commit.clone(), undos, weight });
+        self.bytes += weight;
         while self.bytes > self.limit {
             let Some(Past { commit, undos, weight }) = self.pasts.pop_front() else { return };
             self.bytes -= weight;

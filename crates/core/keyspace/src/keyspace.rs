@@ -278,16 +278,18 @@ impl Keyspace {
         commit
     }
 
-    fn remember(&mut self, commit: &Arc<Commit>, undos: Undos) {
-        let weight = |space| {
-            let of_space = commit.changes.iter().filter(|change| change.database.space() == space);
-            of_space.map(Change::weight).sum::<usize>()
-        };
-        let (user, system) = (weight(Space::User), weight(Space::System));
-        let undos = self.let_go_of_large(undos);
+    fn remember(&mut self, commit: &Arc<Commit>, mut undos: Undos) {
+        let (mut user, mut system) = (0, 0);
+        for change in &commit.changes {
+            match change.database.space() {
+                Space::User => user += change.weight(),
+                Space::System => system += change.weight(),
+            }
+        }
+        let kept = self.let_go_of_large(&mut undos);
         let garbage = &mut self.garbage;
         if user > 0 {
-            self.user_history.push(commit, Some(undos), user + Commit::WEIGHT, garbage);
+            self.user_history.push(commit, Some(undos), user + kept + Commit::WEIGHT, garbage);
         }
         if system > 0 {
             // Nobody asks what a key of our own held.
@@ -295,16 +297,20 @@ impl Keyspace {
         }
     }
 
-    /// What is large is not kept for those who want to read the past.
-    fn let_go_of_large(&mut self, mut undos: Undos) -> Undos {
-        let mut bytes = 0_usize;
-        for undo in &mut undos {
-            bytes = bytes.saturating_add(undo.weight());
-            if bytes > limits::UNDO_KEPT && undo.weight() > size_of::<Undo>() {
+    /// What is large is not kept for those who want to read the past. Returns the bytes of what is.
+    fn let_go_of_large(&mut self, undos: &mut Undos) -> usize {
+        let (mut bytes, mut kept) = (0_usize, 0);
+        for undo in undos {
+            let weight = undo.weight();
+            bytes = bytes.saturating_add(weight);
+            if bytes > limits::UNDO_KEPT && weight > size_of::<Undo>() {
                 self.garbage.push(Garbage::of_undo(std::mem::replace(undo, Undo::Lost)));
+                kept += size_of::<Undo>();
+            } else {
+                kept += weight;
             }
         }
-        undos
+        kept
     }
 }
 

@@ -293,13 +293,19 @@ impl Parser {
 /// The number in a line of this kind at `at`, of a few digits, and where the next line begins.
 fn head(buffer: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
     let (first, rest) = buffer.get(at..)?.split_first()?;
-    let digits = rest.iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
-    let is_plain = (1..=MOST_DIGITS).contains(&digits) && (rest[0] != b'0' || digits == 1);
-    if *first != kind || !is_plain || rest.get(digits..digits + 2)? != b"\r\n" {
-        return None;
+    let mut number = 0;
+    for (digits, byte) in rest.iter().take(MOST_DIGITS + 1).enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + usize::from(byte - b'0'),
+            b'\r' => {
+                let is_plain = digits == 1 || digits > 1 && rest[0] != b'0';
+                let ends = rest.get(digits + 1) == Some(&b'\n');
+                return (*first == kind && is_plain && ends).then_some((number, at + 1 + digits + 2));
+            }
+            _ => return None,
+        }
     }
-    let number = rest[..digits].iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
-    Some((number, at + 1 + digits + 2))
+    None
 }
 
 /// Redis closes on these names too: they are lines of a HTTP request that a browser was made to send.

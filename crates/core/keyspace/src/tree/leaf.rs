@@ -140,17 +140,23 @@ impl Marker {
 impl Hasher for Marker {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        if let (Some((head, _)), Some((_, tail))) =
-            (bytes.split_first_chunk::<MARKED>(), bytes.split_last_chunk::<MARKED>())
-            && bytes.len() > 2 * MARKED
-        {
-            self.write(head);
-            return self.write(tail);
+        if bytes.len() > 2 * MARKED {
+            self.write(&bytes[..MARKED]);
+            return self.write(&bytes[bytes.len() - MARKED..]);
         }
-        let (words, rest) = bytes.as_chunks();
-        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
-        if !rest.is_empty() {
-            self.mix(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        // What is no whole word is the last one of as many bytes, whether some of them were in the one before or not.
+        match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(last), ..) => {
+                let (words, rest) = bytes.as_chunks();
+                words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+                if !rest.is_empty() {
+                    self.mix(u64::from_le_bytes(*last));
+                }
+            }
+            (None, Some(first), Some(last)) => {
+                self.mix(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
+            }
+            _ => self.mix(bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))),
         }
     }
 
