@@ -127,8 +127,14 @@ impl Ord for Blob {
         match (&self.0, &other.0) {
             (Form::Inline { length, bytes }, Form::Inline { length: other_length, bytes: other_bytes }) => {
                 let (digits, others) = (digits(bytes), digits(other_bytes));
-                let first = digits.iter().zip(&others).find(|(digit, other)| digit != other);
-                first.map_or_else(|| length.cmp(other_length), |(digit, other)| digit.cmp(other))
+                // One after the other: most names differ where they differed the last time.
+                if digits[0] != others[0] {
+                    return digits[0].cmp(&others[0]);
+                }
+                if digits[1] != others[1] {
+                    return digits[1].cmp(&others[1]);
+                }
+                (digits[2], length).cmp(&(others[2], other_length))
             }
             _ => self.as_slice().cmp(other.as_slice()),
         }

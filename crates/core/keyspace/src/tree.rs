@@ -321,7 +321,7 @@ enum Inserted<K, V> {
 
 /// The child whose keys `key` belongs to.
 fn child_of<K: Borrow<Q>, V, Q: Ord + ?Sized>(children: &[Child<K, V>], key: &Q) -> usize {
-    children[1..].partition_point(|child| child.low.borrow() <= key)
+    children[1..].partition_point(|child| child.low.borrow().cmp(key).is_le())
 }
 
 fn insert_into<K: Ord + Hash + Clone, V: Clone>(
