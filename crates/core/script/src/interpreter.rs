@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use crate::cache::{Cache, Sha};
+use crate::calls::{self, Commands};
 use crate::chance::Chance;
 use crate::raised::{Raised, message, reveal};
-use crate::redis::refuse;
 use crate::sandbox::{self, Sandbox, compile_script};
 use crate::shebang::Shebang;
-use crate::{End, MEMORY, Overseer, Patience, cjson, digits, sha1};
+use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
 
 /// Instructions between two looks at the overseer.
 const INSTRUCTIONS: u32 = 10_000;
@@ -20,13 +19,6 @@ const INSTRUCTIONS: u32 = 10_000;
 const DEEPEST_CALL: usize = 10;
 /// Bytes of garbage from which on it is collected behind a script.
 const GARBAGE: usize = 8 * 1024 * 1024;
-
-/// What a script can do beside computing.
-pub trait Commands {
-    /// Runs a command and gives its reply, as a value of `lua`. `resp3`: whether the script has asked for replies in
-    /// that protocol.
-    fn call(&mut self, lua: &Lua, arguments: &[&[u8]], resp3: bool) -> Result<Value, Raised>;
-}
 
 /// What a script is run with.
 pub struct Input<'a> {
@@ -82,12 +74,12 @@ pub(crate) struct Run {
     pub(crate) chance: Chance,
     patience: Patience,
     /// Why it has to end, once that is known.
-    end: Option<End>,
+    pub(crate) end: Option<End>,
 }
 
 impl Course {
     /// Whether the script may go on.
-    fn check(&self) -> Result<(), Raised> {
+    pub(crate) fn check(&self) -> Result<(), Raised> {
         let mut run = self.run.lock();
         if run.end.is_none() {
             run.end = self.overseer.verdict(run.patience);
@@ -217,13 +209,9 @@ impl Interpreter {
         self.look_up(sha)?;
         let function = &self.last.as_ref().expect("it was looked up").function;
         let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
-        let outcome = lua.scope(|scope| {
-            let (keys, arguments) = (texts(lua, input.keys)?, texts(lua, input.arguments)?);
-            let call = scope.create_function_mut(|lua: &Lua, values: MultiValue| {
-                beyond_limit(lua, || call(lua, course, commands, &values))
-            })?;
-            let given = (function, &self.handler, call, keys, arguments);
-            limited(lua, || sandbox.run.call::<(bool, Value)>(given))
+        let outcome = sandbox.give(lua, input.keys, input.arguments).and_then(|()| {
+            let run = || limited(lua, || sandbox.run.call::<(bool, Value)>((function, &self.handler)));
+            calls::lend(commands, run)
         });
         let end = course.run.lock().end.take();
         if end.is_some() {
@@ -277,19 +265,6 @@ fn limited<T>(lua: &Lua, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Does one thing for a script that must not fail half-way, and says afterwards whether it was too much. Where memory is
-/// limited, each step of the binding to Lua is run so that it can fail, which costs some hundred instructions and something
-/// to be collected.
-fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::Result<T> {
-    let limit = lua.set_memory_limit(0)?;
-    let done = work();
-    lua.set_memory_limit(limit)?;
-    if limit > 0 && lua.used_memory() > limit {
-        return Err(Raised::Text("not enough memory".to_owned()).into());
-    }
-    done
-}
-
 /// Has the script looked after, every so many instructions.
 fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()> {
     let own = course.clone();
@@ -301,66 +276,6 @@ fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()>
         }
         Err(raised.into())
     })
-}
-
-fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
-    // What is text can be given to Lua without a handle for each of them.
-    let words: Result<SmallVec<[&str; 8]>, _> = texts.iter().map(|text| std::str::from_utf8(text)).collect();
-    if let Ok(words) = words {
-        // How many there are is known here, so that the table has room for all of them at once.
-        return lua.create_sequence_from(words);
-    }
-    // One handle at a time: of those there can be a few thousand only.
-    let table = lua.create_table_with_capacity(texts.len(), 0)?;
-    for text in texts {
-        table.raw_push(lua.create_string(text)?)?;
-    }
-    Ok(table)
-}
-
-/// `redis.call`
-fn call(lua: &Lua, course: &Course, commands: &mut dyn Commands, values: &MultiValue) -> mlua::Result<Value> {
-    course.check()?;
-    if values.is_empty() {
-        return refuse("Please specify at least one argument for this redis lib call");
-    }
-    let mut arguments = SmallVec::<[Argument; 6]>::new();
-    for value in values {
-        let Some(argument) = argument(value) else {
-            return refuse("Lua redis lib command arguments must be strings or integers");
-        };
-        arguments.push(argument);
-    }
-    let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
-    let resp3 = course.run.lock().resp3;
-    let reply = commands.call(lua, &bytes, resp3);
-    if let Err(Raised::Ended(end)) = &reply {
-        course.run.lock().end.get_or_insert_with(|| end.clone());
-    }
-    Ok(reply?)
-}
-
-enum Argument {
-    Text(mlua::BorrowedBytes),
-    Number(String),
-}
-
-fn argument(value: &Value) -> Option<Argument> {
-    match value {
-        Value::String(text) => Some(Argument::Text(text.as_bytes())),
-        Value::Integer(number) => Some(Argument::Number(number.to_string())),
-        Value::Number(number) => Some(Argument::Number(digits::shortest(*number))),
-        _ => None,
-    }
-}
-
-impl Argument {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Argument::Text(text) => text,
-            Argument::Number(text) => text.as_bytes(),
-        }
-    }
 }
 
 /// What becomes of an error that no script has caught: a table with its text and where it came from.

@@ -19,6 +19,7 @@
 mod arguments;
 mod bits;
 mod cache;
+mod calls;
 mod chance;
 mod cjson;
 mod cmsgpack;
@@ -32,8 +33,9 @@ mod sha1;
 mod shebang;
 mod structs;
 
+pub use calls::Commands;
 pub use digits::shortest;
-pub use interpreter::{Commands, Failure, Input, Interpreter};
+pub use interpreter::{Failure, Input, Interpreter};
 pub use mlua;
 pub use overseer::{BUSY_AFTER, End, Overseer, Patience};
 pub use raised::Raised;

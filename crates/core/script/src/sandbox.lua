@@ -174,8 +174,8 @@ local globals = {
   struct = seal(natives.struct),
 }
 
--- `call` is put there anew for each script.
 local redis = natives.redis
+local call = redis.call
 local function answer(ok, ...)
   if ok then
     return ...
@@ -187,7 +187,7 @@ local function answer(ok, ...)
   return { err = "ERR " .. tostring(caught) }
 end
 redis.pcall = function(...)
-  return answer(raw_pcall(redis.call, ...))
+  return answer(raw_pcall(call, ...))
 end
 globals.redis = seal(redis)
 
@@ -204,10 +204,22 @@ setmetatable(globals, {
 })
 getmetatable("").__metatable = seal({ __index = globals.string })
 
--- Runs a script. What it is given is put where it looks for it, all of it new: nothing is left of the one before.
-local function run(script, handler, call, keys, arguments)
-  globals.KEYS, globals.ARGV, redis.call = keys, arguments, call
-  return raw_xpcall(script, handler)
+-- What a script is given, put where it looks for it: no, one or two keys before its arguments, or tables of both.
+
+local function no_key(...)
+  globals.KEYS, globals.ARGV = {}, { ... }
 end
 
-return environment, run
+local function one_key(key, ...)
+  globals.KEYS, globals.ARGV = { key }, { ... }
+end
+
+local function two_keys(one, two, ...)
+  globals.KEYS, globals.ARGV = { one, two }, { ... }
+end
+
+local function tables(keys, arguments)
+  globals.KEYS, globals.ARGV = keys, arguments
+end
+
+return environment, raw_xpcall, tables, no_key, one_key, two_keys

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value, Variadic};
+use smallvec::SmallVec;
 
 use crate::arguments::Arguments;
 use crate::chance::Chance;
@@ -18,9 +19,16 @@ pub(crate) const NAME: &str = "=sandbox";
 pub(crate) struct Sandbox {
     /// As scripts see it.
     pub(crate) environment: Table,
-    /// Runs a script, with what becomes of its error, `redis.call`, KEYS and ARGV.
+    /// Runs a script, with what becomes of its error.
     pub(crate) run: Function,
+    /// Makes KEYS and ARGV of all words, of which as many are keys as its place here says.
+    words: [Function; 3],
+    /// Takes KEYS and ARGV.
+    tables: Function,
 }
+
+/// Words that are given to a function each by itself: they have to have room on its stack.
+const FEW: usize = 64;
 
 impl Sandbox {
     pub(crate) fn new(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Sandbox> {
@@ -38,9 +46,39 @@ impl Sandbox {
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
-        let (environment, run) = sandbox.call((natives, lua.globals()))?;
-        Ok(Sandbox { environment, run })
+        let (environment, run, tables, none, one, two) = sandbox.call((natives, lua.globals()))?;
+        Ok(Sandbox { environment, run, tables, words: [none, one, two] })
     }
+
+    /// KEYS and ARGV of the next script, both of them new: nothing is left of the one before.
+    pub(crate) fn give(&self, lua: &Lua, keys: &[&[u8]], arguments: &[&[u8]]) -> mlua::Result<()> {
+        if let Some(take) = self.words.get(keys.len()).filter(|_| arguments.len() <= FEW) {
+            // What is text can be given to Lua without a handle for each of them.
+            let words: Result<Variadic<&str>, _> = keys.iter().chain(arguments).map(text).collect();
+            if let Ok(words) = words {
+                return take.call(words);
+            }
+        }
+        self.tables.call((table(lua, keys)?, table(lua, arguments)?))
+    }
+}
+
+fn text<'t>(word: &&'t [u8]) -> Result<&'t str, std::str::Utf8Error> {
+    std::str::from_utf8(word)
+}
+
+fn table(lua: &Lua, words: &[&[u8]]) -> mlua::Result<Table> {
+    let texts: Result<SmallVec<[&str; 8]>, _> = words.iter().map(text).collect();
+    if let Ok(texts) = texts {
+        // How many there are is known here, so that the table has room for all of them at once.
+        return lua.create_sequence_from(texts);
+    }
+    // One handle at a time: of those there can be a few thousand only.
+    let table = lua.create_table_with_capacity(words.len(), 0)?;
+    for word in words {
+        table.raw_push(lua.create_string(word)?)?;
+    }
+    Ok(table)
 }
 
 /// Compiles a script; only text, since what is compiled already can be anything.
