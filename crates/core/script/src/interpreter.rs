@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::cache::{Cache, Sha};
 use crate::calls::{self, Commands};
 use crate::chance::Chance;
+use crate::garbage::Garbage;
 use crate::raised::{Raised, message, reveal};
 use crate::sandbox::{self, Sandbox, compile_script};
 use crate::shebang::Shebang;
@@ -17,8 +18,6 @@ use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
 const INSTRUCTIONS: u32 = 10_000;
 /// Calls that are looked at to find the place of an error.
 const DEEPEST_CALL: usize = 10;
-/// Bytes of garbage from which on it is collected behind a script.
-const GARBAGE: usize = 8 * 1024 * 1024;
 
 /// What a script is run with.
 pub struct Input<'a> {
@@ -50,8 +49,7 @@ pub struct Interpreter {
     /// The one that was run last: mostly it is the next one too.
     last: Option<Last>,
     course: Arc<Course>,
-    /// Bytes in use from which on garbage is collected.
-    collect_at: usize,
+    garbage: Garbage,
 }
 
 /// A script at hand. As long as it is, the cache learns of its use when another one is loaded, and may forget one.
@@ -123,16 +121,8 @@ impl Interpreter {
         watch(&lua, &course, INSTRUCTIONS)?;
         let (functions, cache) = (lua.create_table()?, Cache::default());
         lua.set_memory_limit(0)?;
-        Ok(Interpreter {
-            lua,
-            sandbox,
-            handler,
-            cache,
-            functions,
-            last: None,
-            course,
-            collect_at: 2 * GARBAGE,
-        })
+        let garbage = Garbage::new(&lua);
+        Ok(Interpreter { lua, sandbox, handler, cache, functions, last: None, course, garbage })
     }
 
     /// Compiles a script and keeps it. What is wrong with it, as an error with its code.
@@ -225,7 +215,7 @@ impl Interpreter {
             (None, Ok((false, error))) => Err(raised(&error, sha)),
             (None, Err(error)) => Err(failed(&error)),
         };
-        self.collect();
+        self.garbage.look_after(&self.lua);
         result
     }
 
@@ -245,14 +235,6 @@ impl Interpreter {
             self.last = Some(Last { sha: *sha, function, no_writes });
         }
         Ok(())
-    }
-
-    fn collect(&mut self) {
-        if self.lua.used_memory() > self.collect_at {
-            // It fails when a finalizer does, and scripts can make none.
-            let _ = self.lua.gc_collect();
-            self.collect_at = self.lua.used_memory() * 2 + GARBAGE;
-        }
     }
 }
 

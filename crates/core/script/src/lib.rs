@@ -24,6 +24,7 @@ mod chance;
 mod cjson;
 mod cmsgpack;
 mod digits;
+mod garbage;
 mod interpreter;
 mod overseer;
 mod raised;
