@@ -48,7 +48,7 @@ fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::R
 }
 
 fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> {
-    course.check()?;
+    let resp3 = course.check_command()?;
     if values.is_empty() {
         return refuse("Please specify at least one argument for this redis lib call");
     }
@@ -60,7 +60,6 @@ fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> 
         arguments.push(argument);
     }
     let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
-    let resp3 = course.run.lock().resp3;
     let reply = COMMANDS.with(|commands| commands.call(lua, &bytes, resp3));
     if let Err(Raised::Ended(end)) = &reply {
         course.run.lock().end.get_or_insert_with(|| end.clone());
@@ -87,6 +86,79 @@ impl Argument {
         match self {
             Argument::Text(text) => text,
             Argument::Number(text) => text.as_bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::{Failure, Input, Interpreter, Overseer, Patience};
+
+    struct Panics;
+
+    impl Commands for Panics {
+        fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+            std::panic::panic_any("a command")
+        }
+    }
+
+    struct Counts(u64);
+
+    impl Commands for Counts {
+        fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+            self.0 += 1;
+            Ok(Value::Number(self.0 as f64))
+        }
+    }
+
+    fn interpreter() -> Interpreter {
+        Interpreter::new(Arc::<Overseer>::default()).expect("there is memory for it")
+    }
+
+    fn run(
+        interpreter: &mut Interpreter,
+        body: &str,
+        commands: &mut dyn Commands,
+    ) -> Result<Option<f64>, Failure> {
+        let sha = interpreter.load(body.as_bytes()).expect("it is a script");
+        let input = Input { keys: &[], arguments: &[], patience: Patience::Long, seed: 0 };
+        interpreter.run(&sha, &input, commands, |value, _| {
+            value.as_number().or(value.as_integer().map(|n| n as f64))
+        })
+    }
+
+    #[test]
+    fn commands_are_lent_for_one_run() {
+        let mut interpreter = interpreter();
+        let (mut first, mut second) = (Counts(0), Counts(10));
+        let body = "redis.call('a') return redis.call('b')";
+        assert_eq!(run(&mut interpreter, body, &mut first), Ok(Some(2.0)));
+        assert_eq!(run(&mut interpreter, body, &mut second), Ok(Some(12.0)));
+        assert_eq!(run(&mut interpreter, body, &mut first), Ok(Some(4.0)));
+        assert!(!COMMANDS.is_set());
+    }
+
+    #[test]
+    fn no_script_catches_the_panic_of_a_command() {
+        for body in [
+            "redis.call('x')",
+            "redis.pcall('x')",
+            "pcall(redis.call, 'x')",
+            "pcall(pcall, redis.call, 'x')",
+            "xpcall(function() redis.call('x') end, function(caught) return 1 end)",
+            "xpcall(function() error('y') end, function() redis.call('x') end)",
+            "pcall(function() xpcall(function() redis.call('x') end, function() return 1 end) end)",
+            "coroutine.resume(coroutine.create(function() redis.call('x') end))",
+            "pcall(coroutine.wrap(function() redis.call('x') end))",
+        ] {
+            let body = format!("{body} return 1");
+            let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut interpreter(), &body, &mut Panics)));
+            let panic = outcome.expect_err(&body);
+            assert_eq!(panic.downcast_ref(), Some(&"a command"), "{body}");
+            assert!(!COMMANDS.is_set(), "{body}");
         }
     }
 }

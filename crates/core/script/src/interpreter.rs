@@ -9,15 +9,13 @@ use crate::cache::{Cache, Sha};
 use crate::calls::{self, Commands};
 use crate::chance::Chance;
 use crate::garbage::Garbage;
-use crate::raised::{Raised, message, reveal};
-use crate::sandbox::{self, Sandbox, compile_script};
+use crate::raised::{Raised, message};
+use crate::sandbox::{Sandbox, compile_script};
 use crate::shebang::Shebang;
 use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
 
 /// Instructions between two looks at the overseer.
 const INSTRUCTIONS: u32 = 10_000;
-/// Calls that are looked at to find the place of an error.
-const DEEPEST_CALL: usize = 10;
 
 /// What a script is run with.
 pub struct Input<'a> {
@@ -42,7 +40,6 @@ pub enum Failure {
 pub struct Interpreter {
     lua: Lua,
     sandbox: Sandbox,
-    handler: Function,
     cache: Cache,
     /// Those of the scripts in the cache, by their SHA-1: of handles there can be a few thousand only.
     functions: Table,
@@ -71,18 +68,33 @@ pub(crate) struct Run {
     pub(crate) resp3: bool,
     pub(crate) chance: Chance,
     patience: Patience,
+    /// Whether it has run any.
+    commands: bool,
     /// Why it has to end, once that is known.
     pub(crate) end: Option<End>,
 }
 
 impl Course {
     /// Whether the script may go on.
-    pub(crate) fn check(&self) -> Result<(), Raised> {
+    fn check(&self) -> Result<(), Raised> {
         let mut run = self.run.lock();
         if run.end.is_none() {
             run.end = self.overseer.verdict(run.patience);
         }
         run.end.clone().map_or(Ok(()), |end| Err(Raised::Ended(end)))
+    }
+
+    /// The same before a command, and whether its reply is to be one of RESP3. Before the first one nobody looks at the
+    /// clock: a script that has computed for long until then was found to do so.
+    pub(crate) fn check_command(&self) -> Result<bool, Raised> {
+        let mut run = self.run.lock();
+        if run.end.is_none() {
+            run.end = match std::mem::replace(&mut run.commands, true) {
+                false => self.overseer.glance(),
+                true => self.overseer.verdict(run.patience),
+            };
+        }
+        run.end.clone().map_or(Ok(run.resp3), |end| Err(Raised::Ended(end)))
     }
 }
 
@@ -110,19 +122,18 @@ impl<'c> Pace<'c> {
 impl Interpreter {
     /// Fails when there is not enough memory for it.
     pub fn new(overseer: Arc<Overseer>) -> mlua::Result<Interpreter> {
-        // A panic of a command is to reach those who know what it means, and no script.
-        let options = LuaOptions::new().catch_rust_panics(false);
+        // A panic of a command is to reach those who know what it means, and no script: the sandbox passes it on.
+        let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
         let chance = Chance::new(0);
-        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
+        let run = Run { resp3: false, chance, patience: Patience::Long, commands: false, end: None };
         let course = Arc::new(Course { overseer, json: cjson::Shared::default(), run: Mutex::new(run) });
         let sandbox = Sandbox::new(&lua, &course)?;
-        let handler = lua.create_function(locate)?;
         watch(&lua, &course, INSTRUCTIONS)?;
         let (functions, cache) = (lua.create_table()?, Cache::default());
         lua.set_memory_limit(0)?;
         let garbage = Garbage::new(&lua);
-        Ok(Interpreter { lua, sandbox, handler, cache, functions, last: None, course, garbage })
+        Ok(Interpreter { lua, sandbox, cache, functions, last: None, course, garbage })
     }
 
     /// Compiles a script and keeps it. What is wrong with it, as an error with its code.
@@ -200,7 +211,7 @@ impl Interpreter {
         let function = &self.last.as_ref().expect("it was looked up").function;
         let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
         let outcome = sandbox.give(lua, input.keys, input.arguments).and_then(|()| {
-            let run = || limited(lua, || sandbox.run.call::<(bool, Value)>((function, &self.handler)));
+            let run = || limited(lua, || sandbox.run.call::<(bool, Value)>((function, &sandbox.handler)));
             calls::lend(commands, run)
         });
         let end = course.run.lock().end.take();
@@ -222,7 +233,8 @@ impl Interpreter {
     fn begin(&self, input: &Input<'_>) {
         *self.course.json.lock() = cjson::Settings::default();
         let chance = Chance::new(input.seed);
-        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
+        *self.course.run.lock() =
+            Run { resp3: false, chance, patience: input.patience, commands: false, end: None };
     }
 
     /// Makes a script that is in the cache the last one.
@@ -258,61 +270,6 @@ fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()>
         }
         Err(raised.into())
     })
-}
-
-/// What becomes of an error that no script has caught: a table with its text and where it came from.
-fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
-    let error = reveal(lua, error)?;
-    let table = lua.create_table_with_capacity(0, 3)?;
-    let place = place(lua);
-    let text = match &error {
-        Value::Table(error) => error.raw_get::<Option<mlua::LuaString>>("err").ok().flatten(),
-        _ => None,
-    };
-    match text {
-        Some(text) => table.raw_set("err", text)?,
-        None => table.raw_set("err", format!("ERR {}", located(&error, place.as_ref())))?,
-    }
-    if let Some((source, line)) = place {
-        table.raw_set("source", source)?;
-        table.raw_set("line", line)?;
-    }
-    Ok(table)
-}
-
-/// The source and the line of the script that the running function was called from.
-fn place(lua: &Lua) -> Option<(String, i64)> {
-    // A function that is not a script's own stands for the one that has called it.
-    for level in 1..DEEPEST_CALL {
-        let place = lua.inspect_stack(level, |function| {
-            let source = function.source();
-            let line = function.current_line().map_or(-1, |line| line as i64);
-            let name = source.source.unwrap_or_default();
-            (source.what != "C" && name != sandbox::NAME).then(|| (name.into_owned(), line))
-        });
-        match place {
-            Some(None) => {}
-            Some(place) => return place,
-            None => break,
-        }
-    }
-    None
-}
-
-/// The text of an error. One that was raised in the sandbox is the script's all the same.
-fn located(error: &Value, place: Option<&(String, i64)>) -> String {
-    let text = match error {
-        Value::Nil => "nil".to_owned(),
-        Value::String(text) => text.to_string_lossy(),
-        other => other.to_string().unwrap_or_else(|_| other.type_name().to_owned()),
-    };
-    let within = text.strip_prefix(&sandbox::NAME[1..]).and_then(|rest| rest.split_once(": "));
-    match (within, place) {
-        (Some((_, text)), Some((source, line))) => {
-            format!("{}:{line}: {text}", source.trim_start_matches('@'))
-        }
-        _ => text,
-    }
 }
 
 /// An error in Redis' words.

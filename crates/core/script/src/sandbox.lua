@@ -58,15 +58,29 @@ local function pcall(...)
   return settle(raw_pcall(...))
 end
 
-local function xpcall(f, handler)
-  return raw_xpcall(f, function(caught) return handler(reveal(caught)) end)
-end
-
 local function settle_resumed(ok, ...)
   if ok then
     return ok, ...
   end
   return ok, reveal((...))
+end
+
+-- A panic is no script's to catch: whatever is asked about one raises it again. A handler of errors must not raise it, and
+-- returns it instead, to be raised behind `raw_xpcall`.
+
+local function xpcall(f, handler)
+  return settle_resumed(raw_xpcall(f, function(caught)
+    local ok, revealed = raw_pcall(reveal, caught)
+    if ok then
+      return handler(revealed)
+    end
+    return revealed
+  end))
+end
+
+local function locate(caught)
+  local _, located = raw_pcall(natives.locate, caught)
+  return located
 end
 
 local raw_resume = coroutine.resume
@@ -222,4 +236,4 @@ local function tables(keys, arguments)
   globals.KEYS, globals.ARGV = keys, arguments
 end
 
-return environment, raw_xpcall, tables, no_key, one_key, two_keys
+return environment, raw_xpcall, locate, tables, no_key, one_key, two_keys

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::arguments::Arguments;
 use crate::chance::Chance;
 use crate::interpreter::Course;
-use crate::raised::{Raised, message, reveal};
+use crate::raised::{Raised, locate, message, reveal};
 use crate::{MEMORY, bits, cjson, cmsgpack, redis, structs};
 
 /// Of the chunk that `sandbox.lua` is.
@@ -19,8 +19,10 @@ pub(crate) const NAME: &str = "=sandbox";
 pub(crate) struct Sandbox {
     /// As scripts see it.
     pub(crate) environment: Table,
-    /// Runs a script, with what becomes of its error.
+    /// Runs a script, with what is to become of its error.
     pub(crate) run: Function,
+    /// What becomes of it: where it came from is added.
+    pub(crate) handler: Function,
     /// Makes KEYS and ARGV of all words, of which as many are keys as its place here says.
     words: [Function; 3],
     /// Takes KEYS and ARGV.
@@ -41,13 +43,14 @@ impl Sandbox {
         natives.raw_set("struct", structs::library(lua)?)?;
         natives.raw_set("rep", lua.create_function(rep)?)?;
         natives.raw_set("reveal", lua.create_function(reveal)?)?;
+        natives.raw_set("locate", lua.create_function(locate)?)?;
         natives.raw_set("compile", lua.create_function(compile)?)?;
         let overseer = course.overseer.clone();
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
-        let (environment, run, tables, none, one, two) = sandbox.call((natives, lua.globals()))?;
-        Ok(Sandbox { environment, run, tables, words: [none, one, two] })
+        let (environment, run, handler, tables, none, one, two) = sandbox.call((natives, lua.globals()))?;
+        Ok(Sandbox { environment, run, handler, tables, words: [none, one, two] })
     }
 
     /// KEYS and ARGV of the next script, both of them new: nothing is left of the one before.
