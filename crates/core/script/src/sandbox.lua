@@ -218,22 +218,26 @@ setmetatable(globals, {
 })
 getmetatable("").__metatable = seal({ __index = globals.string })
 
--- What a script is given, put where it looks for it: no, one or two keys before its arguments, or tables of both.
+-- Run a script. What it is given is put where it looks for it, all of it new: nothing is left of the one before.
 
-local function no_key(...)
-  globals.KEYS, globals.ARGV = {}, { ... }
-end
-
-local function one_key(key, ...)
-  globals.KEYS, globals.ARGV = { key }, { ... }
-end
-
-local function two_keys(one, two, ...)
-  globals.KEYS, globals.ARGV = { one, two }, { ... }
-end
-
-local function tables(keys, arguments)
+local function run(script, handler, keys, arguments)
   globals.KEYS, globals.ARGV = keys, arguments
+  return raw_xpcall(script, handler)
 end
 
-return environment, raw_xpcall, locate, tables, no_key, one_key, two_keys
+local function run_without_key(script, handler, ...)
+  globals.KEYS, globals.ARGV = {}, { ... }
+  return raw_xpcall(script, handler)
+end
+
+local function run_with_key(script, handler, key, ...)
+  globals.KEYS, globals.ARGV = { key }, { ... }
+  return raw_xpcall(script, handler)
+end
+
+local function run_with_two_keys(script, handler, one, two, ...)
+  globals.KEYS, globals.ARGV = { one, two }, { ... }
+  return raw_xpcall(script, handler)
+end
+
+return environment, locate, run, run_without_key, run_with_key, run_with_two_keys

@@ -1,14 +1,15 @@
 //! The environment of scripts: made once, by `sandbox.lua`, of the interpreter's libraries and of those here.
 
+use std::iter;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, MultiValue, Table, Value, Variadic};
+use mlua::{Either, Function, IntoLua, Lua, MultiValue, Table, Value, Variadic};
 use smallvec::SmallVec;
 
 use crate::arguments::Arguments;
 use crate::chance::Chance;
-use crate::interpreter::Course;
+use crate::interpreter::{Course, Input};
 use crate::raised::{Raised, locate, message, reveal};
 use crate::{MEMORY, bits, cjson, cmsgpack, redis, structs};
 
@@ -19,18 +20,28 @@ pub(crate) const NAME: &str = "=sandbox";
 pub(crate) struct Sandbox {
     /// As scripts see it.
     pub(crate) environment: Table,
-    /// Runs a script, with what is to become of its error.
-    pub(crate) run: Function,
-    /// What becomes of it: where it came from is added.
-    pub(crate) handler: Function,
-    /// Makes KEYS and ARGV of all words, of which as many are keys as its place here says.
-    words: [Function; 3],
-    /// Takes KEYS and ARGV.
-    tables: Function,
+    /// Runs a script, with what becomes of its error, KEYS and ARGV.
+    run: Function,
+    /// The same with the words of both, as many of them keys as its place here says.
+    run_with: [Function; 3],
+    /// What becomes of an error: where it came from is added.
+    handler: Function,
 }
 
 /// Words that are given to a function each by itself: they have to have room on its stack.
 const FEW: usize = 64;
+
+/// The last of what a script is given: from there on memory is limited, to what a script may have beside what is there
+/// already. Were it limited before, whatever is given would cost some hundred instructions and something to be collected.
+/// To Lua it is nil, which behind arguments is as if it was not there.
+struct Limit;
+
+impl IntoLua for Limit {
+    fn into_lua(self, lua: &Lua) -> mlua::Result<Value> {
+        lua.set_memory_limit(lua.used_memory() + MEMORY)?;
+        Ok(Value::Nil)
+    }
+}
 
 impl Sandbox {
     pub(crate) fn new(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Sandbox> {
@@ -49,20 +60,24 @@ impl Sandbox {
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
-        let (environment, run, handler, tables, none, one, two) = sandbox.call((natives, lua.globals()))?;
-        Ok(Sandbox { environment, run, handler, tables, words: [none, one, two] })
+        let (environment, handler, run, none, one, two) = sandbox.call((natives, lua.globals()))?;
+        Ok(Sandbox { environment, run, run_with: [none, one, two], handler })
     }
 
-    /// KEYS and ARGV of the next script, both of them new: nothing is left of the one before.
-    pub(crate) fn give(&self, lua: &Lua, keys: &[&[u8]], arguments: &[&[u8]]) -> mlua::Result<()> {
-        if let Some(take) = self.words.get(keys.len()).filter(|_| arguments.len() <= FEW) {
+    /// Runs a script: whether it has come to its end, and what it has returned or raised. The limit of memory is left.
+    pub(crate) fn run(&self, lua: &Lua, script: &Function, input: &Input<'_>) -> mlua::Result<(bool, Value)> {
+        let (keys, arguments) = (input.keys, input.arguments);
+        if let Some(run) = self.run_with.get(keys.len()).filter(|_| arguments.len() <= FEW) {
             // What is text can be given to Lua without a handle for each of them.
-            let words: Result<Variadic<&str>, _> = keys.iter().chain(arguments).map(text).collect();
+            let words = keys.iter().chain(arguments).map(|word| text(word).map(Either::Left));
+            let limit = iter::once(Ok(Either::Right(Limit)));
+            let words: Result<Variadic<Either<&str, Limit>>, _> = words.chain(limit).collect();
             if let Ok(words) = words {
-                return take.call(words);
+                return run.call((script, &self.handler, words));
             }
         }
-        self.tables.call((table(lua, keys)?, table(lua, arguments)?))
+        let (keys, arguments) = (table(lua, keys)?, table(lua, arguments)?);
+        self.run.call((script, &self.handler, keys, arguments, Limit))
     }
 }
 
