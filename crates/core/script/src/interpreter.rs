@@ -2,31 +2,20 @@
 
 use std::sync::Arc;
 
-use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use crate::cache::{Cache, Sha};
+use crate::calls::{self, Commands};
 use crate::chance::Chance;
-use crate::raised::{Raised, message, reveal};
-use crate::redis::refuse;
-use crate::sandbox::{self, Sandbox, compile_script};
+use crate::garbage::Garbage;
+use crate::raised::{Raised, message};
+use crate::sandbox::{Sandbox, compile_script};
 use crate::shebang::Shebang;
-use crate::{End, MEMORY, Overseer, Patience, cjson, digits, sha1};
+use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
 
 /// Instructions between two looks at the overseer.
 const INSTRUCTIONS: u32 = 10_000;
-/// Calls that are looked at to find the place of an error.
-const DEEPEST_CALL: usize = 10;
-/// Bytes of garbage from which on it is collected behind a script.
-const GARBAGE: usize = 8 * 1024 * 1024;
-
-/// What a script can do beside computing.
-pub trait Commands {
-    /// Runs a command and gives its reply, as a value of `lua`. `resp3`: whether the script has asked for replies in
-    /// that protocol.
-    fn call(&mut self, lua: &Lua, arguments: &[&[u8]], resp3: bool) -> Result<Value, Raised>;
-}
 
 /// What a script is run with.
 pub struct Input<'a> {
@@ -51,15 +40,13 @@ pub enum Failure {
 pub struct Interpreter {
     lua: Lua,
     sandbox: Sandbox,
-    handler: Function,
     cache: Cache,
     /// Those of the scripts in the cache, by their SHA-1: of handles there can be a few thousand only.
     functions: Table,
     /// The one that was run last: mostly it is the next one too.
     last: Option<Last>,
     course: Arc<Course>,
-    /// Bytes in use from which on garbage is collected.
-    collect_at: usize,
+    garbage: Garbage,
 }
 
 /// A script at hand. As long as it is, the cache learns of its use when another one is loaded, and may forget one.
@@ -81,8 +68,10 @@ pub(crate) struct Run {
     pub(crate) resp3: bool,
     pub(crate) chance: Chance,
     patience: Patience,
+    /// Whether it has run any.
+    commands: bool,
     /// Why it has to end, once that is known.
-    end: Option<End>,
+    pub(crate) end: Option<End>,
 }
 
 impl Course {
@@ -93,6 +82,19 @@ impl Course {
             run.end = self.overseer.verdict(run.patience);
         }
         run.end.clone().map_or(Ok(()), |end| Err(Raised::Ended(end)))
+    }
+
+    /// The same before a command, and whether its reply is to be one of RESP3. Before the first one nobody looks at the
+    /// clock: a script that has computed for long until then was found to do so.
+    pub(crate) fn check_command(&self) -> Result<bool, Raised> {
+        let mut run = self.run.lock();
+        if run.end.is_none() {
+            run.end = match std::mem::replace(&mut run.commands, true) {
+                false => self.overseer.glance(),
+                true => self.overseer.verdict(run.patience),
+            };
+        }
+        run.end.clone().map_or(Ok(run.resp3), |end| Err(Raised::Ended(end)))
     }
 }
 
@@ -120,27 +122,18 @@ impl<'c> Pace<'c> {
 impl Interpreter {
     /// Fails when there is not enough memory for it.
     pub fn new(overseer: Arc<Overseer>) -> mlua::Result<Interpreter> {
-        // A panic of a command is to reach those who know what it means, and no script.
-        let options = LuaOptions::new().catch_rust_panics(false);
+        // A panic of a command is to reach those who know what it means, and no script: the sandbox passes it on.
+        let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
         let chance = Chance::new(0);
-        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
+        let run = Run { resp3: false, chance, patience: Patience::Long, commands: false, end: None };
         let course = Arc::new(Course { overseer, json: cjson::Shared::default(), run: Mutex::new(run) });
         let sandbox = Sandbox::new(&lua, &course)?;
-        let handler = lua.create_function(locate)?;
         watch(&lua, &course, INSTRUCTIONS)?;
         let (functions, cache) = (lua.create_table()?, Cache::default());
         lua.set_memory_limit(0)?;
-        Ok(Interpreter {
-            lua,
-            sandbox,
-            handler,
-            cache,
-            functions,
-            last: None,
-            course,
-            collect_at: 2 * GARBAGE,
-        })
+        let garbage = Garbage::new(&lua);
+        Ok(Interpreter { lua, sandbox, cache, functions, last: None, course, garbage })
     }
 
     /// Compiles a script and keeps it. What is wrong with it, as an error with its code.
@@ -217,14 +210,9 @@ impl Interpreter {
         self.look_up(sha)?;
         let function = &self.last.as_ref().expect("it was looked up").function;
         let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
-        let outcome = lua.scope(|scope| {
-            let (keys, arguments) = (texts(lua, input.keys)?, texts(lua, input.arguments)?);
-            let call = scope.create_function_mut(|lua: &Lua, values: MultiValue| {
-                beyond_limit(lua, || call(lua, course, commands, &values))
-            })?;
-            let given = (function, &self.handler, call, keys, arguments);
-            limited(lua, || sandbox.run.call::<(bool, Value)>(given))
-        });
+        let outcome = calls::lend(commands, || sandbox.run(lua, function, input));
+        // It can only fail for an interpreter that is not our own.
+        let _ = lua.set_memory_limit(0);
         let end = course.run.lock().end.take();
         if end.is_some() {
             // From now on not every instruction is looked at any more.
@@ -237,14 +225,15 @@ impl Interpreter {
             (None, Ok((false, error))) => Err(raised(&error, sha)),
             (None, Err(error)) => Err(failed(&error)),
         };
-        self.collect();
+        self.garbage.look_after(&self.lua);
         result
     }
 
     fn begin(&self, input: &Input<'_>) {
         *self.course.json.lock() = cjson::Settings::default();
         let chance = Chance::new(input.seed);
-        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
+        *self.course.run.lock() =
+            Run { resp3: false, chance, patience: input.patience, commands: false, end: None };
     }
 
     /// Makes a script that is in the cache the last one.
@@ -258,14 +247,6 @@ impl Interpreter {
         }
         Ok(())
     }
-
-    fn collect(&mut self) {
-        if self.lua.used_memory() > self.collect_at {
-            // It fails when a finalizer does, and scripts can make none.
-            let _ = self.lua.gc_collect();
-            self.collect_at = self.lua.used_memory() * 2 + GARBAGE;
-        }
-    }
 }
 
 /// Does what a script wants with the limit that a script has. What is there already counts for nobody.
@@ -274,19 +255,6 @@ fn limited<T>(lua: &Lua, work: impl FnOnce() -> T) -> T {
     let _ = lua.set_memory_limit(lua.used_memory() + MEMORY);
     let done = work();
     let _ = lua.set_memory_limit(0);
-    done
-}
-
-/// Does one thing for a script that must not fail half-way, and says afterwards whether it was too much. Where memory is
-/// limited, each step of the binding to Lua is run so that it can fail, which costs some hundred instructions and something
-/// to be collected.
-fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::Result<T> {
-    let limit = lua.set_memory_limit(0)?;
-    let done = work();
-    lua.set_memory_limit(limit)?;
-    if limit > 0 && lua.used_memory() > limit {
-        return Err(Raised::Text("not enough memory".to_owned()).into());
-    }
     done
 }
 
@@ -301,121 +269,6 @@ fn watch(lua: &Lua, course: &Arc<Course>, instructions: u32) -> mlua::Result<()>
         }
         Err(raised.into())
     })
-}
-
-fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
-    // What is text can be given to Lua without a handle for each of them.
-    let words: Result<SmallVec<[&str; 8]>, _> = texts.iter().map(|text| std::str::from_utf8(text)).collect();
-    if let Ok(words) = words {
-        // How many there are is known here, so that the table has room for all of them at once.
-        return lua.create_sequence_from(words);
-    }
-    // One handle at a time: of those there can be a few thousand only.
-    let table = lua.create_table_with_capacity(texts.len(), 0)?;
-    for text in texts {
-        table.raw_push(lua.create_string(text)?)?;
-    }
-    Ok(table)
-}
-
-/// `redis.call`
-fn call(lua: &Lua, course: &Course, commands: &mut dyn Commands, values: &MultiValue) -> mlua::Result<Value> {
-    course.check()?;
-    if values.is_empty() {
-        return refuse("Please specify at least one argument for this redis lib call");
-    }
-    let mut arguments = SmallVec::<[Argument; 6]>::new();
-    for value in values {
-        let Some(argument) = argument(value) else {
-            return refuse("Lua redis lib command arguments must be strings or integers");
-        };
-        arguments.push(argument);
-    }
-    let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
-    let resp3 = course.run.lock().resp3;
-    let reply = commands.call(lua, &bytes, resp3);
-    if let Err(Raised::Ended(end)) = &reply {
-        course.run.lock().end.get_or_insert_with(|| end.clone());
-    }
-    Ok(reply?)
-}
-
-enum Argument {
-    Text(mlua::BorrowedBytes),
-    Number(String),
-}
-
-fn argument(value: &Value) -> Option<Argument> {
-    match value {
-        Value::String(text) => Some(Argument::Text(text.as_bytes())),
-        Value::Integer(number) => Some(Argument::Number(number.to_string())),
-        Value::Number(number) => Some(Argument::Number(digits::shortest(*number))),
-        _ => None,
-    }
-}
-
-impl Argument {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Argument::Text(text) => text,
-            Argument::Number(text) => text.as_bytes(),
-        }
-    }
-}
-
-/// What becomes of an error that no script has caught: a table with its text and where it came from.
-fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
-    let error = reveal(lua, error)?;
-    let table = lua.create_table_with_capacity(0, 3)?;
-    let place = place(lua);
-    let text = match &error {
-        Value::Table(error) => error.raw_get::<Option<mlua::LuaString>>("err").ok().flatten(),
-        _ => None,
-    };
-    match text {
-        Some(text) => table.raw_set("err", text)?,
-        None => table.raw_set("err", format!("ERR {}", located(&error, place.as_ref())))?,
-    }
-    if let Some((source, line)) = place {
-        table.raw_set("source", source)?;
-        table.raw_set("line", line)?;
-    }
-    Ok(table)
-}
-
-/// The source and the line of the script that the running function was called from.
-fn place(lua: &Lua) -> Option<(String, i64)> {
-    // A function that is not a script's own stands for the one that has called it.
-    for level in 1..DEEPEST_CALL {
-        let place = lua.inspect_stack(level, |function| {
-            let source = function.source();
-            let line = function.current_line().map_or(-1, |line| line as i64);
-            let name = source.source.unwrap_or_default();
-            (source.what != "C" && name != sandbox::NAME).then(|| (name.into_owned(), line))
-        });
-        match place {
-            Some(None) => {}
-            Some(place) => return place,
-            None => break,
-        }
-    }
-    None
-}
-
-/// The text of an error. One that was raised in the sandbox is the script's all the same.
-fn located(error: &Value, place: Option<&(String, i64)>) -> String {
-    let text = match error {
-        Value::Nil => "nil".to_owned(),
-        Value::String(text) => text.to_string_lossy(),
-        other => other.to_string().unwrap_or_else(|_| other.type_name().to_owned()),
-    };
-    let within = text.strip_prefix(&sandbox::NAME[1..]).and_then(|rest| rest.split_once(": "));
-    match (within, place) {
-        (Some((_, text)), Some((source, line))) => {
-            format!("{}:{line}: {text}", source.trim_start_matches('@'))
-        }
-        _ => text,
-    }
 }
 
 /// An error in Redis' words.

@@ -19,10 +19,12 @@
 mod arguments;
 mod bits;
 mod cache;
+mod calls;
 mod chance;
 mod cjson;
 mod cmsgpack;
 mod digits;
+mod garbage;
 mod interpreter;
 mod overseer;
 mod raised;
@@ -32,8 +34,9 @@ mod sha1;
 mod shebang;
 mod structs;
 
+pub use calls::Commands;
 pub use digits::shortest;
-pub use interpreter::{Commands, Failure, Input, Interpreter};
+pub use interpreter::{Failure, Input, Interpreter};
 pub use mlua;
 pub use overseer::{BUSY_AFTER, End, Overseer, Patience};
 pub use raised::Raised;

@@ -3,9 +3,13 @@
 //! A function here cannot raise a Lua value, only an error that Lua sees as an opaque object. So whatever catches errors
 //! for a script (`pcall` and the like, see `sandbox.lua`) has it revealed first, as Redis would have raised it.
 
-use mlua::{Error, Lua, Value};
+use mlua::{Error, Lua, Table, Value};
 
 use crate::End;
+use crate::sandbox::NAME;
+
+/// Calls that are looked at to find the place of an error.
+const DEEPEST_CALL: usize = 12;
 
 /// What is raised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,5 +69,60 @@ pub(crate) fn message(error: &Error) -> String {
         Error::MemoryError(_) => "not enough memory".to_owned(),
         Error::RuntimeError(text) => text.lines().next().unwrap_or_default().to_owned(),
         other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// What becomes of an error that no script has caught: a table with its text and where it came from.
+pub(crate) fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
+    let error = reveal(lua, error)?;
+    let table = lua.create_table_with_capacity(0, 3)?;
+    let place = place(lua);
+    let text = match &error {
+        Value::Table(error) => error.raw_get::<Option<mlua::LuaString>>("err").ok().flatten(),
+        _ => None,
+    };
+    match text {
+        Some(text) => table.raw_set("err", text)?,
+        None => table.raw_set("err", format!("ERR {}", located(&error, place.as_ref())))?,
+    }
+    if let Some((source, line)) = place {
+        table.raw_set("source", source)?;
+        table.raw_set("line", line)?;
+    }
+    Ok(table)
+}
+
+/// The source and the line of the script that the running function was called from.
+fn place(lua: &Lua) -> Option<(String, i64)> {
+    // A function that is not a script's own stands for the one that has called it.
+    for level in 1..DEEPEST_CALL {
+        let place = lua.inspect_stack(level, |function| {
+            let source = function.source();
+            let line = function.current_line().map_or(-1, |line| line as i64);
+            let name = source.source.unwrap_or_default();
+            (source.what != "C" && name != NAME).then(|| (name.into_owned(), line))
+        });
+        match place {
+            Some(None) => {}
+            Some(place) => return place,
+            None => break,
+        }
+    }
+    None
+}
+
+/// The text of an error. One that was raised in the sandbox is the script's all the same.
+fn located(error: &Value, place: Option<&(String, i64)>) -> String {
+    let text = match error {
+        Value::Nil => "nil".to_owned(),
+        Value::String(text) => text.to_string_lossy(),
+        other => other.to_string().unwrap_or_else(|_| other.type_name().to_owned()),
+    };
+    let within = text.strip_prefix(&NAME[1..]).and_then(|rest| rest.split_once(": "));
+    match (within, place) {
+        (Some((_, text)), Some((source, line))) => {
+            format!("{}:{line}: {text}", source.trim_start_matches('@'))
+        }
+        _ => text,
     }
 }

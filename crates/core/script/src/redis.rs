@@ -1,4 +1,4 @@
-//! The table `redis`, but for `call` and `pcall`. <https://redis.io/docs/latest/develop/programmability/lua-api/#redis_object>
+//! The table `redis`, but for `pcall`. <https://redis.io/docs/latest/develop/programmability/lua-api/#redis_object>
 //!
 //! What concerns replication and debugging has no effect: what goes to the journal are changes, never scripts.
 
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mlua::{Lua, Table, Value, Variadic};
 
+use crate::calls;
 use crate::interpreter::Course;
 use crate::raised::Raised;
 use crate::sha1;
@@ -31,6 +32,7 @@ pub(crate) fn library(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Table> {
         redis.raw_set(name, number)?;
     }
     redis.raw_set("REDIS_VERSION", VERSION.0)?;
+    redis.raw_set("call", calls::function(lua, course)?)?;
     redis.raw_set("log", lua.create_function(log)?)?;
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     redis.raw_set("error_reply", lua.create_function(error_reply)?)?;

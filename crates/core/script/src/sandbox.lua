@@ -58,15 +58,29 @@ local function pcall(...)
   return settle(raw_pcall(...))
 end
 
-local function xpcall(f, handler)
-  return raw_xpcall(f, function(caught) return handler(reveal(caught)) end)
-end
-
 local function settle_resumed(ok, ...)
   if ok then
     return ok, ...
   end
   return ok, reveal((...))
+end
+
+-- A panic is no script's to catch: whatever is asked about one raises it again. A handler of errors must not raise it, and
+-- returns it instead, to be raised behind `raw_xpcall`.
+
+local function xpcall(f, handler)
+  return settle_resumed(raw_xpcall(f, function(caught)
+    local ok, revealed = raw_pcall(reveal, caught)
+    if ok then
+      return handler(revealed)
+    end
+    return revealed
+  end))
+end
+
+local function locate(caught)
+  local _, located = raw_pcall(natives.locate, caught)
+  return located
 end
 
 local raw_resume = coroutine.resume
@@ -174,8 +188,8 @@ local globals = {
   struct = seal(natives.struct),
 }
 
--- `call` is put there anew for each script.
 local redis = natives.redis
+local call = redis.call
 local function answer(ok, ...)
   if ok then
     return ...
@@ -187,7 +201,7 @@ local function answer(ok, ...)
   return { err = "ERR " .. tostring(caught) }
 end
 redis.pcall = function(...)
-  return answer(raw_pcall(redis.call, ...))
+  return answer(raw_pcall(call, ...))
 end
 globals.redis = seal(redis)
 
@@ -204,10 +218,26 @@ setmetatable(globals, {
 })
 getmetatable("").__metatable = seal({ __index = globals.string })
 
--- Runs a script. What it is given is put where it looks for it, all of it new: nothing is left of the one before.
-local function run(script, handler, call, keys, arguments)
-  globals.KEYS, globals.ARGV, redis.call = keys, arguments, call
+-- Run a script. What it is given is put where it looks for it, all of it new: nothing is left of the one before.
+
+local function run(script, handler, keys, arguments)
+  globals.KEYS, globals.ARGV = keys, arguments
   return raw_xpcall(script, handler)
 end
 
-return environment, run
+local function run_without_key(script, handler, ...)
+  globals.KEYS, globals.ARGV = {}, { ... }
+  return raw_xpcall(script, handler)
+end
+
+local function run_with_key(script, handler, key, ...)
+  globals.KEYS, globals.ARGV = { key }, { ... }
+  return raw_xpcall(script, handler)
+end
+
+local function run_with_two_keys(script, handler, one, two, ...)
+  globals.KEYS, globals.ARGV = { one, two }, { ... }
+  return raw_xpcall(script, handler)
+end
+
+return environment, locate, run, run_without_key, run_with_key, run_with_two_keys

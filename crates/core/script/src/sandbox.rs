@@ -1,14 +1,16 @@
 //! The environment of scripts: made once, by `sandbox.lua`, of the interpreter's libraries and of those here.
 
+use std::iter;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, MultiValue, Table, Value, Variadic};
+use mlua::{Either, Function, IntoLua, Lua, MultiValue, Table, Value, Variadic};
+use smallvec::SmallVec;
 
 use crate::arguments::Arguments;
 use crate::chance::Chance;
-use crate::interpreter::Course;
-use crate::raised::{Raised, message, reveal};
+use crate::interpreter::{Course, Input};
+use crate::raised::{Raised, locate, message, reveal};
 use crate::{MEMORY, bits, cjson, cmsgpack, redis, structs};
 
 /// Of the chunk that `sandbox.lua` is.
@@ -18,8 +20,27 @@ pub(crate) const NAME: &str = "=sandbox";
 pub(crate) struct Sandbox {
     /// As scripts see it.
     pub(crate) environment: Table,
-    /// Runs a script, with what becomes of its error, `redis.call`, KEYS and ARGV.
-    pub(crate) run: Function,
+    /// Runs a script, with what becomes of its error, KEYS and ARGV.
+    run: Function,
+    /// The same with the words of both, as many of them keys as its place here says.
+    run_with: [Function; 3],
+    /// What becomes of an error: where it came from is added.
+    handler: Function,
+}
+
+/// Words that are given to a function each by itself: they have to have room on its stack.
+const FEW: usize = 64;
+
+/// The last of what a script is given: from there on memory is limited, to what a script may have beside what is there
+/// already. Were it limited before, whatever is given would cost some hundred instructions and something to be collected.
+/// To Lua it is nil, which behind arguments is as if it was not there.
+struct Limit;
+
+impl IntoLua for Limit {
+    fn into_lua(self, lua: &Lua) -> mlua::Result<Value> {
+        lua.set_memory_limit(lua.used_memory() + MEMORY)?;
+        Ok(Value::Nil)
+    }
 }
 
 impl Sandbox {
@@ -33,14 +54,49 @@ impl Sandbox {
         natives.raw_set("struct", structs::library(lua)?)?;
         natives.raw_set("rep", lua.create_function(rep)?)?;
         natives.raw_set("reveal", lua.create_function(reveal)?)?;
+        natives.raw_set("locate", lua.create_function(locate)?)?;
         natives.raw_set("compile", lua.create_function(compile)?)?;
         let overseer = course.overseer.clone();
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
-        let (environment, run) = sandbox.call((natives, lua.globals()))?;
-        Ok(Sandbox { environment, run })
+        let (environment, handler, run, none, one, two) = sandbox.call((natives, lua.globals()))?;
+        Ok(Sandbox { environment, run, run_with: [none, one, two], handler })
     }
+
+    /// Runs a script: whether it has come to its end, and what it has returned or raised. The limit of memory is left.
+    pub(crate) fn run(&self, lua: &Lua, script: &Function, input: &Input<'_>) -> mlua::Result<(bool, Value)> {
+        let (keys, arguments) = (input.keys, input.arguments);
+        if let Some(run) = self.run_with.get(keys.len()).filter(|_| arguments.len() <= FEW) {
+            // What is text can be given to Lua without a handle for each of them.
+            let words = keys.iter().chain(arguments).map(|word| text(word).map(Either::Left));
+            let limit = iter::once(Ok(Either::Right(Limit)));
+            let words: Result<Variadic<Either<&str, Limit>>, _> = words.chain(limit).collect();
+            if let Ok(words) = words {
+                return run.call((script, &self.handler, words));
+            }
+        }
+        let (keys, arguments) = (table(lua, keys)?, table(lua, arguments)?);
+        self.run.call((script, &self.handler, keys, arguments, Limit))
+    }
+}
+
+fn text<'t>(word: &&'t [u8]) -> Result<&'t str, std::str::Utf8Error> {
+    std::str::from_utf8(word)
+}
+
+fn table(lua: &Lua, words: &[&[u8]]) -> mlua::Result<Table> {
+    let texts: Result<SmallVec<[&str; 8]>, _> = words.iter().map(text).collect();
+    if let Ok(texts) = texts {
+        // How many there are is known here, so that the table has room for all of them at once.
+        return lua.create_sequence_from(texts);
+    }
+    // One handle at a time: of those there can be a few thousand only.
+    let table = lua.create_table_with_capacity(words.len(), 0)?;
+    for word in words {
+        table.raw_push(lua.create_string(word)?)?;
+    }
+    Ok(table)
 }
 
 /// Compiles a script; only text, since what is compiled already can be anything.

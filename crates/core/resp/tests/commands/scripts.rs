@@ -216,7 +216,7 @@ fn keys_and_arguments_are_what_was_given_however_many_there_are() {
     let script = "return table.concat(KEYS, ',') .. '|' .. table.concat(ARGV, ',') .. '|' .. #KEYS + #ARGV";
     for last in ["x", "\\xff", ""] {
         for (keys, arguments) in
-            (0..5).flat_map(|keys| [1, 2, 3, 13, 14, 15, 16, 17].map(|count| (keys, count)))
+            (0..5).flat_map(|keys| [1, 2, 3, 13, 14, 15, 16, 17, 64, 65].map(|count| (keys, count)))
         {
             let mut words: Vec<String> = (1..keys + arguments).map(|number| format!("w{number}")).collect();
             words.push(last.to_owned());
@@ -226,6 +226,17 @@ fn keys_and_arguments_are_what_was_given_however_many_there_are() {
             assert_eq!(reply.split_once(' ').unwrap().1, expected);
         }
     }
+}
+
+#[test]
+fn a_script_can_append_to_its_arguments() {
+    check(
+        r#"
+        EVAL "ARGV[#ARGV + 1] = 'c' table.insert(ARGV, 'd') return ARGV" 0 a b -> *4 $1 a $1 b $1 c $1 d
+        EVAL "KEYS[#KEYS + 1] = 'b' return KEYS" 1 a -> *2 $1 a $1 b
+        EVAL "ARGV[#ARGV + 1] = 'a' local n = 0 for _ in pairs(ARGV) do n = n + 1 end return {n, select('#', unpack(ARGV))}" 1 k -> *2 :1 :1
+        "#,
+    );
 }
 
 #[test]
