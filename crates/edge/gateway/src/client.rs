@@ -1,6 +1,5 @@
 //! A client's connection, from its first byte to its last.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -13,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::patience::Watch;
+use crate::patience::Alarms;
 use crate::worker::Worker;
 
 mod body;
@@ -52,8 +51,7 @@ pub(crate) struct Client {
     /// What its requests tell of it.
     pub(crate) caller: Caller,
     http2: bool,
-    /// By which late answers are noticed, between two requests: setting it anew for each would be dear.
-    pub(crate) alarm: Cell<Watch>,
+    pub(crate) alarms: Alarms,
 }
 
 /// What a request has come over.
@@ -116,7 +114,7 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
     let (stream, gate) = (Stream::new(socket, limits.write_timeout), Gate::new());
     let paced = http2.then_some((gate.clone(), limits.idle_timeout));
     let caller = door.listener.caller(peer.ip());
-    let client = Rc::new(Client { worker, peer, door, gate, caller, http2, alarm: Cell::default() });
+    let client = Rc::new(Client { worker, peer, door, gate, caller, http2, alarms: Alarms::default() });
     match paced {
         Some((gate, idle)) => http2::serve(stream.preceded_by(first).paced(gate, idle), client).await,
         None => http1::serve(stream, first, client).await,

@@ -194,12 +194,12 @@ impl Journey {
         let tape = self.body.tape();
         let patience = self.client.worker.settings.limits.body_timeout;
         let clock = Clock::new(&self.exchange, limits.answer_by, tape, patience);
-        let mut alarm = self.client.alarm.take();
+        let mut alarm = self.client.alarms.take();
         let sent = {
             let sending = pin!(self.send(&lease.upstream, fresh, limits.connect_by));
             clock.watch(sending, &mut alarm).await
         };
-        self.client.alarm.set(alarm);
+        self.client.alarms.put(alarm);
         if let Some(whole) = tape.and_then(|tape| tape.borrow().ended()) {
             self.exchange.body_ended(whole);
         }
