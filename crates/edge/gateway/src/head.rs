@@ -18,9 +18,9 @@ use crate::visit::Visit;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Which host is meant, without doubt.
-pub(crate) fn host(parts: &Parts) -> Result<Host, Refusal> {
-    Host::of(&parts.uri, &parts.headers, parts.version)
-        .map_err(|error| Refusal::because(GatewayError::BadRequest, error))
+pub(crate) fn host(client: &Client, parts: &Parts) -> Result<Host, Refusal> {
+    let host = client.caller.host(&parts.uri, &parts.headers, parts.version);
+    host.map_err(|error| Refusal::because(GatewayError::BadRequest, error))
 }
 
 /// Makes of a head that came in the one that goes on, beside what is told of it.
@@ -103,7 +103,7 @@ pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
 /// How long a connection may rest by what its instance says (`Keep-Alive: timeout=5`), less the time that a request
 /// needs to get there.
 pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(KEEP_ALIVE)?.to_str().ok()?;
+    let value = adsum_forward::seldom(headers, &KEEP_ALIVE)?.to_str().ok()?;
     let parameters = value.split(',').filter_map(|parameter| parameter.split_once('='));
     let (_, seconds) =
         parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
