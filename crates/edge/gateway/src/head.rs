@@ -160,7 +160,7 @@ pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
 /// Over HTTP/2. Otherwise the marks are written behind the headers.
 pub(crate) fn mark(headers: &mut HeaderMap, client: &Client, visit: &Visit) {
     if !client.is_http1() {
-        marks(client, visit).put(headers);
+        Marks { indexes_id: client.indexes_id(visit.begun), ..marks(client, visit) }.put(headers);
     }
 }
 
@@ -171,6 +171,7 @@ pub(crate) fn marks<'a>(client: &Client, visit: &'a Visit) -> Marks<'a> {
         request_id: visit.request_id.as_ref().filter(|_| wished.request_id),
         served_by: visit.upstream.as_ref().map(|upstream| &upstream.label).filter(|_| wished.served_by),
         attempts: (wished.attempts && visit.tries > 0).then_some(visit.tries),
+        indexes_id: false,
     }
 }
 
