@@ -105,12 +105,16 @@ impl Journey {
                         Box::pin(tokio::time::sleep(pause)).await;
                         self.now = Instant::now();
                     }
-                    match self.pick(held.take()) {
-                        Ok((lease, picked)) => match self.attempt(lease, picked, fresh, visit).await {
-                            Ok(reply) => return Ok(reply),
-                            Err(next) => next,
-                        },
-                        Err(event) => self.decide(event),
+                    let (lease, picked) = match self.pick(held.take()) {
+                        Ok(found) => found,
+                        Err(event) => {
+                            next = self.decide(event);
+                            continue;
+                        }
+                    };
+                    match self.attempt(lease, picked, fresh, visit).await {
+                        Ok(reply) => return Ok(reply),
+                        Err(next) => next,
                     }
                 }
                 Next::Hold { until } => {
