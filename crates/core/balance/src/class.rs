@@ -12,6 +12,7 @@
 //! | any other gRPC status but OK | business |
 //! | `X-Error-Class: business` or `technical` in the answer | as it says, before all the others |
 
+use adsum_forward::seldom;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 
 /// By which a service says otherwise.
@@ -72,7 +73,7 @@ impl Class {
 }
 
 fn said(headers: &HeaderMap) -> Option<Class> {
-    let value = headers.get(&X_ERROR_CLASS)?.as_bytes();
+    let value = seldom(headers, &X_ERROR_CLASS)?.as_bytes();
     if value.eq_ignore_ascii_case(b"business") {
         Some(Class::Business)
     } else if value.eq_ignore_ascii_case(b"technical") {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use adsum_forward::seldom;
 use http::{HeaderMap, HeaderName};
 
 /// The caller's own deadline, in Unix milliseconds. It is passed on as it is, so that the whole chain knows it.
@@ -61,7 +62,7 @@ impl Patience {
 }
 
 fn of_caller(headers: &HeaderMap, wall: u64) -> Option<Duration> {
-    let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
+    let text = |name: &HeaderName| seldom(headers, name)?.to_str().ok();
     let deadline = text(&X_REQUEST_DEADLINE).and_then(|text| text.trim().parse::<u64>().ok());
     let deadline = deadline.map(|deadline| Duration::from_millis(deadline.saturating_sub(wall)));
     let timeout = text(&GRPC_TIMEOUT).and_then(read_grpc_timeout);

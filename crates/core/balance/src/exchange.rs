@@ -23,7 +23,7 @@
 
 use std::time::{Duration, Instant};
 
-use adsum_forward::{GatewayError, X_ATTEMPTS};
+use adsum_forward::{GatewayError, X_ATTEMPTS, seldom};
 use adsum_model::{Idempotency, Policy};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
@@ -180,7 +180,7 @@ impl Exchange {
         let keyed = policy.idempotency == Idempotency::Backend && headers.contains_key(&IDEMPOTENCY_KEY);
         Exchange {
             repeatable: is_idempotent(method) || keyed,
-            marked: headers.contains_key(&X_ATTEMPTS),
+            marked: seldom(headers, &X_ATTEMPTS).is_some(),
             patience,
             deadline: patience.from(moment.now),
             retries: policy.retries,

@@ -16,13 +16,13 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version, header};
 
 use crate::examine::{Found, Known, examine};
 use crate::hop::{self, KEEP_ALIVE, PROXY_CONNECTION};
 use crate::identity::{self, Seed};
 use crate::told::{Field, Told};
-use crate::{GatewayError, Host, Network};
+use crate::{GatewayError, Host, HostError, Network};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -69,7 +69,7 @@ pub struct Caller {
 /// What was told of a request whose headers said nothing of its way.
 #[derive(Clone, Debug)]
 struct Last {
-    host: HeaderValue,
+    host: Host,
     version: Version,
     way: Rc<[Field]>,
 }
@@ -116,6 +116,12 @@ impl Gate {
 }
 
 impl Caller {
+    /// Which host a request is for; see [`Host::of`].
+    pub fn host(&self, uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Host, HostError> {
+        let last = self.last.borrow();
+        Host::of_known(uri, headers, version, last.as_ref().map(|last| &last.host))
+    }
+
     /// Makes of the headers that came in those that go on.
     pub fn pass_on(&self, headers: &mut HeaderMap, inbound: &Inbound<'_>) -> Result<Passed, GatewayError> {
         let found = examine(headers);
@@ -127,7 +133,7 @@ impl Caller {
             remove_claims(headers, &found);
         }
         remove_lookalikes(headers, &found);
-        if inbound.version == Version::HTTP_2 {
+        if inbound.version == Version::HTTP_2 && found.has(Known::Cookie) {
             gather_cookies(headers);
         }
         let way = self.way(headers, &found, inbound);
@@ -145,12 +151,12 @@ impl Caller {
             return self.make_way(headers, found, host, version).into();
         }
         let mut last = self.last.borrow_mut();
-        if let Some(last) = last.as_ref().filter(|last| last.version == version && last.host == host.value())
-        {
+        let is_the_same = |last: &&Last| last.version == version && last.host.value() == host.value();
+        if let Some(last) = last.as_ref().filter(is_the_same) {
             return last.way.clone();
         }
         let way: Rc<[Field]> = self.make_way(headers, found, host, version).into();
-        *last = Some(Last { host: host.value().clone(), version, way: way.clone() });
+        *last = Some(Last { host: host.clone(), version, way: way.clone() });
         way
     }
 

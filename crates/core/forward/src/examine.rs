@@ -40,6 +40,7 @@ pub(crate) enum Known {
     /// What is about the message itself: `Host`, `Content-Length`.
     Message = 1 << 23,
     ServedBy = 1 << 24,
+    Cookie = 1 << 25,
 }
 
 impl Found {
@@ -107,6 +108,7 @@ fn known(name: &str) -> Option<Known> {
         "b3" | "x-b3-traceid" => Known::B3,
         "x-attempts" => Known::Attempts,
         "x-served-by" => Known::ServedBy,
+        "cookie" => Known::Cookie,
         "host" | "content-length" => Known::Message,
         other if other.starts_with("x-forwarded-") => Known::ForwardedOther,
         _ => return None,

@@ -1,5 +1,6 @@
 //! Headers that are for the next hop only (RFC 9110 section 7.6.1).
 
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::examine::is_ours;
@@ -17,7 +18,8 @@ pub(crate) struct Options {
 pub(crate) fn remove_connection(headers: &mut HeaderMap) -> Options {
     let mut options = Options::default();
     let mut named = Vec::new();
-    for value in headers.get_all(header::CONNECTION) {
+    let Entry::Occupied(values) = headers.entry(header::CONNECTION) else { return options };
+    for value in values.iter() {
         for option in value.as_bytes().split(|byte| *byte == b',') {
             let option = option.trim_ascii();
             if option.eq_ignore_ascii_case(b"upgrade") {
@@ -27,7 +29,7 @@ pub(crate) fn remove_connection(headers: &mut HeaderMap) -> Options {
             }
         }
     }
-    headers.remove(header::CONNECTION);
+    values.remove();
     for name in named {
         headers.remove(name);
     }

@@ -3,7 +3,7 @@
 //! HTTP/1.1 wants exactly one `Host` (RFC 9112 section 3.2); the authority of an absolute-form target goes before it
 //! (3.2.2). HTTP/2 has `:authority`, and a `Host` beside it must say the same (RFC 9113 section 8.3.1).
 
-use std::ops::Range;
+use std::rc::Rc;
 
 use http::{HeaderMap, HeaderValue, Uri, Version, header};
 
@@ -14,9 +14,8 @@ const LONGEST: usize = 253 + 6;
 #[derive(Clone, Debug)]
 pub struct Host {
     value: HeaderValue,
-    /// Where the name is in `value`, unless it had to be lower-cased.
-    name: Range<usize>,
-    lower: Option<Box<str>>,
+    /// In lower case, without port.
+    name: Rc<str>,
     /// It is the `Host` that came, so that nothing has to be changed.
     is_header: bool,
 }
@@ -36,6 +35,17 @@ pub enum HostError {
 
 impl Host {
     pub fn of(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Host, HostError> {
+        Host::of_known(uri, headers, version, None)
+    }
+
+    /// The same, where one is known that it mostly is: what was checked is not checked again.
+    pub(crate) fn of_known(
+        uri: &Uri,
+        headers: &HeaderMap,
+        version: Version,
+        known: Option<&Host>,
+    ) -> Result<Host, HostError> {
+        let is_known = |text: &[u8]| known.filter(|known| !text.is_empty() && known.value.as_bytes() == text);
         let mut given = headers.get_all(header::HOST).iter();
         let header = given.next();
         if given.next().is_some() {
@@ -43,7 +53,10 @@ impl Host {
         }
         let Some(authority) = uri.authority() else {
             return match header {
-                Some(value) => Host::check(value.clone(), true),
+                Some(value) => match is_known(value.as_bytes()) {
+                    Some(known) => Ok(Host { is_header: true, ..known.clone() }),
+                    None => Host::check(value.clone(), true),
+                },
                 None if version == Version::HTTP_10 => Ok(Host::none()),
                 None => Err(HostError::Missing),
             };
@@ -55,13 +68,16 @@ impl Host {
             }
             Some(_) | None => {}
         }
+        if let Some(known) = is_known(authority.as_str().as_bytes()) {
+            return Ok(Host { is_header: false, ..known.clone() });
+        }
         let value = HeaderValue::from_str(authority.as_str()).map_err(|_| HostError::Invalid)?;
         Host::check(value, false)
     }
 
     /// In lower case, without port; an IPv6 address in its brackets. Empty for HTTP/1.0 without `Host`.
     pub fn name(&self) -> &str {
-        self.lower.as_deref().unwrap_or(&self.as_str()[self.name.clone()])
+        &self.name
     }
 
     /// What `Host` is on the other side: as the client wrote it.
@@ -78,7 +94,7 @@ impl Host {
     }
 
     fn none() -> Host {
-        Host { value: HeaderValue::from_static(""), name: 0..0, lower: None, is_header: false }
+        Host { value: HeaderValue::from_static(""), name: Rc::default(), is_header: false }
     }
 
     fn check(value: HeaderValue, is_header: bool) -> Result<Host, HostError> {
@@ -91,11 +107,12 @@ impl Host {
         if !is_port(&bytes[end..]) {
             return Err(HostError::Invalid);
         }
-        let name = &bytes[..end];
-        let lower = name.iter().any(u8::is_ascii_uppercase).then(|| {
-            name.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>().into_boxed_str()
-        });
-        Ok(Host { name: 0..end, lower, value, is_header })
+        let name = std::str::from_utf8(&bytes[..end]).map_err(|_| HostError::Invalid)?;
+        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => name.to_ascii_lowercase().into(),
+            false => name.into(),
+        };
+        Ok(Host { name, value, is_header })
     }
 }
 

@@ -6,7 +6,7 @@
 //! ```text
 //! listener    Gate::new(port, tls, trusted)                 once
 //! connection  gate.caller(peer) -> Caller                   once; the values that stay the same are made here
-//! request     Host::of(&uri, &headers, version)             400 when it is not clear which host is meant
+//! request     caller.host(&uri, &headers, version)          400 when it is not clear which host is meant
 //!             caller.pass_on(&mut headers, &Inbound { .. }) hop-by-hop headers out -> Passed, with what is told
 //!             rewrite(&route.rewrite, path, &mut headers)   the path for the service, X-Forwarded-Prefix
 //!             mark_retry(&mut headers, n)                   from the second try on
@@ -40,6 +40,7 @@ mod proxy;
 mod response;
 mod retry_after;
 mod rewrite;
+mod seldom;
 mod told;
 mod trace;
 mod websocket;
@@ -55,6 +56,7 @@ pub use proxy::proxy_header;
 pub use response::{Marks, X_ATTEMPTS, X_SERVED_BY, knows_coding, mark_retry, pass_back, pass_early};
 pub use retry_after::retry_after;
 pub use rewrite::{X_FORWARDED_PREFIX, rewrite};
+pub use seldom::seldom;
 pub use told::{Field, Told};
 pub use websocket::{WebSocketScanner, close_frame};
 

@@ -18,6 +18,8 @@ pub struct Marks<'a> {
     pub request_id: Option<&'a HeaderValue>,
     pub served_by: Option<&'a HeaderValue>,
     pub attempts: Option<u32>,
+    /// Whether HTTP/2 is to remember the id, so that its name has a number from then on.
+    pub indexes_id: bool,
 }
 
 /// Makes of the headers that an instance answered with those that the caller gets, but for the marks, which are put behind
@@ -72,12 +74,19 @@ impl Marks<'_> {
         ]
     }
 
-    /// Puts them in, for whoever has nothing but headers.
+    /// Puts them in, for whoever has nothing but headers: none of these names is among them.
     pub fn put(&self, headers: &mut HeaderMap) {
-        for (name, mut value) in self.fields().into_iter().flatten() {
-            // An id never comes a second time: HTTP/2 has no use in remembering it.
-            value.set_sensitive(name == X_REQUEST_ID);
-            headers.insert(name, value);
+        if let Some(id) = self.request_id {
+            let mut id = id.clone();
+            // It never comes a second time: HTTP/2 has no use in remembering each.
+            id.set_sensitive(!self.indexes_id);
+            headers.append(X_REQUEST_ID, id);
+        }
+        if let Some(instance) = self.served_by {
+            headers.append(X_SERVED_BY, instance.clone());
+        }
+        if let Some(attempts) = self.attempts {
+            headers.append(X_ATTEMPTS, number(attempts));
         }
     }
 }

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 const LENGTH: usize = 55;
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A trace that begins here.
 pub(crate) struct Trace {
@@ -57,13 +56,23 @@ fn value_of(bytes: Bytes) -> HeaderValue {
     HeaderValue::from_maybe_shared(bytes).expect("hexadecimal digits and hyphens make a header value")
 }
 
-/// Fills `into` with the last digits of `number`.
+/// Fills `into` with the last digits of `number`, eight at a time.
 fn write_hex(number: u128, into: &mut [u8]) {
-    let mut rest = number;
-    for digit in into.iter_mut().rev() {
-        *digit = HEX[(rest & 15) as usize];
-        rest >>= 4;
+    let (words, _) = into.as_chunks_mut::<8>();
+    for (place, word) in words.iter_mut().rev().enumerate() {
+        *word = digits((number >> (32 * place)) as u32);
     }
+}
+
+fn digits(number: u32) -> [u8; 8] {
+    let all = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    // Half a byte each, in bytes of their own.
+    let mut word = u64::from(number);
+    word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+    word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
+    word = (word | word << 4) & all(0x0f);
+    let letters = (word + all(6)) >> 4 & all(1);
+    (word + all(b'0') + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 /// A version that we do not know may have more after the flags; of those only the sampled bit means the same to us.

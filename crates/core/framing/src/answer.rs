@@ -47,6 +47,7 @@ struct StatusLine {
 #[derive(Debug)]
 pub struct AnswerHead {
     pub status: StatusCode,
+    /// Without a `Connection` that says no more than `keeps` does.
     pub headers: HeaderMap,
     /// The words behind the status, if they are not the usual ones.
     pub reason: Option<Bytes>,
@@ -158,7 +159,8 @@ struct Said {
 }
 
 impl Said {
-    /// False for a field that says once more what another one has said.
+    /// False for a field that says nothing that is not known then: what another one has said, or how long the connection
+    /// is there, which is nobody else's affair.
     fn heed(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Offence> {
         if *name == header::CONTENT_LENGTH {
             let length = content_length(value.as_bytes())?;
@@ -174,7 +176,7 @@ impl Said {
                 return Err(Offence::SeveralEncodings);
             }
         } else if *name == header::CONNECTION {
-            self.options.heed(value.as_bytes());
+            return Ok(self.options.heed(value.as_bytes()));
         }
         Ok(true)
     }

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::outgoing::Extent;
-use crate::text::{ABOUT_LENGTH, size, write_field, write_length};
+use crate::text::{ROOM, write_field, write_length};
 
 /// What an answer says before its body.
 #[derive(Debug, Clone, Copy)]
@@ -56,17 +56,15 @@ impl Answering<'_> {
 
 pub(crate) fn write(out: &mut Vec<u8>, answering: &Answering<'_>, extent: Extent, keeps: bool) {
     let in_chunks = extent == Extent::Chunked && answering.has_body() && answering.is_http_11;
-    let further = || answering.further.iter().flatten().map(|(name, value)| (name, value));
-    let fields = || answering.headers.iter().chain(further());
-    out.reserve(size(fields()) + answering.date.len() + 2 * ABOUT_LENGTH);
+    out.reserve(ROOM);
     write_status(out, answering);
     let mut has_date = false;
-    for (name, value) in fields() {
-        if answering.passes(name, in_chunks) {
-            has_date |= *name == header::DATE;
-            write_field(out, name, value.as_bytes());
-        }
-    }
+    let further = answering.further.iter().flatten().map(|(name, value)| (name, value));
+    let fields = answering.headers.iter().chain(further);
+    fields.filter(|(name, _)| answering.passes(name, in_chunks)).for_each(|(name, value)| {
+        has_date |= *name == header::DATE;
+        write_field(out, name, value.as_bytes());
+    });
     if !has_date {
         write_field(out, &header::DATE, answering.date);
     }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use crate::outgoing::Extent;
-use crate::text::{ABOUT_LENGTH, size, write_field, write_length};
+use crate::text::{ROOM, write_field, write_length};
 
 /// What a request says before its body.
 #[derive(Debug, Clone, Copy)]
@@ -18,15 +18,13 @@ pub struct Asking<'a> {
 
 pub(crate) fn write(out: &mut Vec<u8>, asking: &Asking<'_>, extent: Extent) {
     let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
-    let further = || asking.further.into_iter().flatten().map(|(name, value)| (name, value));
-    let fields = || asking.headers.iter().chain(further()).filter(|(name, _)| !is_about_length(name));
-    out.reserve(asking.method.as_str().len() + target.len() + size(fields()) + ABOUT_LENGTH);
+    out.reserve(ROOM);
     for part in [asking.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    for (name, value) in fields() {
-        write_field(out, name, value.as_bytes());
-    }
+    let further = asking.further.into_iter().flatten().map(|(name, value)| (name, value));
+    let fields = asking.headers.iter().chain(further).filter(|(name, _)| !is_about_length(name));
+    fields.for_each(|(name, value)| write_field(out, name, value.as_bytes()));
     match extent {
         // Said only where the client has said it.
         Extent::Nothing if !asking.headers.contains_key(header::CONTENT_LENGTH) => {}

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::field::{Field, bad_letter, is_forbidden_trailer};
+use crate::letters::trimmed;
 use crate::lines::{Line, Lines};
 use crate::offence::Offence;
 
@@ -67,7 +68,8 @@ impl Fields {
             match self.lines.next(bytes, limit)? {
                 Line::Whole([]) => return Ok(Some(self.lines.line)),
                 Line::Whole(line) => {
-                    let field = Field::read(line)?;
+                    let known = self.known.get(self.places.len()).and_then(|known| known.field(line));
+                    let field = known.map_or_else(|| Field::read(line), Ok)?;
                     if self.places.len() == most {
                         return Err(Offence::TooManyFields);
                     }
@@ -112,6 +114,15 @@ impl Fields {
             }
         }
         Ok(trailers)
+    }
+}
+
+impl Known {
+    /// The field of this line, if it has this name, which need not be looked at again then.
+    fn field<'a>(&self, line: &'a [u8]) -> Option<Field<'a>> {
+        let (name, rest) = line.split_at_checked(self.written.len())?;
+        let [b':', value @ ..] = rest else { return None };
+        (*name == *self.written).then(|| Field { name, value: trimmed(value) })
     }
 }
 

@@ -92,7 +92,9 @@ impl Head {
                 false => return Err(Offence::UnknownExpectation),
             },
             Kind::Upgrade => self.upgrade = true,
-            Kind::Connection => self.options.heed(field.value),
+            Kind::Connection => {
+                self.options.heed(field.value);
+            }
             Kind::Te => {
                 let mut codings = field.value.split(|byte| *byte == b',').map(trimmed);
                 self.takes_trailers |= codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"));

@@ -30,11 +30,11 @@ impl Limits {
     /// pieces there, are one field.
     pub fn excess(&self, uri: &Uri, headers: &HeaderMap) -> Option<Offence> {
         let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
-        let cookies = headers.get_all(header::COOKIE).iter().count();
+        let cookies = || headers.get_all(header::COOKIE).iter().count();
         let mut expected = headers.get_all(header::EXPECT).iter();
         if target > self.target {
             Some(Offence::TargetTooLong)
-        } else if headers.len() - cookies.saturating_sub(1) > self.fields {
+        } else if headers.len() > self.fields && headers.len() - cookies().saturating_sub(1) > self.fields {
             Some(Offence::TooManyFields)
         } else if expected.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
             Some(Offence::UnknownExpectation)

@@ -1,14 +1,10 @@
 //! Fields and numbers as they are written.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, header};
 
-/// Room for what a head has beside target and fields.
-pub(crate) const ABOUT_LENGTH: usize = 64;
-
-/// Bytes of fields, written.
-pub(crate) fn size<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> usize {
-    fields.map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
-}
+/// Most heads are no longer. Room for it is made at once, and kept for the next head; to count each head's bytes before would
+/// cost more.
+pub(crate) const ROOM: usize = 1024;
 
 pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
     out.extend_from_slice(name.as_str().as_bytes());

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use adsum_forward::Caller;
 use adsum_framing::{Preface, preface};
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::patience::Watch;
+use crate::patience::Alarms;
 use crate::worker::Worker;
 
 mod body;
@@ -35,6 +36,10 @@ pub(crate) use said::Said;
 pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
 
+/// After so long an id is indexed again: the dates alone of one minute take the place of all that the table has. Not more
+/// often, since all values of a name are compared with each new one.
+const INDEXED: Duration = Duration::from_secs(20);
+
 /// Through which door connections come in.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
@@ -52,8 +57,9 @@ pub(crate) struct Client {
     /// What its requests tell of it.
     pub(crate) caller: Caller,
     http2: bool,
-    /// By which late answers are noticed, between two requests: setting it anew for each would be dear.
-    pub(crate) alarm: Cell<Watch>,
+    pub(crate) alarms: Alarms,
+    /// When an id was put into the table of HPACK.
+    indexed: Cell<Option<Instant>>,
 }
 
 /// What a request has come over.
@@ -68,6 +74,16 @@ impl Client {
     /// Whether it speaks HTTP/1.
     pub(crate) fn is_http1(&self) -> bool {
         !self.http2
+    }
+
+    /// Whether the id of this answer goes into the table of HPACK. No id comes a second time; but where the table has one of
+    /// them, all others come without their name.
+    pub(crate) fn indexes_id(&self, now: Instant) -> bool {
+        let is_due = self.indexed.get().is_none_or(|last| now.saturating_duration_since(last) >= INDEXED);
+        if is_due {
+            self.indexed.set(Some(now));
+        }
+        is_due
     }
 
     /// Whether the next answer is the last one: the gateway stops. HTTP/2 has its own way to say so.
@@ -116,7 +132,16 @@ async fn greet(worker: Rc<Worker>, mut socket: Socket, peer: SocketAddr, door: D
     let (stream, gate) = (Stream::new(socket, limits.write_timeout), Gate::new());
     let paced = http2.then_some((gate.clone(), limits.idle_timeout));
     let caller = door.listener.caller(peer.ip());
-    let client = Rc::new(Client { worker, peer, door, gate, caller, http2, alarm: Cell::default() });
+    let client = Rc::new(Client {
+        worker,
+        peer,
+        door,
+        gate,
+        caller,
+        http2,
+        alarms: Alarms::default(),
+        indexed: Cell::default(),
+    });
     match paced {
         Some((gate, idle)) => http2::serve(stream.preceded_by(first).paced(gate, idle), client).await,
         None => http1::serve(stream, first, client).await,

@@ -18,9 +18,9 @@ use crate::visit::Visit;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Which host is meant, without doubt.
-pub(crate) fn host(parts: &Parts) -> Result<Host, Refusal> {
-    Host::of(&parts.uri, &parts.headers, parts.version)
-        .map_err(|error| Refusal::because(GatewayError::BadRequest, error))
+pub(crate) fn host(client: &Client, parts: &Parts) -> Result<Host, Refusal> {
+    let host = client.caller.host(&parts.uri, &parts.headers, parts.version);
+    host.map_err(|error| Refusal::because(GatewayError::BadRequest, error))
 }
 
 /// Makes of a head that came in the one that goes on, beside what is told of it.
@@ -103,7 +103,7 @@ pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
 /// How long a connection may rest by what its instance says (`Keep-Alive: timeout=5`), less the time that a request
 /// needs to get there.
 pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(KEEP_ALIVE)?.to_str().ok()?;
+    let value = adsum_forward::seldom(headers, &KEEP_ALIVE)?.to_str().ok()?;
     let parameters = value.split(',').filter_map(|parameter| parameter.split_once('='));
     let (_, seconds) =
         parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
@@ -160,7 +160,7 @@ pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
 /// Over HTTP/2. Otherwise the marks are written behind the headers.
 pub(crate) fn mark(headers: &mut HeaderMap, client: &Client, visit: &Visit) {
     if !client.is_http1() {
-        marks(client, visit).put(headers);
+        Marks { indexes_id: client.indexes_id(visit.begun), ..marks(client, visit) }.put(headers);
     }
 }
 
@@ -171,6 +171,7 @@ pub(crate) fn marks<'a>(client: &Client, visit: &'a Visit) -> Marks<'a> {
         request_id: visit.request_id.as_ref().filter(|_| wished.request_id),
         served_by: visit.upstream.as_ref().map(|upstream| &upstream.label).filter(|_| wished.served_by),
         attempts: (wished.attempts && visit.tries > 0).then_some(visit.tries),
+        indexes_id: false,
     }
 }
 

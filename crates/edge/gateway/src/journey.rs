@@ -105,12 +105,16 @@ impl Journey {
                         Box::pin(tokio::time::sleep(pause)).await;
                         self.now = Instant::now();
                     }
-                    match self.pick(held.take()) {
-                        Ok((lease, picked)) => match self.attempt(lease, picked, fresh, visit).await {
-                            Ok(reply) => return Ok(reply),
-                            Err(next) => next,
-                        },
-                        Err(event) => self.decide(event),
+                    let (lease, picked) = match self.pick(held.take()) {
+                        Ok(found) => found,
+                        Err(event) => {
+                            next = self.decide(event);
+                            continue;
+                        }
+                    };
+                    match self.attempt(lease, picked, fresh, visit).await {
+                        Ok(reply) => return Ok(reply),
+                        Err(next) => next,
                     }
                 }
                 Next::Hold { until } => {
@@ -194,12 +198,12 @@ impl Journey {
         let tape = self.body.tape();
         let patience = self.client.worker.settings.limits.body_timeout;
         let clock = Clock::new(&self.exchange, limits.answer_by, tape, patience);
-        let mut alarm = self.client.alarm.take();
+        let mut alarm = self.client.alarms.take();
         let sent = {
             let sending = pin!(self.send(&lease.upstream, fresh, limits.connect_by));
             clock.watch(sending, &mut alarm).await
         };
-        self.client.alarm.set(alarm);
+        self.client.alarms.put(alarm);
         if let Some(whole) = tape.and_then(|tape| tape.borrow().ended()) {
             self.exchange.body_ended(whole);
         }

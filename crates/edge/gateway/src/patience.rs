@@ -1,5 +1,6 @@
 //! Waiting for something, but not without end.
 
+use std::cell::RefCell;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,6 +14,27 @@ use tokio::time::Sleep;
 pub(crate) struct Watch {
     since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// By which late answers are noticed, between two requests: to make one anew for each would be dear.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms(RefCell<Vec<Watch>>);
+
+/// Alarms that are kept; a client with more requests at a time is rare, and pays for it.
+const KEPT: usize = 16;
+
+impl Alarms {
+    /// One that may be set already, for a request that is over.
+    pub(crate) fn take(&self) -> Watch {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn put(&self, alarm: Watch) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < KEPT {
+            kept.push(alarm);
+        }
+    }
 }
 
 impl Watch {
@@ -53,5 +75,32 @@ impl Watch {
             timer.as_mut().reset(until);
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn timer_of_a_request_that_is_over_is_the_next_ones() {
+        let alarms = Alarms::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let later = Instant::now() + Duration::from_secs(3600);
+        for request in 0..3 {
+            let mut alarm = alarms.take();
+            assert_eq!(alarm.timer.is_some(), request > 0);
+            assert!(alarm.poll_at(later, &mut cx).is_pending());
+            alarms.put(alarm);
+        }
+    }
+
+    #[test]
+    fn alarms_of_many_requests_at_a_time_are_not_all_kept() {
+        let alarms = Alarms::default();
+        (0..2 * KEPT).for_each(|_| alarms.put(Watch::default()));
+        assert_eq!(alarms.0.borrow().len(), KEPT);
     }
 }

@@ -104,7 +104,7 @@ fn find(client: &Client, parts: &mut Parts, visit: &mut Visit) -> Result<Errand,
     let path = path::normalise(parts.uri.path())
         .map_err(|error| Refusal::because(GatewayError::BadRequest, error))?
         .into_owned();
-    let host = head::host(parts)?;
+    let host = head::host(client, parts)?;
     let table = worker.table();
     let asked = Asked { host: host.name(), path: &path, method: &parts.method, headers: &parts.headers };
     let Some(found) = table.find(client.door.entrance, &asked, worker.lot()) else {

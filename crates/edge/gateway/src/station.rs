@@ -1,7 +1,7 @@
 //! A service as one worker sees it: its pool, who gets a request, who waits.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ pub(crate) struct Station {
     /// By the index of their seats.
     upstreams: RefCell<Vec<Option<Rc<Upstream>>>>,
     /// By label.
-    routes: RefCell<HashMap<String, Arc<RouteSeries>>>,
+    routes: RefCell<BTreeMap<String, Arc<RouteSeries>>>,
     workers: u32,
     ledger: Arc<Ledger>,
 }

@@ -13,6 +13,11 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// Of a task that has just begun: all that were woken before have been polled already.
+    pub(crate) fn over() -> Turn {
+        Turn { is_over: true }
+    }
+
     /// Ready the second time, which comes when all that were woken before have been polled.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if std::mem::replace(&mut self.is_over, true) {

@@ -16,7 +16,7 @@ use crate::upstream::Upstream;
 
 pub(crate) struct Visit {
     client: Rc<Client>,
-    begun: Instant,
+    pub(crate) begun: Instant,
     pub(crate) route: Option<Arc<RouteSeries>>,
     pub(crate) request_id: Option<HeaderValue>,
     /// Who has it, or had it last.

@@ -1,7 +1,7 @@
 //! One thread with everything that it serves: nothing of it is shared with the other workers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     certificate: Option<Certificate>,
     house: Arc<House>,
     table: RefCell<Arc<Table>>,
-    stations: RefCell<HashMap<Name, Rc<Station>>>,
+    stations: RefCell<BTreeMap<Name, Rc<Station>>>,
     /// Left the table, or are spoken to in another way now, with something in flight.
     leaving: RefCell<Vec<Rc<Upstream>>>,
     lots: Cell<u64>,

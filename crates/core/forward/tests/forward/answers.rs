@@ -92,7 +92,8 @@ fn an_upgrade_is_answered_with_its_headers() {
 #[test]
 fn the_caller_is_told_what_was_done_unless_it_is_switched_off() {
     let (id, instance) = (HeaderValue::from_static("req-1"), HeaderValue::from_static("abcdefghijkl"));
-    let marks = Marks { request_id: Some(&id), served_by: Some(&instance), attempts: Some(12) };
+    let marks =
+        Marks { request_id: Some(&id), served_by: Some(&instance), attempts: Some(12), ..Marks::default() };
     let told = back(StatusCode::OK, &[("x-served-by", "somebody"), ("x-attempts", "9")], &marks);
     assert_eq!(values(&told, "x-request-id"), ["req-1"]);
     assert_eq!(values(&told, "x-served-by"), ["abcdefghijkl"]);
@@ -100,4 +101,16 @@ fn the_caller_is_told_what_was_done_unless_it_is_switched_off() {
     let silent = back(StatusCode::OK, &[("x-served-by", "somebody")], &Marks::default());
     assert_eq!(values(&silent, "x-served-by"), ["somebody"]);
     assert!(!silent.contains_key("x-request-id") && !silent.contains_key("x-attempts"));
+}
+
+#[test]
+fn an_id_is_indexed_only_where_that_is_wished_and_an_instance_always() {
+    let (id, instance) = (HeaderValue::from_static("req-1"), HeaderValue::from_static("abcdefghijkl"));
+    for indexes_id in [false, true] {
+        let marks =
+            Marks { request_id: Some(&id), served_by: Some(&instance), indexes_id, ..Marks::default() };
+        let told = back(StatusCode::OK, &[], &marks);
+        assert_eq!(told["x-request-id"].is_sensitive(), !indexes_id);
+        assert!(!told["x-served-by"].is_sensitive());
+    }
 }

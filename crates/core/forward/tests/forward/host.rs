@@ -1,10 +1,10 @@
 //! Which host a request is for, and when that is not clear.
 
-use adsum_forward::{Host, HostError};
+use adsum_forward::{Host, HostError, Inbound};
 use http::{Uri, Version};
 use proptest::prelude::*;
 
-use crate::headers;
+use crate::{SEED, STRANGER, gate, headers, values};
 
 #[track_caller]
 fn check(version: Version, target: &str, hosts: &[&str], expect: Result<(&str, &str), HostError>) {
@@ -40,6 +40,35 @@ fn http_2_has_an_authority_and_host_may_only_repeat_it() {
     check(Version::HTTP_2, "https://a.local/x", &["a.local", "a.local"], Err(HostError::Several));
     check(Version::HTTP_2, "/x", &["a.local"], Ok(("a.local", "a.local")));
     check(Version::HTTP_2, "/x", &[], Err(HostError::Missing));
+}
+
+#[test]
+fn what_a_connection_asked_for_before_changes_nothing() {
+    let requests = [
+        (Version::HTTP_10, "/", &[][..]),
+        (Version::HTTP_11, "/", &[""]),
+        (Version::HTTP_11, "/", &["Shop.local:80"]),
+        (Version::HTTP_11, "/", &["Shop.local:80"]),
+        (Version::HTTP_11, "/", &["shop.local:80"]),
+        (Version::HTTP_11, "http://shop.local:80/x", &["b.local"]),
+        (Version::HTTP_11, "/", &["shop.local:80", "shop.local:80"]),
+        (Version::HTTP_2, "https://shop.local:80/x", &[]),
+        (Version::HTTP_2, "/x", &["shop.local:80"]),
+        (Version::HTTP_2, "https://shop.local:80/x", &["b.local"]),
+        (Version::HTTP_2, "/x", &[]),
+        (Version::HTTP_11, "/", &["shop.local:"]),
+    ];
+    let caller = gate().caller(STRANGER.parse().unwrap());
+    for (version, target, hosts) in requests {
+        let uri: Uri = target.parse().unwrap();
+        let mut asked = headers(&hosts.iter().map(|host| ("host", *host)).collect::<Vec<_>>());
+        let (alone, found) = (Host::of(&uri, &asked, version), caller.host(&uri, &asked, version));
+        assert_eq!(found.is_ok(), alone.is_ok(), "{version:?} {target} {hosts:?}");
+        let (Ok(alone), Ok(host)) = (alone, found) else { continue };
+        assert_eq!((host.name(), host.as_str()), (alone.name(), alone.as_str()));
+        caller.pass_on(&mut asked, &Inbound { version, host: &host, seed: SEED }).unwrap();
+        assert_eq!(values(&asked, "host"), [alone.as_str()], "{version:?} {target} {hosts:?}");
+    }
 }
 
 #[test]

@@ -222,6 +222,16 @@ fn a_connection_is_kept_as_version_and_fields_say() {
 }
 
 #[test]
+fn a_connection_field_is_passed_on_where_it_says_more_than_whether_that_is_kept() {
+    for (field, passes) in
+        [("close", false), ("Keep-Alive", false), ("keep-alive, x-own", true), ("upgrade", true)]
+    {
+        let told = good(&format!("HTTP/1.1 200 OK\r\nConnection: {field}\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!(told.headers.contains_key("connection"), passes, "{field}");
+    }
+}
+
+#[test]
 fn length_beside_chunks_goes_and_so_does_the_connection() {
     for fields in
         ["Content-Length: 3\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 3"]

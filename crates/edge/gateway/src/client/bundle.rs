@@ -32,6 +32,9 @@ struct State {
     unflushed: bool,
     /// Something was read since somebody asked.
     heard: bool,
+    /// There was nothing to be read. h2 asks again for each request that it gives away; but before the task has waited,
+    /// nothing new is known.
+    silent: bool,
 }
 
 impl Bundle {
@@ -42,6 +45,7 @@ impl Bundle {
             sent: 0,
             unflushed: false,
             heard: false,
+            silent: false,
         })))
     }
 
@@ -54,6 +58,7 @@ impl Bundle {
     pub(super) async fn drive<T>(&self, connection: impl Future<Output = T>) -> io::Result<T> {
         let mut connection = pin!(connection);
         poll_fn(|cx| {
+            self.0.borrow_mut().silent = false;
             let ended = connection.as_mut().poll(cx);
             let sent = self.0.borrow_mut().poll_send(cx);
             match (ended, sent) {
@@ -101,9 +106,13 @@ impl State {
 impl AsyncRead for Bundle {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.borrow_mut();
+        if state.silent {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut state.stream).poll_read(cx, buf);
         state.heard |= buf.filled().len() > before;
+        state.silent = read.is_pending();
         read
     }
 }

@@ -47,6 +47,7 @@ enum Lost {
 
 /// An answer's body on its way to the client.
 struct Outflow {
+    body: Answer,
     stream: SendStream<Bytes>,
     /// The next piece, and whether it is the last one. It waits for room.
     piece: Option<(Bytes, bool)>,
@@ -70,14 +71,21 @@ async fn answer(
     to_head: bool,
     mut respond: SendResponse<Bytes>,
 ) {
-    let outcome = match until_answered(begun, &said, &mut respond).await {
-        Ok(response) => send(&client, response, to_head, &mut respond).await,
-        Err(lost) => Err(lost),
+    // Nothing that is large is taken apart where it is awaited: the task would have room for it twice.
+    let answered = until_answered(begun, &said, &mut respond).await;
+    let mut outflow = match answered.and_then(|response| send(&client, response, to_head, &mut respond)) {
+        Ok(outflow) => outflow,
+        Err(lost) => return give_up(&client, &lost, &mut respond),
     };
-    if let Err(lost) = outcome {
-        tracing::debug!(peer = %client.peer, %lost, "a client's request has ended early");
-        respond.send_reset(lost.reason());
+    let Some(outflow) = &mut outflow else { return };
+    if let Err(lost) = poll_fn(|cx| outflow.poll_sent(cx)).await {
+        give_up(&client, &lost, &mut respond);
     }
+}
+
+fn give_up(client: &Client, lost: &Lost, respond: &mut SendResponse<Bytes>) {
+    tracing::debug!(peer = %client.peer, %lost, "a client's request has ended early");
+    respond.send_reset(lost.reason());
 }
 
 /// The request with its body as whoever sends it on takes it.
@@ -109,13 +117,13 @@ async fn until_answered(
     .await
 }
 
-/// Sends an answer to its end, unless its client takes it back before.
-async fn send(
+/// Sends the head of an answer. What is left to be sent is its body, if it has one.
+fn send(
     client: &Client,
     response: Response<Answer>,
     to_head: bool,
     respond: &mut SendResponse<Bytes>,
-) -> Result<(), Lost> {
+) -> Result<Option<Outflow>, Lost> {
     let (mut head, mut body) = response.into_parts();
     suit(&mut head.headers, client);
     let has_none = to_head || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
@@ -124,25 +132,19 @@ async fn send(
         head.headers.remove(header::CONTENT_LENGTH);
     }
     let is_whole = has_none || body.is_end_stream();
-    if let (false, Some(length)) = (is_whole, body.size_hint().exact()) {
-        head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    if !is_whole
+        && !head.headers.contains_key(header::CONTENT_LENGTH)
+        && let Some(length) = body.size_hint().exact()
+    {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     let stream = respond.send_response(Response::from_parts(head, ()), is_whole)?;
     if is_whole {
         body.complete();
-        return Ok(());
+        return Ok(None);
     }
     let patience = client.worker.settings.limits.write_timeout;
-    let mut outflow = Outflow { stream, piece: None, waits: Watch::default(), patience };
-    let sent = poll_fn(|cx| match outflow.poll(&mut body, cx) {
-        Poll::Pending => outflow.poll_lost(cx).map(Err),
-        ended => ended,
-    })
-    .await;
-    if sent.is_err() {
-        body.break_off();
-    }
-    sent
+    Ok(Some(Outflow { body, stream, piece: None, waits: Watch::default(), patience }))
 }
 
 /// Makes of an answer's headers what HTTP/2 takes.
@@ -150,26 +152,39 @@ fn suit(headers: &mut HeaderMap, client: &Client) {
     if headers.keys().any(|name| HOPS.contains(name)) {
         HOPS.iter().for_each(|name| drop(headers.remove(name)));
     }
-    let date = || HeaderValue::from_bytes(&client.worker.date.now()).expect("a date is ASCII");
-    headers.entry(header::DATE).or_insert_with(date);
+    if !headers.contains_key(header::DATE) {
+        let date = HeaderValue::from_bytes(&client.worker.date.now()).expect("a date is ASCII");
+        headers.insert(header::DATE, date);
+    }
 }
 
 impl Outflow {
-    /// Ready when all of it has been handed over.
-    fn poll(&mut self, body: &mut Answer, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+    /// Ready when all of it has been handed over, or its client has taken it back.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        let sent = match self.poll(cx) {
+            Poll::Pending => self.poll_lost(cx).map(Err),
+            ended @ Poll::Ready(_) => ended,
+        };
+        if matches!(sent, Poll::Ready(Err(_))) {
+            self.body.break_off();
+        }
+        sent
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         loop {
             if ready!(self.poll_piece(cx))? {
                 return Poll::Ready(Ok(()));
             }
-            let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)).transpose()? else {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? else {
                 self.stream.send_data(Bytes::new(), true)?;
                 return Poll::Ready(Ok(()));
             };
             match frame.into_data() {
-                Ok(data) => self.put(data, body.is_end_stream())?,
+                Ok(data) => self.put(data, self.body.is_end_stream())?,
                 Err(frame) => return Poll::Ready(self.end(frame)),
             }
-            if self.piece.is_none() && body.is_end_stream() {
+            if self.piece.is_none() && self.body.is_end_stream() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -217,7 +232,12 @@ impl Outflow {
 
     /// How much can be handed over. However little it is, the client takes something.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Lost>> {
-        while self.stream.capacity() == 0 {
+        loop {
+            let room = self.stream.capacity();
+            if room > 0 {
+                self.waits.has_come();
+                return Poll::Ready(Ok(room));
+            }
             match self.stream.poll_capacity(cx) {
                 Poll::Ready(Some(room)) => drop(room?),
                 Poll::Ready(None) => return Poll::Ready(Err(h2::Error::from(Reason::CANCEL).into())),
@@ -227,8 +247,6 @@ impl Outflow {
                 }
             }
         }
-        self.waits.has_come();
-        Poll::Ready(Ok(self.stream.capacity()))
     }
 
     /// Ready when the client has reset the stream, or the connection has gone.

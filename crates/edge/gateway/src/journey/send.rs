@@ -13,6 +13,7 @@ use super::{Body, Journey, Sending};
 use crate::answer::{Carrier, Stream};
 use crate::head;
 use crate::payload::{Payload, Permit};
+use crate::turn::Turn;
 use crate::upstream::{ConnectError, Line, Opened, Shared, StreamError, Unanswered, Upstream};
 
 impl Journey {
@@ -90,7 +91,7 @@ impl Journey {
             _ if self.parts.version < Version::HTTP_11 => {}
             (status, _) => self.say_early(status, headers.clone()),
         };
-        match line.send(asking, self.payload(permit), heed).await {
+        match line.send(asking, self.payload(permit), self.turn(), heed).await {
             Ok(head) => Ok((head, Carrier::Line(line))),
             Err(unanswered) => Err(match unanswered {
                 Unanswered::NotSent if line.reused => Event::NotSent(NotSent::Closed),
@@ -105,6 +106,11 @@ impl Journey {
                 }
             }),
         }
+    }
+
+    /// A request over HTTP/2 has a task of its own, which begins when its turn has come.
+    fn turn(&self) -> Turn {
+        if self.said.is_some() { Turn::over() } else { Turn::default() }
     }
 
     /// Tells the client what the instance says before its answer.

@@ -8,7 +8,7 @@
 //! - A request begins only where nothing has come that nobody asked for; otherwise no byte of it leaves.
 //! - It is used again only when a request and its answer have ended, and nothing has come behind the answer.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
@@ -101,32 +101,38 @@ impl Line {
         }
     }
 
-    /// Sends a request and waits for the beginning of its answer. `heed` is told of what comes before (1xx).
-    pub(crate) async fn send(
-        &mut self,
-        asking: Asking<'_>,
+    /// Sends a request, when its turn has come, and waits for the beginning of its answer. `heed` is told of what comes before
+    /// (1xx).
+    pub(crate) fn send<'a>(
+        &'a mut self,
+        asking: Asking<'a>,
         payload: Payload,
-        mut heed: impl FnMut(StatusCode, &HeaderMap),
-    ) -> Result<response::Parts, Unanswered> {
+        mut turn: Turn,
+        mut heed: impl FnMut(StatusCode, &HeaderMap) + 'a,
+    ) -> impl Future<Output = Result<response::Parts, Unanswered>> + 'a {
         let before = self.socket.written();
-        let (mut payload, mut turn) = (Some(payload), Turn::default());
-        let outcome = poll_fn(|cx| {
+        let mut payload = Some(payload);
+        // Of what an `async fn` is given, it has room for twice.
+        poll_fn(move |cx| {
             // Before the connection is looked at: what is found out is not to grow old.
             ready!(turn.poll(cx));
-            if let Some(payload) = payload.take() {
-                self.begin(&asking, payload, cx)?;
-            }
-            self.poll_answer(asking.method, &mut heed, cx)
+            let outcome = match payload.take() {
+                Some(payload) => ready!(self.poll_begin(&asking, payload, cx)),
+                None => ready!(self.poll_answer(asking.method, &mut heed, cx)),
+            };
+            Poll::Ready(
+                outcome.map(|head| self.answered(head)).map_err(|broken| self.unanswered(broken, before)),
+            )
         })
-        .await;
-        outcome.map(|head| self.answered(head)).map_err(|broken| {
-            self.over = true;
-            match broken {
-                Broken::Flaw(flaw) if self.is_of_answer(flaw) => Unanswered::Invalid(flaw),
-                _ if !self.socket.may_have_arrived_since(before) => Unanswered::NotSent,
-                broken => Unanswered::Sent(broken),
-            }
-        })
+    }
+
+    fn unanswered(&mut self, broken: Broken, before: u64) -> Unanswered {
+        self.over = true;
+        match broken {
+            Broken::Flaw(flaw) if self.is_of_answer(flaw) => Unanswered::Invalid(flaw),
+            _ if !self.socket.may_have_arrived_since(before) => Unanswered::NotSent,
+            broken => Unanswered::Sent(broken),
+        }
     }
 
     /// Whether it tells what the instance speaks. What begins like no answer on a connection that was used before may be
@@ -139,18 +145,27 @@ impl Line {
         }
     }
 
-    /// Looks first whether the instance has closed it, or has said something that nobody asked for.
-    fn begin(&mut self, asking: &Asking<'_>, payload: Payload, cx: &mut Context<'_>) -> Result<(), Broken> {
+    /// Looks first whether the instance has closed it, or has said something that nobody asked for. When it has not, the task is
+    /// woken as soon as it does: an answer is not looked for until then.
+    fn poll_begin(
+        &mut self,
+        asking: &Asking<'_>,
+        payload: Payload,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<AnswerHead, Broken>> {
         if !self.is_ready() || self.poll_fill(cx).is_ready() {
             if !self.reused {
                 // No answer to anything, but it may tell of another protocol.
                 self.read_head(asking.method)?;
             }
-            return Err(Broken::Unasked);
+            return Poll::Ready(Err(Broken::Unasked));
         }
         self.outlet.outgoing.begin(asking, extent(&payload));
         self.payload = payload;
-        Ok(())
+        match self.poll_push(cx) {
+            Poll::Ready(Err(broken)) => Poll::Ready(Err(broken)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
     }
 
     fn poll_answer(
@@ -160,9 +175,7 @@ impl Line {
         cx: &mut Context<'_>,
     ) -> Poll<Result<AnswerHead, Broken>> {
         loop {
-            if let Poll::Ready(Err(broken)) = self.poll_push(cx) {
-                return Poll::Ready(Err(broken));
-            }
+            self.push_on(cx)?;
             match self.read_head(method)? {
                 Some(head) if !is_interim(head.status) => return Poll::Ready(Ok(head)),
                 Some(head) => {
@@ -253,7 +266,7 @@ impl Line {
         self.content.left()
     }
 
-    /// While an answer is being read.
+    /// While an answer is awaited, or read.
     fn push_on(&mut self, cx: &mut Context<'_>) -> Result<(), Broken> {
         if self.has_asked() {
             return Ok(());

@@ -7,6 +7,7 @@ mod drain;
 mod early;
 mod ejection;
 mod gone;
+mod hpack;
 mod http2;
 mod kit;
 mod patience;
