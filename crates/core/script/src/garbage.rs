@@ -1,8 +1,8 @@
 //! When garbage is collected.
 //!
 //! The collector of Lua goes over all that is alive each time as much has been allocated again. As few scripts are little,
-//! it would do so every few hundred runs. As long as little is alive the collector rests,
-//! and what short scripts leave is collected at once behind one of them. One that allocates much wakes it.
+//! it would do so every few hundred runs. As long as little is alive it rests instead, and what short scripts leave is
+//! collected at once behind one of them. A script that allocates much wakes it.
 
 use mlua::Lua;
 use mlua::state::{GcIncParams, GcMode};

@@ -64,7 +64,7 @@ impl Sandbox {
         Ok(Sandbox { environment, run, run_with: [none, one, two], handler })
     }
 
-    /// Runs a script: whether it has come to its end, and what it has returned or raised. The limit of memory is left.
+    /// Runs a script: whether it has come to its end, and what it has returned or raised. Memory is limited from then on.
     pub(crate) fn run(&self, lua: &Lua, script: &Function, input: &Input<'_>) -> mlua::Result<(bool, Value)> {
         let (keys, arguments) = (input.keys, input.arguments);
         if let Some(run) = self.run_with.get(keys.len()).filter(|_| arguments.len() <= FEW) {
