@@ -106,7 +106,7 @@ mod tests {
         for _ in 0..20_000 {
             short.call::<()>(()).expect("it is a script");
             garbage.look_after(&lua);
-            assert!(lua.used_memory() <= 2 * alive + SHORT);
+            assert!(lua.used_memory() <= garbage.limit && garbage.limit < 3 * alive + SHORT);
         }
     }
 
@@ -118,7 +118,8 @@ mod tests {
         run(&lua, "for i = 1, 200000 do local long = {i, {i}} end");
         lua.set_memory_limit(0).expect("the limit is ours");
         garbage.look_after(&lua);
-        assert!(rests(&lua, &short, &mut garbage));
+        // It may have slept again when the script came to its end: then it is seen when it wakes once more.
+        assert!((0..2).any(|_| rests(&lua, &short, &mut garbage)));
     }
 
     #[test]
