@@ -48,7 +48,7 @@ fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::R
 }
 
 fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> {
-    let resp3 = course.check_command()?;
+    let resp3 = course.check()?;
     if values.is_empty() {
         return refuse("Please specify at least one argument for this redis lib call");
     }

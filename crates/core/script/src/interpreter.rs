@@ -68,31 +68,16 @@ pub(crate) struct Run {
     pub(crate) resp3: bool,
     pub(crate) chance: Chance,
     patience: Patience,
-    /// Whether it has run any.
-    commands: bool,
     /// Why it has to end, once that is known.
     pub(crate) end: Option<End>,
 }
 
 impl Course {
-    /// Whether the script may go on.
-    fn check(&self) -> Result<(), Raised> {
+    /// Whether the script may go on, and if so, whether it has asked for replies in RESP3.
+    pub(crate) fn check(&self) -> Result<bool, Raised> {
         let mut run = self.run.lock();
         if run.end.is_none() {
             run.end = self.overseer.verdict(run.patience);
-        }
-        run.end.clone().map_or(Ok(()), |end| Err(Raised::Ended(end)))
-    }
-
-    /// The same before a command, and whether its reply is to be one of RESP3. Before the first one nobody looks at the
-    /// clock: a script that has computed for long until then was found to do so.
-    pub(crate) fn check_command(&self) -> Result<bool, Raised> {
-        let mut run = self.run.lock();
-        if run.end.is_none() {
-            run.end = match std::mem::replace(&mut run.commands, true) {
-                false => self.overseer.glance(),
-                true => self.overseer.verdict(run.patience),
-            };
         }
         run.end.clone().map_or(Ok(run.resp3), |end| Err(Raised::Ended(end)))
     }
@@ -115,7 +100,7 @@ impl<'c> Pace<'c> {
             return Ok(());
         }
         self.steps = 0;
-        self.course.check().map_err(|raised| raised.to_string())
+        self.course.check().map(drop).map_err(|raised| raised.to_string())
     }
 }
 
@@ -126,7 +111,7 @@ impl Interpreter {
         let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
         let chance = Chance::new(0);
-        let run = Run { resp3: false, chance, patience: Patience::Long, commands: false, end: None };
+        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
         let course = Arc::new(Course { overseer, json: cjson::Shared::default(), run: Mutex::new(run) });
         let sandbox = Sandbox::new(&lua, &course)?;
         watch(&lua, &course, INSTRUCTIONS)?;
@@ -232,8 +217,7 @@ impl Interpreter {
     fn begin(&self, input: &Input<'_>) {
         *self.course.json.lock() = cjson::Settings::default();
         let chance = Chance::new(input.seed);
-        *self.course.run.lock() =
-            Run { resp3: false, chance, patience: input.patience, commands: false, end: None };
+        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
     }
 
     /// Makes a script that is in the cache the last one.

@@ -96,20 +96,15 @@ impl Overseer {
 
     /// Whether the script has to end. Asked now and then by one that works.
     pub(crate) fn verdict(&self, patience: Patience) -> Option<End> {
-        if let Some(end) = self.glance() {
-            return Some(end);
+        self.works.store(true, Ordering::Release);
+        if self.killed.load(Ordering::Acquire) {
+            return Some(End::Killed);
         }
         let (limit, end) = match patience {
             Patience::Long => (LONGEST, End::TooLong),
             Patience::Short => (IN_PASSING, End::HoldsUp),
         };
         self.running_for().filter(|time| *time >= limit).map(|_| end)
-    }
-
-    /// The same without a look at the clock.
-    pub(crate) fn glance(&self) -> Option<End> {
-        self.works.store(true, Ordering::Release);
-        self.killed.load(Ordering::Acquire).then_some(End::Killed)
     }
 
     fn running_for(&self) -> Option<Duration> {

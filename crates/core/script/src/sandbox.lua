@@ -67,9 +67,15 @@ end
 
 -- A panic is no script's to catch: whatever is asked about one raises it again. A handler of errors must not raise it, and
 -- returns it instead, to be raised behind `raw_xpcall`.
+--
+-- A script that has to end is told so from within its hook, where Lua runs the handler and no further hook: nobody could end
+-- that one.
 
 local function xpcall(f, handler)
   return settle_resumed(raw_xpcall(f, function(caught)
+    if natives.is_over() then
+      return caught
+    end
     local ok, revealed = raw_pcall(reveal, caught)
     if ok then
       return handler(revealed)

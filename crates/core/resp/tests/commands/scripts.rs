@@ -82,6 +82,8 @@ fn a_script_that_runs_for_5_s_is_taken_back() {
         "redis.call('set','a',1) while true do redis.pcall('get','a') end",
         "redis.call('set','a',1) while true do pcall(function() while true do end end) end",
         "redis.call('set','a',1) while true do xpcall(function() while true do end end, function(e) return e end) end",
+        "redis.call('set','a',1) xpcall(function() while true do end end, function() while true do end end)",
+        "redis.call('set','a',1) xpcall(function() error('x') end, function() while true do end end)",
         "redis.call('set','a',1) local f f = function() while true do pcall(f) end end f()",
         "redis.call('set','a',1) coroutine.wrap(function() while true do end end)()",
         "redis.call('set','a',1) while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
