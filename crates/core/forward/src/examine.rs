@@ -116,7 +116,7 @@ fn known(name: &str) -> Option<Known> {
 }
 
 /// Whether a name means something to the gateway, so that a client cannot have it taken out by naming it in
-/// `Connection`.
+/// `Connection`. Cookies are looked at, and are the client's own.
 pub(crate) fn is_ours(name: &str) -> bool {
-    known(name).is_some()
+    !matches!(known(name), None | Some(Known::Cookie))
 }

@@ -160,7 +160,9 @@ pub(crate) fn tell_end(headers: &mut HeaderMap, client: &Client) {
 /// Over HTTP/2. Otherwise the marks are written behind the headers.
 pub(crate) fn mark(headers: &mut HeaderMap, client: &Client, visit: &Visit) {
     if !client.is_http1() {
-        Marks { indexes_id: client.indexes_id(visit.begun), ..marks(client, visit) }.put(headers);
+        let marks = marks(client, visit);
+        let indexes_id = marks.request_id.is_some() && client.indexes_id(visit.begun);
+        Marks { indexes_id, ..marks }.put(headers);
     }
 }
 

@@ -32,7 +32,7 @@ struct State {
     unflushed: bool,
     /// Something was read since somebody asked.
     heard: bool,
-    /// There was nothing to be read. h2 asks again for each request that it gives away; but before the task has waited,
+    /// There was nothing to be read, or it is the turn of others. h2 asks again for each request that it gives away; but before the task has waited,
     /// nothing new is known.
     silent: bool,
 }
