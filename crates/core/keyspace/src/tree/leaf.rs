@@ -108,7 +108,7 @@ impl<K: Hash, V> Leaf<K, V> {
         let length = self.entries.len();
         if length == self.entries.capacity() {
             // No more room than there can be entries.
-            self.entries.reserve_exact(length.clamp(4, WIDTH - length));
+            self.entries.reserve_exact(length.max(4).min(WIDTH - length));
         }
         self.entries.insert(at, (key, value));
     }
