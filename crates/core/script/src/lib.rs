@@ -42,5 +42,6 @@ pub use overseer::{BUSY_AFTER, End, Overseer, Patience};
 pub use raised::Raised;
 pub use sha1::hex as sha1_hex;
 
-/// Bytes that the interpreter may have, with the scripts in its cache; also of what a library makes in one piece.
+/// Bytes that a script may have beside what is there already: the libraries, the cache, what earlier ones have left and
+/// nobody has collected yet. Also of what a library makes in one piece.
 pub const MEMORY: usize = 64 * 1024 * 1024;

@@ -13,7 +13,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Of a task that has just begun: all that were woken before have been polled already.
+    /// Of a task that has mostly just begun: all that were woken before have been polled already.
     pub(crate) fn over() -> Turn {
         Turn { is_over: true }
     }

@@ -117,7 +117,10 @@ impl Line {
             // Before the connection is looked at: what is found out is not to grow old.
             ready!(turn.poll(cx));
             let outcome = match payload.take() {
-                Some(payload) => ready!(self.poll_begin(&asking, payload, cx)),
+                Some(payload) => match self.begin(&asking, payload, cx) {
+                    Ok(()) => return Poll::Pending,
+                    Err(broken) => Err(broken),
+                },
                 None => ready!(self.poll_answer(asking.method, &mut heed, cx)),
             };
             Poll::Ready(
@@ -147,24 +150,19 @@ impl Line {
 
     /// Looks first whether the instance has closed it, or has said something that nobody asked for. When it has not, the task is
     /// woken as soon as it does: an answer is not looked for until then.
-    fn poll_begin(
-        &mut self,
-        asking: &Asking<'_>,
-        payload: Payload,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<AnswerHead, Broken>> {
+    fn begin(&mut self, asking: &Asking<'_>, payload: Payload, cx: &mut Context<'_>) -> Result<(), Broken> {
         if !self.is_ready() || self.poll_fill(cx).is_ready() {
             if !self.reused {
                 // No answer to anything, but it may tell of another protocol.
                 self.read_head(asking.method)?;
             }
-            return Poll::Ready(Err(Broken::Unasked));
+            return Err(Broken::Unasked);
         }
         self.outlet.outgoing.begin(asking, extent(&payload));
         self.payload = payload;
         match self.poll_push(cx) {
-            Poll::Ready(Err(broken)) => Poll::Ready(Err(broken)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            Poll::Ready(pushed) => pushed,
+            Poll::Pending => Ok(()),
         }
     }
 
