@@ -1,6 +1,7 @@
 //! The commits of the recent past, for watches and for reads at a revision.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use adsum_model::Revision;
@@ -87,6 +88,21 @@ impl History {
             self.forget_upto(commit.revision);
             if weight > limits::FREED_ELSEWHERE {
                 garbage.push(Garbage::of_past(commit, undos));
+            }
+        }
+    }
+
+    /// Has fetched what so many commits will make it forget, which nobody has looked at for long.
+    pub(crate) fn expect(&self, commits: usize) {
+        if self.bytes < self.limit / 10 * 9 {
+            return;
+        }
+        for past in self.pasts.iter().take(commits) {
+            black_box(Arc::strong_count(&past.commit));
+            for undo in past.undos.iter().flatten() {
+                if let Undo::Entry(Some(entry)) = undo {
+                    black_box(Arc::strong_count(entry));
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The state with its past, and the one way in which it goes on.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use adsum_model::Revision;
@@ -56,6 +57,15 @@ impl Keyspace {
 
     pub fn keys(&self, database: Database) -> &Keys {
         &self.state.shelf(database).keys
+    }
+
+    /// Has fetched what lookups of these keys will read, and so many writes: for who knows several before the first is
+    /// run. It may be asked for too much or too little.
+    pub fn expect(&self, database: Database, keys: &[&[u8]], writes: usize) {
+        for entry in self.keys(database).fetch(keys) {
+            black_box(Arc::strong_count(entry));
+        }
+        self.user_history.expect(writes);
     }
 
     /// Milliseconds until a key may be due; 0 when one is.

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use crate::Blob;
 
+mod ahead;
 mod iter;
 mod leaf;
 

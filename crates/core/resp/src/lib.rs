@@ -50,7 +50,7 @@ pub use client::Ends;
 pub use deferred::Deferred;
 pub use glob::matches as glob_matches;
 pub use outbox::{Outbox, Wake};
-pub use parser::{Parsed, Parser, ProtocolError, Request};
+pub use parser::{Parsed, Parser, ProtocolError, Request, Requests};
 pub use server::{Flow, Server};
 pub use session::Session;
 pub use writer::{Protocol, Writer};

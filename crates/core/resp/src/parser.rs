@@ -19,6 +19,9 @@ pub struct Request<'a> {
     pub args: SmallVec<[&'a [u8]; 8]>,
 }
 
+/// A few requests, each with its length.
+pub type Requests<'a> = SmallVec<[(usize, Request<'a>); 16]>;
+
 /// What the bytes are so far.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
@@ -60,6 +63,9 @@ pub enum ProtocolError {
     Http,
 }
 
+/// Where each of them begins and ends.
+type Arguments = SmallVec<[(usize, usize); 8]>;
+
 /// How far the request at the beginning of the buffer has been read.
 #[derive(Debug)]
 pub struct Parser {
@@ -72,7 +78,7 @@ pub struct Parser {
     missing: Option<usize>,
     /// Bytes of the argument that begins at `at`; None before its head has been read.
     bulk: Option<usize>,
-    arguments: SmallVec<[(usize, usize); 8]>,
+    arguments: Arguments,
     /// What was wrong. It stays wrong.
     failed: Option<ProtocolError>,
     /// The arguments of an inline request without their quotes.
@@ -121,6 +127,24 @@ impl Parser {
         }
     }
 
+    /// The requests at the beginning of `buffer` that are there as a whole and are nothing unusual, a few at most, for who
+    /// wants to know of several before the first is run. What comes behind them, or instead of them, is for
+    /// [`Parser::parse`].
+    pub fn parse_ahead<'a>(&self, buffer: &'a [u8], requests: &mut Requests<'a>) {
+        requests.clear();
+        let mut rest = if self.at == 0 && self.missing.is_none() { buffer } else { &[] };
+        while requests.len() < requests.inline_size()
+            && let Some((arguments, end)) = self.whole(rest)
+        {
+            let request = Request { args: arguments.iter().map(|(from, to)| &rest[*from..*to]).collect() };
+            if request.is_http() {
+                return;
+            }
+            requests.push((end, request));
+            rest = &rest[end..];
+        }
+    }
+
     /// Reads the request at the beginning of `buffer`.
     pub fn parse<'a>(&'a mut self, buffer: &'a [u8]) -> Parsed<'a> {
         let result = match buffer.first() {
@@ -166,17 +190,22 @@ impl Parser {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        if self.at == 0 && self.missing.is_none() && self.read_whole(buffer).is_some() {
+        if self.at == 0
+            && self.missing.is_none()
+            && let Some((arguments, end)) = self.whole(buffer)
+        {
+            (self.arguments, self.missing) = (arguments, Some(0));
+            (self.at, self.searched) = (end, end);
             return Ok(Step::Done);
         }
         self.read_arguments(buffer).inspect_err(|error| self.failed = Some(error.clone()))
     }
 
-    /// Reads a request that is there as a whole, of few arguments and with nothing unusual about it, as nearly all are.
-    /// Otherwise nothing has happened.
-    fn read_whole(&mut self, buffer: &[u8]) -> Option<()> {
+    /// The arguments and the end of a request that is there as a whole, of few arguments and with nothing unusual about
+    /// it, as nearly all are.
+    fn whole(&self, buffer: &[u8]) -> Option<(Arguments, usize)> {
         let (count, mut at) = head(buffer, 0, b'*').filter(|(count, _)| (1..=ARGUMENTS).contains(count))?;
-        let mut arguments = SmallVec::new();
+        let mut arguments = Arguments::new();
         for _ in 0..count {
             let (length, from) = head(buffer, at, b'$').filter(|(length, _)| *length <= self.bulk_limit)?;
             let end = from + length;
@@ -186,9 +215,7 @@ impl Parser {
             arguments.push((from, end));
             at = end + 2;
         }
-        (self.arguments, self.missing) = (arguments, Some(0));
-        (self.at, self.searched) = (at, at);
-        Some(())
+        Some((arguments, at))
     }
 
     fn read_arguments(&mut self, buffer: &[u8]) -> Result<Step, ProtocolError> {
@@ -308,13 +335,18 @@ fn head(buffer: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
     None
 }
 
-/// Redis closes on these names too: they are lines of a HTTP request that a browser was made to send.
 fn finish(request: Request<'_>, consumed: usize) -> Parsed<'_> {
-    match request.args.first() {
-        Some(name) if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") => {
-            Parsed::Error(ProtocolError::Http)
-        }
-        _ => Parsed::Request { consumed, request },
+    match request.is_http() {
+        true => Parsed::Error(ProtocolError::Http),
+        false => Parsed::Request { consumed, request },
+    }
+}
+
+impl Request<'_> {
+    /// Redis closes on these names too: they are lines of a HTTP request that a browser was made to send.
+    fn is_http(&self) -> bool {
+        let names: [&[u8]; 2] = [b"post", b"host:"];
+        self.args.first().is_some_and(|name| names.iter().any(|line| name.eq_ignore_ascii_case(line)))
     }
 }
 

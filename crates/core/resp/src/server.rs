@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
 use adsum_model::Revision;
+use smallvec::SmallVec;
 
 use crate::blocking::Waiters;
 use crate::client::{Client, ClientId, Clients, Ends};
-use crate::command::{Command, Table};
+use crate::command::{Command, Table, WRITE};
 use crate::cursors::Cursors;
 use crate::grants::Grants;
 use crate::lot::Lot;
@@ -19,7 +20,7 @@ use crate::scripts::Scripts;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
 use crate::tracking::{Scene, Tracking};
-use crate::{About, Deferred, Outbox, Session, Vitals, Wake, Writer};
+use crate::{About, Deferred, Outbox, Request, Session, Vitals, Wake, Writer};
 
 mod execute;
 mod settle;
@@ -122,6 +123,24 @@ impl Server {
             no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),
+        }
+    }
+
+    /// Has fetched what these requests will look for, which are run next: each by itself would wait for memory anew.
+    pub fn expect(&self, session: &Session, requests: &[(usize, Request<'_>)]) {
+        let mut keys: SmallVec<[&[u8]; 32]> = SmallVec::new();
+        let mut writes = 0;
+        for (_, request) in requests {
+            let Some(command) = self.commands.find(request.args[0]) else { continue };
+            for key in command.keys_in(&request.args).into_iter().flatten() {
+                if keys.last() != Some(&key) && keys.len() < keys.inline_size() {
+                    keys.push(key);
+                }
+            }
+            writes += usize::from(command.flags.has(WRITE));
+        }
+        if keys.len() > 1 {
+            self.keyspace.expect(session.database(), &keys, writes);
         }
     }
 

@@ -49,19 +49,20 @@ impl<K, V> Leaf<K, V> {
     where
         K: Borrow<Q>,
     {
-        let mark = mark(key);
+        let is_at = |at: &usize| self.entries.get(*at).is_some_and(|(here, _)| here.borrow() == key);
+        self.likely_places(mark(key)).find(is_at)
+    }
+
+    /// Where entries with this mark are, among places that have none any more.
+    #[inline]
+    pub(super) fn likely_places(&self, mark: u8) -> impl Iterator<Item = usize> {
         let (words, _) = self.marks.as_chunks();
-        for (nth, word) in words.iter().enumerate() {
-            let mut equal = equal_bytes(u64::from_le_bytes(*word), mark);
-            while equal != 0 {
-                let at = nth * 8 + equal.trailing_zeros() as usize / 8;
-                if self.entries.get(at).is_some_and(|(here, _)| here.borrow() == key) {
-                    return Some(at);
-                }
-                equal &= equal - 1;
-            }
-        }
-        None
+        words.iter().enumerate().flat_map(move |(nth, word)| {
+            let equal = equal_bytes(u64::from_le_bytes(*word), mark);
+            let rest = |equal: &u64| Some(equal & (equal - 1)).filter(|rest| *rest != 0);
+            let all = std::iter::successors(Some(equal).filter(|equal| *equal != 0), rest);
+            all.map(move |equal| nth * 8 + equal.trailing_zeros() as usize / 8)
+        })
     }
 
     /// How many keys come before what `before` says no to.
@@ -121,7 +122,7 @@ fn equal_bytes(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & (ONES << 7)
 }
 
-fn mark<Q: Hash + ?Sized>(key: &Q) -> u8 {
+pub(super) fn mark<Q: Hash + ?Sized>(key: &Q) -> u8 {
     let mut marker = Marker(0);
     key.hash(&mut marker);
     (marker.0 >> 56) as u8

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Node, Tree, leaf};
+use crate::Blob;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -87,6 +88,22 @@ fn sound(node: &Arc<Node<u16, u32>>, is_root: bool) -> usize {
             depths[0] + 1
         }
     }
+}
+
+#[test]
+fn what_is_fetched_for_names_is_nearly_always_theirs() {
+    let name = |n: u32| format!("key:{n:012}").into_bytes();
+    let tree: Tree<Blob, u32> = (0..50_000).map(|n| (Blob::from(name(n)), n)).collect();
+    let wanted: Vec<u32> = (0..1000).map(|n| n * 47).collect();
+    let names: Vec<Vec<u8>> = wanted.iter().copied().map(name).collect();
+    let fetched = tree.fetch(&names.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert_eq!(fetched.len(), wanted.len());
+    let right = fetched.iter().zip(&wanted).filter(|(fetched, wanted)| **fetched == *wanted).count();
+    assert!(right > 900, "{right} of {}", wanted.len());
+    let absent: [&[u8]; 3] = [b"", b"key:", &[255; 100]];
+    assert!(tree.fetch(&absent).len() <= absent.len());
+    let few: Tree<Blob, u32> = (0..10).map(|n| (Blob::from(name(n)), n)).collect();
+    assert!(few.fetch(&absent).is_empty(), "they are near");
 }
 
 #[test]

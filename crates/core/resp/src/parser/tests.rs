@@ -18,19 +18,26 @@ fn requests(
         buffer.extend_from_slice(piece);
         rest = behind;
         loop {
+            let mut ahead = Requests::new();
+            Parser::default().parse_ahead(&buffer, &mut ahead);
             let promised = parser.has_request(&buffer);
             let consumed = match parser.parse(&buffer) {
                 Parsed::Incomplete => {
-                    assert!(!promised);
+                    assert!(!promised && ahead.is_empty());
                     break;
                 }
                 Parsed::Request { consumed, request } => {
+                    assert!(ahead.first().is_none_or(|first| *first == (consumed, request.clone())));
                     found.push(request.args.iter().map(|arg| arg.to_vec()).collect());
                     consumed
                 }
-                Parsed::Error(error) => return (found, Some(error)),
+                Parsed::Error(error) => {
+                    assert!(ahead.is_empty());
+                    return (found, Some(error));
+                }
             };
             assert!(promised);
+            drop(ahead);
             buffer.drain(..consumed);
         }
     }
@@ -48,6 +55,28 @@ fn check(bytes: &str, expected: &[&[&str]], error: Option<ProtocolError>) {
 #[test]
 fn arrays_and_lines_can_follow_each_other() {
     check("*2\r\n$3\r\nGET\r\n$1\r\na\r\nPING\r\n*1\r\n$0\r\n\r\n", &[&["GET", "a"], &["PING"], &[""]], None);
+}
+
+#[test]
+fn what_is_read_ahead_is_plain_and_whole_and_in_order() {
+    let mut ahead = Requests::new();
+    let mut names = |parser: &Parser, bytes: &'static str| {
+        parser.parse_ahead(bytes.as_bytes(), &mut ahead);
+        let read = ahead.iter().map(|(length, request)| (*length, request.args[0].to_vec()));
+        read.collect::<Vec<_>>()
+    };
+    let mut parser = Parser::default();
+    let two = [(14, b"PING".to_vec()), (11, b"A".to_vec())];
+    assert_eq!(names(&parser, "*1\r\n$4\r\nPING\r\n*1\r\n$1\r\nA\r\n*1\r\n$4\r\nPI"), two);
+    assert_eq!(names(&parser, "*1\r\n$4\r\nPING\r\n*1\r\n$1\r\nA\r\nPING\r\n"), two);
+    assert_eq!(names(&parser, "*1\r\n$4\r\nPING\r\n*1\r\n$1\r\nA\r\n*1\r\n$4\r\nPOST\r\n"), two);
+    assert_eq!(names(&parser, "PING\r\n*1\r\n$4\r\nPING\r\n"), []);
+    // A request that has been begun with is not read anew.
+    let begun = "*1\r\n$4\r\nPING\r\n";
+    assert!(!parser.has_request(&begun.as_bytes()[..7]));
+    assert_eq!(names(&parser, begun), []);
+    let many: &'static str = begun.repeat(100).leak();
+    assert_eq!(names(&Parser::default(), many).len(), 16);
 }
 
 #[test]
