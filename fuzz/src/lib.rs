@@ -12,7 +12,7 @@ use adsum_framing::{AnswerReader, Content, Flaw, Limits, Piece, RequestReader};
 use adsum_journal::fuzzing;
 use adsum_keyspace::{Database, Keyspace, Now, decode_commit, decode_rows, encode_commit, encode_row};
 use adsum_model::{Route, Rule, Service, Spec};
-use adsum_resp::{Parsed, Parser};
+use adsum_resp::{Parsed, Parser, Requests};
 use adsum_routing::{Asked, Entrance, Table, matches, path};
 
 /// What is done with some bytes.
@@ -78,6 +78,12 @@ fn parsed(bytes: &[u8], at_once: usize) -> Vec<Vec<Vec<u8>>> {
     while end < bytes.len() {
         end = bytes.len().min(end + at_once);
         loop {
+            let mut ahead = Requests::new();
+            parser.parse_ahead(&bytes[begin..end], &mut ahead);
+            for (length, request) in &ahead {
+                requests.push(request.args.iter().map(|arg| arg.to_vec()).collect());
+                begin += length;
+            }
             match parser.parse(&bytes[begin..end]) {
                 Parsed::Incomplete => break,
                 Parsed::Error(_) => return requests,

@@ -22,7 +22,7 @@ impl Database {
 }
 
 /// Everything that one transaction did. One revision, one event record, one journal record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
     pub revision: Revision,
     /// When; also the clock mark from which ticks go on after a restart.

@@ -8,7 +8,7 @@ use adsum_model::Revision;
 
 use crate::draft::Undos;
 use crate::state::Undo;
-use crate::{Commit, Database, Entry, Garbage, Op, Place, limits};
+use crate::{Commit, Database, Entry, Op, Place};
 
 /// Whose history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,11 @@ pub(crate) struct History {
 }
 
 /// A commit with the way back.
-struct Past {
-    commit: Arc<Commit>,
+pub(crate) struct Past {
+    pub(crate) commit: Arc<Commit>,
     /// None where nobody can ask for the state before it.
-    undos: Option<Undos>,
-    weight: usize,
+    pub(crate) undos: Option<Undos>,
+    pub(crate) weight: usize,
 }
 
 impl Database {
@@ -69,13 +69,13 @@ impl History {
     }
 
     /// `weight` is that of all of it. Without `undos` the state before this commit cannot be told any more. What is forgotten
-    /// and large is put with the `garbage`.
+    /// for it is `let_go`.
     pub(crate) fn push(
         &mut self,
         commit: &Arc<Commit>,
         undos: Option<Undos>,
         weight: usize,
-        garbage: &mut Vec<Garbage>,
+        mut let_go: impl FnMut(Past),
     ) {
         if undos.is_none() {
             self.readable = commit.revision;
@@ -83,12 +83,10 @@ impl History {
         self.pasts.push_back(Past { commit: commit.clone(), undos, weight });
         self.bytes += weight;
         while self.bytes > self.limit {
-            let Some(Past { commit, undos, weight }) = self.pasts.pop_front() else { return };
-            self.bytes -= weight;
-            self.forget_upto(commit.revision);
-            if weight > limits::FREED_ELSEWHERE {
-                garbage.push(Garbage::of_past(commit, undos));
-            }
+            let Some(past) = self.pasts.pop_front() else { return };
+            self.bytes -= past.weight;
+            self.forget_upto(past.commit.revision);
+            let_go(past);
         }
     }
 
@@ -98,10 +96,12 @@ impl History {
             return;
         }
         for past in self.pasts.iter().take(commits) {
-            black_box(Arc::strong_count(&past.commit));
+            // Neither fits into one line of a cache.
+            let (commit, change) = (Arc::strong_count(&past.commit), past.commit.changes.last());
+            black_box((commit, change.map(|change| change.notices.len())));
             for undo in past.undos.iter().flatten() {
                 if let Undo::Entry(Some(entry)) = undo {
-                    black_box(Arc::strong_count(entry));
+                    black_box((Arc::strong_count(entry), entry.deadline));
                 }
             }
         }
@@ -228,7 +228,7 @@ mod tests {
     fn a_history_forgets_the_oldest_and_says_so() {
         let mut history = History::new(Revision(4), 30);
         for revision in 5..=8 {
-            history.push(&commit(revision), None, 10, &mut Vec::new());
+            history.push(&commit(revision), None, 10, drop);
         }
         assert_eq!(after(&history, 5), Ok(vec![6, 7, 8]));
         assert_eq!(after(&history, 7), Ok(vec![8]));
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn who_has_seen_what_was_lost_is_told() {
         let mut history = History::new(Revision(4), 30);
-        history.push(&commit(5), None, 10, &mut Vec::new());
+        history.push(&commit(5), None, 10, drop);
         history.skip(Revision(5), Revision(100));
-        history.push(&commit(101), None, 10, &mut Vec::new());
+        history.push(&commit(101), None, 10, drop);
         assert_eq!(after(&history, 5), Ok(vec![101]));
         assert_eq!(after(&history, 6), Err(Compacted { oldest: Revision(100) }));
         assert_eq!(after(&history, 99), Err(Compacted { oldest: Revision(100) }));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use adsum_model::Revision;
 
 use crate::draft::{Draft, Undos};
-use crate::history::History;
+use crate::history::{History, Past};
+use crate::spares::Spares;
 use crate::state::{State, Undo};
 use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
 use crate::{
@@ -28,6 +29,7 @@ pub struct Keyspace {
     expires: bool,
     /// To be freed by somebody who has the time.
     garbage: Vec<Garbage>,
+    spares: Spares<Commit>,
 }
 
 impl Default for Keyspace {
@@ -47,6 +49,7 @@ impl Keyspace {
             draft: Draft::default(),
             expires: true,
             garbage: Vec::new(),
+            spares: Spares::default(),
         }
     }
 
@@ -283,7 +286,7 @@ impl Keyspace {
 
     fn commit(&mut self, now: Now, changes: Changes, undos: Undos) -> Arc<Commit> {
         self.revision = self.revision.next();
-        let commit = Arc::new(Commit { revision: self.revision, now, changes });
+        let commit = self.spares.fill(Commit { revision: self.revision, now, changes });
         self.remember(&commit, undos);
         commit
     }
@@ -297,13 +300,20 @@ impl Keyspace {
             }
         }
         let kept = self.let_go_of_large(&mut undos);
-        let garbage = &mut self.garbage;
+        let Keyspace { state, garbage, spares, user_history, system_history, .. } = self;
+        let mut let_go = |Past { commit, undos, weight }| {
+            if weight > limits::FREED_ELSEWHERE {
+                return garbage.push(Garbage::of_past(commit, undos));
+            }
+            spares.keep(commit);
+            undos.into_iter().flatten().for_each(|undo| state.keep(undo));
+        };
         if user > 0 {
-            self.user_history.push(commit, Some(undos), user + kept + Commit::WEIGHT, garbage);
+            user_history.push(commit, Some(undos), user + kept + Commit::WEIGHT, &mut let_go);
         }
         if system > 0 {
             // Nobody asks what a key of our own held.
-            self.system_history.push(commit, None, system + Commit::WEIGHT, garbage);
+            system_history.push(commit, None, system + Commit::WEIGHT, &mut let_go);
         }
     }
 

@@ -31,6 +31,7 @@ mod list;
 pub mod members;
 mod snapshot;
 mod sorted_set;
+mod spares;
 mod state;
 pub mod stream;
 pub mod switch;

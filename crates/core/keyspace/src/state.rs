@@ -6,6 +6,7 @@ use adsum_model::Revision;
 use smallvec::SmallVec;
 
 use crate::deadlines::{Deadlines, Next};
+use crate::spares::Spares;
 use crate::{Blob, Change, Database, Deadline, Edits, Entry, Keys, List, Now, Op, Value, limits};
 
 /// One database.
@@ -20,6 +21,7 @@ pub(crate) struct State {
     system: Shelf,
     /// No key is due before it; it may have been earlier than any is by now.
     next: Next,
+    spares: Spares<Entry>,
 }
 
 /// What a change has taken away: enough to have it back.
@@ -72,6 +74,7 @@ impl Default for State {
             users: (0..Database::USERS).map(|_| Shelf::default()).collect(),
             system: Shelf::default(),
             next: Next::NEVER,
+            spares: Spares::default(),
         }
     }
 }
@@ -128,11 +131,12 @@ impl State {
         let undo = match &change.op {
             Op::Put { value, deadline, copy_of } => {
                 self.next = self.next.or(Next::of(*deadline));
-                let (value, deadline) = (value.clone(), *deadline);
+                let entry = Entry { deadline: *deadline, ..Entry::new(value.clone(), revision) };
+                let entry = self.spares.fill(entry);
                 let shelf = self.shelf_mut(*database);
                 match copy_of {
-                    None => shelf.put(key, value, deadline, revision),
-                    Some(_) => shelf.put_anew(key, value, deadline, revision),
+                    None => shelf.put(key, entry),
+                    Some(_) => shelf.put_anew(key, entry),
                 }
             }
             Op::Delete => Undo::Entry(self.shelf_mut(*database).set(key, None)),
@@ -170,6 +174,13 @@ impl State {
     fn put_back(&mut self, change: &Change, undo: Undo) {
         if let Undo::Entry(Some(entry)) = undo {
             self.put_entry(change.database, &change.key, entry);
+        }
+    }
+
+    /// Keeps the place of an entry that is needed no more.
+    pub(crate) fn keep(&mut self, undo: Undo) {
+        if let Undo::Entry(Some(entry)) = undo {
+            self.spares.keep(entry);
         }
     }
 
@@ -255,17 +266,16 @@ impl Shelf {
     }
 
     /// As if the key had not been there.
-    fn put_anew(&mut self, key: &Blob, value: Value, deadline: Option<Deadline>, revision: Revision) -> Undo {
-        let entry = Entry { value, created: revision, modified: revision, deadline };
-        Undo::Entry(self.set(key, Some(Arc::new(entry))))
+    fn put_anew(&mut self, key: &Blob, entry: Arc<Entry>) -> Undo {
+        Undo::Entry(self.set(key, Some(entry)))
     }
 
-    fn put(&mut self, key: &Blob, value: Value, deadline: Option<Deadline>, revision: Revision) -> Undo {
-        let Some(slot) = self.keys.get_mut(key) else {
-            return self.put_anew(key, value, deadline, revision);
-        };
-        let entry = Entry { value, modified: revision, deadline, created: slot.created };
-        let before = std::mem::replace(slot, Arc::new(entry));
+    /// Nobody else holds the entry yet.
+    fn put(&mut self, key: &Blob, mut entry: Arc<Entry>) -> Undo {
+        let Some(slot) = self.keys.get_mut(key) else { return self.put_anew(key, entry) };
+        Arc::make_mut(&mut entry).created = slot.created;
+        let deadline = entry.deadline;
+        let before = std::mem::replace(slot, entry);
         self.move_deadline(key, before.deadline, deadline);
         Undo::Entry(Some(before))
     }
@@ -298,7 +308,10 @@ impl Shelf {
             let mut list = List::default();
             list.splice(0, 0, insert);
             let emptied = list.is_empty();
-            return Applied { emptied, ..self.put(key, Value::List(list), None, revision).into() };
+            return Applied {
+                emptied,
+                ..self.put_anew(key, Entry::new(Value::List(list), revision).into()).into()
+            };
         };
         let entry = Arc::make_mut(slot);
         let Value::List(list) = &mut entry.value else { return Undo::Nothing.into() };
@@ -314,7 +327,7 @@ impl Shelf {
             let mut value = edits.fresh();
             let added = edits.apply(&mut value).map_or(0, |back| back.removals());
             let emptied = value.is_empty_aggregate();
-            return Applied { undo: self.put(key, value, None, revision), emptied, added };
+            return Applied { undo: self.put_anew(key, Entry::new(value, revision).into()), emptied, added };
         };
         let entry = Arc::make_mut(slot);
         let Some(back) = edits.apply(&mut entry.value) else { return Undo::Nothing.into() };

@@ -26,7 +26,7 @@ pub enum Kind {
 }
 
 /// A key's value with what the keyspace knows of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
     pub value: Value,
     /// Of the transaction that made the key. The fence of a lock.
@@ -34,6 +34,19 @@ pub struct Entry {
     /// Of the last transaction that changed the value.
     pub modified: Revision,
     pub deadline: Option<Deadline>,
+}
+
+impl Entry {
+    pub(crate) fn new(value: Value, revision: Revision) -> Entry {
+        Entry { value, created: revision, modified: revision, deadline: None }
+    }
+}
+
+/// An empty string.
+impl Default for Value {
+    fn default() -> Value {
+        Value::String("".into())
+    }
 }
 
 impl Value {
