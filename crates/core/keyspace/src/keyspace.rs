@@ -1,6 +1,7 @@
 //! The state with its past, and the one way in which it goes on.
 
 use std::hint::black_box;
+use std::mem::take;
 use std::sync::Arc;
 
 use adsum_model::Revision;
@@ -167,7 +168,10 @@ impl Keyspace {
             self.roll_back();
             return Err(TooBig { bytes });
         }
-        let Draft { changes, undos, publishes, .. } = std::mem::take(&mut self.draft);
+        // Each by itself: the whole would be moved twice.
+        let Draft { changes, undos, publishes, bytes, reads } = &mut self.draft;
+        (*bytes, *reads) = (0, None);
+        let (changes, undos, publishes) = (take(changes), take(undos), take(publishes));
         let commit = (!changes.is_empty()).then(|| self.commit(now, changes, undos));
         Ok(Outcome { reply: (), commit, publishes })
     }

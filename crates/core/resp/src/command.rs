@@ -287,7 +287,7 @@ impl Table {
     pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
         let mut slot = hash(name);
         while let Some(command) = self.slots[slot] {
-            if command.name.as_bytes().eq_ignore_ascii_case(name) {
+            if is_name(command.name, name) {
                 return Some(command);
             }
             slot = (slot + 1) % SLOTS;
@@ -310,10 +310,21 @@ impl Table {
     }
 }
 
-/// FNV-1a over lower case.
+/// Of names that differ in more than case; of length, start and end.
 fn hash(name: &[u8]) -> usize {
-    let mixed = name.iter().fold(0x811c_9dc5_u32, |mixed, byte| {
-        (mixed ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    });
-    mixed as usize % SLOTS
+    let (start, end) = (name.first_chunk(), name.last_chunk());
+    let word = match (start, end) {
+        (Some(start), Some(end)) => {
+            u64::from(u32::from_le_bytes(*start)) << 32 | u64::from(u32::from_le_bytes(*end))
+        }
+        _ => name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    // Makes one of upper and lower case, and of some other bytes that no name has.
+    let folded = (word | 0x2020_2020_2020_2020) ^ name.len() as u64;
+    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize % SLOTS
+}
+
+/// As [`<[u8]>::eq_ignore_ascii_case`], which is made for what is longer.
+fn is_name(own: &str, name: &[u8]) -> bool {
+    own.len() == name.len() && own.bytes().zip(name).all(|(own, byte)| own == byte.to_ascii_lowercase())
 }

@@ -345,8 +345,11 @@ fn finish(request: Request<'_>, consumed: usize) -> Parsed<'_> {
 impl Request<'_> {
     /// Redis closes on these names too: they are lines of a HTTP request that a browser was made to send.
     fn is_http(&self) -> bool {
-        let names: [&[u8]; 2] = [b"post", b"host:"];
-        self.args.first().is_some_and(|name| names.iter().any(|line| name.eq_ignore_ascii_case(line)))
+        match self.args.first() {
+            Some(name @ [b'p' | b'P', ..]) => name.eq_ignore_ascii_case(b"post"),
+            Some(name @ [b'h' | b'H', ..]) => name.eq_ignore_ascii_case(b"host:"),
+            Some(_) | None => false,
+        }
     }
 }
 
