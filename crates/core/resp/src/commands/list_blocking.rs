@@ -39,7 +39,6 @@ fn brpoplpush(args: &[&[u8]]) -> Result<Wait, Refusal> {
 }
 
 fn blmpop(args: &[&[u8]]) -> Result<Wait, Refusal> {
-    timeout(args[1])?;
     let (keys, action) = plan_many(&args[2..])?;
     wait(keys, LIST, action, args[1])
 }
@@ -51,7 +50,7 @@ pub(super) fn wait(keys: &[&[u8]], ready: Ready, action: Action, seconds: &[u8])
 }
 
 /// Seconds with a fraction; 0 is for ever. Rounded up to milliseconds, so that a short one is no endless one.
-pub(super) fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
+fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
     let seconds = parse_float(word).filter(|seconds| seconds.is_finite());
     let seconds = seconds.ok_or(Refusal::Says("timeout is not a float or out of range"))?;
     if seconds < 0.0 {

@@ -2,6 +2,8 @@
 //!
 //! The names are those that Redis would give to such a value; nothing here is encoded in that way.
 
+use std::ops::Range;
+
 use adsum_keyspace::{Database, Entry, Value};
 
 use crate::command::{Call, Command, FAST, KeysAt, READ, Work};
@@ -15,8 +17,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "object",
         &[
             Command::keys("object|encoding", 3, READ, SECOND, encoding),
-            Command::keys("object|refcount", 3, READ, SECOND, |work| number(work, 1)),
-            Command::keys("object|idletime", 3, READ, SECOND, |work| number(work, 0)),
+            Command::keys("object|refcount", 3, READ, SECOND, refcount),
+            Command::keys("object|idletime", 3, READ, SECOND, idletime),
             Command::keys("object|freq", 3, READ, SECOND, freq),
         ],
     ),
@@ -76,9 +78,25 @@ fn of_aggregate(value: &Value) -> &'static str {
     }
 }
 
-fn number(work: &mut Work<'_, '_>, number: i64) -> Answer {
+/// Redis has small numbers once for all keys.
+fn refcount(work: &mut Work<'_, '_>) -> Answer {
+    const SHARED: Range<i64> = 0..10_000;
+    let count = work.tx.get(work.db, work.args[2]).map(|entry| match &entry.value {
+        Value::String(bytes) if parse_integer(bytes).is_some_and(|number| SHARED.contains(&number)) => {
+            i32::MAX
+        }
+        _ => 1,
+    });
+    match count {
+        Some(count) => work.out.integer(i64::from(count)),
+        None => work.out.null(),
+    }
+    Ok(())
+}
+
+fn idletime(work: &mut Work<'_, '_>) -> Answer {
     match work.tx.get(work.db, work.args[2]) {
-        Some(_) => work.out.integer(number),
+        Some(_) => work.out.integer(0),
         None => work.out.null(),
     }
     Ok(())
@@ -96,14 +114,11 @@ fn freq(work: &mut Work<'_, '_>) -> Answer {
 
 /// `MEMORY USAGE key [SAMPLES count]`: roughly, and of all elements whatever the samples.
 fn usage(work: &mut Work<'_, '_>) -> Answer {
-    match work.args[3..] {
-        [] => {}
-        [option, count] if option.eq_ignore_ascii_case(b"SAMPLES") => {
-            if integer(count)? < 0 {
-                return Err(Refusal::Syntax);
-            }
+    for option in work.args[3..].chunks(2) {
+        match option {
+            [option, count] if option.eq_ignore_ascii_case(b"SAMPLES") && integer(count)? >= 0 => {}
+            _ => return Err(Refusal::Syntax),
         }
-        _ => return Err(Refusal::Syntax),
     }
     let key = work.args[2];
     match work.tx.get(work.db, key).map(weight) {

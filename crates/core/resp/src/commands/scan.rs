@@ -73,8 +73,8 @@ pub(super) struct Options<'a> {
 }
 
 fn scan(work: &mut Work<'_, '_>) -> Answer {
-    let options = Options::parse(&work.args[2..])?;
     let cursor = parse_cursor(work.args[1])?;
+    let options = Options::parse(&work.args[2..])?;
     let behind = match cursor {
         0 => None,
         cursor => Some(work.cursors.recall(work.db, cursor).ok_or(Refusal::Cursor)?.clone()),

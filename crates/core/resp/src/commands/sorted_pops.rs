@@ -2,7 +2,7 @@
 
 use adsum_keyspace::{Blob, Kind, Notice, Score};
 
-use super::list_blocking::{BEFORE_TIMEOUT, timeout, wait};
+use super::list_blocking::{BEFORE_TIMEOUT, wait};
 use super::list_moves::parse_many;
 use super::sorted_sets::{begin_pairs, read, remove};
 use crate::Protocol;
@@ -109,7 +109,6 @@ fn bzpop(args: &[&[u8]], extreme: Extreme) -> Result<Wait, Refusal> {
 }
 
 fn bzmpop(args: &[&[u8]]) -> Result<Wait, Refusal> {
-    timeout(args[1])?;
     let (keys, action) = plan_many(&args[2..])?;
     wait(keys, Ready::Given(Kind::SortedSet), action, args[1])
 }

@@ -66,7 +66,8 @@ fn what_there_is_none_of_is_said_so() {
         OBJECT ENCODING b -> $6 embstr
         OBJECT ENCODING l -> $9 quicklist
         OBJECT ENCODING nope -> $-1
-        OBJECT REFCOUNT a -> :1
+        OBJECT REFCOUNT a -> :2147483647
+        OBJECT REFCOUNT b -> :1
         OBJECT IDLETIME a -> :0
         MEMORY USAGE nope -> $-1
         "#,
@@ -267,8 +268,8 @@ fn what_is_asked_in_vain_is_refused_in_redis_words() {
         CLIENT KILL USER default -> :0
         SET k 1
         MEMORY USAGE k SAMPLES -1 -> -ERR syntax error
-        PUBSUB CHANNELS a b -> -ERR wrong number of arguments for 'pubsub|channels' command
-        PUBSUB SHARDCHANNELS a b -> -ERR wrong number of arguments for 'pubsub|shardchannels' command
+        PUBSUB CHANNELS a b -> -ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.
+        PUBSUB SHARDCHANNELS a b -> -ERR unknown subcommand or wrong number of arguments for 'SHARDCHANNELS'. Try PUBSUB HELP.
         ",
     );
 }
