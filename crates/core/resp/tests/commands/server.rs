@@ -30,9 +30,9 @@ fn settings_are_shown_and_those_with_an_effect_set() {
 fn commands_are_described() {
     check(
         "
-        COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *0 *0 *0 *0
-        COMMAND INFO config|get CONFIG|nope get|x -> *3 *10 $10 config|get :-3 *2 +admin +noscript :0 :0 :0 *0 *0 *0 *0 $-1 $-1
-        COMMAND HELP -> *6 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +COUNT +INFO +DOCS +LIST +GETKEYS
+        COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *1 *6 $5 flags *2 +RO +access $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 $9 find_keys *4 $4 type $5 range $4 spec *6 $7 lastkey :0 $7 keystep :1 $5 limit :0 *0
+        COMMAND INFO config|get CONFIG|nope get|x -> *3 *10 $10 config|get :-3 *4 +admin +noscript +loading +stale :0 :0 :0 *3 +@admin +@slow +@dangerous *0 *0 *0 $-1 $-1
+        COMMAND HELP -> *7 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +COUNT +INFO +DOCS +LIST +GETKEYS +GETKEYSANDFLAGS
         COMMAND INFO nope -> *1 $-1
         COMMAND GETKEYS MSET a 1 b 2 -> *2 $1 a $1 b
         COMMAND GETKEYS LMPOP 2 a b LEFT -> *2 $1 a $1 b
@@ -178,6 +178,17 @@ fn there_is_one_user() {
         ACL GETUSER default -> *12 $5 flags *2 $2 on $6 nopass $9 passwords *0 $8 commands $5 +@all $4 keys $2 ~* $8 channels $2 &* $9 selectors *0
         ACL GETUSER nope -> $-1
         ACL CAT nope -> -ERR Unknown category 'nope'
+        ACL CAT transaction -> *5 $7 discard $4 exec $5 multi $7 unwatch $5 watch
+        ACL CAT a b -> -ERR unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP.
+        ACL DELUSER me you -> :0
+        ACL DELUSER default -> -ERR The 'default' user cannot be removed
+        ACL DRYRUN default GET a
+        ACL DRYRUN default GET -> -ERR wrong number of arguments for 'get' command
+        ACL DRYRUN default nope -> -ERR Command 'nope' not found
+        ACL DRYRUN me GET a -> -ERR User 'me' not found
+        ACL GENPASS 12 -> $3 070
+        ACL GENPASS 0 -> -ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096
+        ACL GENPASS x -> -ERR value is not an integer or out of range
         ACL LOG -> *0
         ACL LOG RESET
         ACL LOG x -> -ERR value is not an integer or out of range
