@@ -14,10 +14,10 @@ use crate::refusal::Refusal;
 pub(super) const BEFORE_TIMEOUT: KeysAt = KeysAt::Range { first: 1, last: -2, step: 1 };
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::blocking("blpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Left)),
-    Command::blocking("brpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Right)),
-    Command::blocking("blmove", 6, TWO_KEYS, blmove),
-    Command::blocking("brpoplpush", 4, TWO_KEYS, brpoplpush),
+    Command::blocking("blpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Left)).unscripted(),
+    Command::blocking("brpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Right)).unscripted(),
+    Command::blocking("blmove", 6, TWO_KEYS, blmove).unscripted(),
+    Command::blocking("brpoplpush", 4, TWO_KEYS, brpoplpush).unscripted(),
     Command::blocking("blmpop", -5, KeysAt::Counted { count: 2 }, blmpop),
 ];
 

@@ -15,8 +15,8 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::keys("zpopmin", -2, WRITE.and(FAST), ONE_KEY, |work| zpop(work, Extreme::Least)),
     Command::keys("zpopmax", -2, WRITE.and(FAST), ONE_KEY, |work| zpop(work, Extreme::Greatest)),
     Command::keys("zmpop", -4, WRITE, KeysAt::Counted { count: 1 }, zmpop),
-    Command::blocking("bzpopmin", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Least)),
-    Command::blocking("bzpopmax", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Greatest)),
+    Command::blocking("bzpopmin", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Least)).unscripted(),
+    Command::blocking("bzpopmax", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Greatest)).unscripted(),
     Command::blocking("bzmpop", -5, KeysAt::Counted { count: 2 }, bzmpop),
 ];
 
