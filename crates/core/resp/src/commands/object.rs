@@ -55,8 +55,9 @@ pub(super) fn encoding_of(value: &Value) -> &'static str {
 /// Small aggregates have names of their own, for whoever looks at them.
 fn of_aggregate(value: &Value) -> &'static str {
     const ENTRIES: usize = 512;
-    const SORTED_ENTRIES: usize = 128;
+    const FEW_ENTRIES: usize = 128;
     const BYTES: usize = 64;
+    const LIST_BYTES: usize = 8 * 1024;
     let short = |bytes: &[u8]| bytes.len() <= BYTES;
     match value {
         Value::Hash(hash) => {
@@ -67,14 +68,24 @@ fn of_aggregate(value: &Value) -> &'static str {
         Value::Set(set) => {
             let integers =
                 set.len() <= ENTRIES && set.iter().all(|(member, ())| parse_integer(member).is_some());
-            if integers { "intset" } else { "hashtable" }
+            let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, ())| short(member));
+            match (integers, small) {
+                (true, _) => "intset",
+                (false, true) => "listpack",
+                (false, false) => "hashtable",
+            }
+        }
+        Value::List(list) => {
+            // Each has two numbers with it, of its kind and of its length.
+            let bytes = list.iter().map(|element| element.len() + 2).sum::<usize>();
+            if bytes <= LIST_BYTES { "listpack" } else { "quicklist" }
         }
         Value::SortedSet(set) => {
-            let small = set.len() <= SORTED_ENTRIES && set.iter().all(|(member, _)| short(member));
+            let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, _)| short(member));
             if small { "listpack" } else { "skiplist" }
         }
         Value::Stream(_) => "stream",
-        Value::String(_) | Value::List(_) => "quicklist",
+        Value::String(_) => "raw",
     }
 }
 
