@@ -64,7 +64,11 @@ fn what_there_is_none_of_is_said_so() {
         RPUSH l x -> :1
         OBJECT ENCODING a -> $3 int
         OBJECT ENCODING b -> $6 embstr
-        OBJECT ENCODING l -> $9 quicklist
+        OBJECT ENCODING l -> $8 listpack
+        SADD s 1 2 -> :2
+        OBJECT ENCODING s -> $6 intset
+        SADD s x -> :1
+        OBJECT ENCODING s -> $8 listpack
         OBJECT ENCODING nope -> $-1
         OBJECT REFCOUNT a -> :2147483647
         OBJECT REFCOUNT b -> :1
@@ -93,6 +97,9 @@ fn info_has_the_fields_that_clients_parse() {
         "aof_enabled:1",
         "expired_keys:1",
         "role:master",
+        "master_failover_state:no-failover",
+        "second_repl_offset:-1",
+        "# Modules",
         "cluster_enabled:0",
         "db0:keys=1,expires=0,avg_ttl=0",
     ] {
