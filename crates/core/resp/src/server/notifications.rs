@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Op};
@@ -10,10 +11,6 @@ use adsum_model::Revision;
 
 use super::Server;
 use crate::command::{Command, READ};
-
-/// Commands that look at a key without its being missed.
-const UNNOTICED: [&str; 5] =
-    ["memory|usage", "object|encoding", "object|freq", "object|idletime", "object|refcount"];
 
 impl Server {
     /// Publishes the events of a commit, in order.
@@ -91,17 +88,30 @@ impl Server {
 
     /// A command has been run: the keys that it has read and that are not there are missed.
     pub(super) fn note_misses(&self, command: &Command, args: &[&[u8]]) {
-        let notify = self.settings.notify;
-        if !notify.misses() || !command.flags.has(READ) || UNNOTICED.contains(&command.name) {
+        if !self.settings.notify.misses() || !self.subscriptions.may_want_notifications() {
             return;
         }
         let author = self.author.and_then(|author| self.clients.by_id.get(&author));
-        let Some(author) = author.filter(|_| self.subscriptions.may_want_notifications()) else { return };
+        let Some(author) = author else { return };
         let database = Database::User(author.database.load(Ordering::Relaxed));
-        let keys = command.keys_in(args).into_iter().flatten();
+        let read = read_by(command);
+        let keys = command.keys_in(args).into_iter().flatten().skip(read.start).take(read.len());
         for key in keys.filter(|key| self.keyspace.keys(database).get(*key).is_none()) {
             self.notify(database, key, "keymiss");
         }
+    }
+}
+
+/// Which of the keys that it names a command reads and can miss. What GETSET, GETDEL and SET have missed is not told: it
+/// cannot be seen behind them.
+fn read_by(command: &Command) -> Range<usize> {
+    match command.name {
+        "memory|usage" | "object|encoding" | "object|freq" | "object|idletime" | "object|refcount" => 0..0,
+        "bitop" | "sdiffstore" | "sinterstore" | "sunionstore" | "zdiffstore" | "zinterstore"
+        | "zrangestore" | "zunionstore" => 1..usize::MAX,
+        "bitfield" | "copy" | "getex" | "sort" | "xack" | "xautoclaim" | "xclaim" => 0..1,
+        _ if command.flags.has(READ) => 0..usize::MAX,
+        _ => 0..0,
     }
 }
 

@@ -175,6 +175,10 @@ fn new_and_missed_keys_are_told_of_to_whoever_asks() {
             "GET a; MGET a b; EXISTS a; TTL a; OBJECT ENCODING a",
             "keymiss a, keymiss a, keymiss b, keymiss a, keymiss a",
         ),
+        (
+            "COPY a b; BITOP AND a b; ZUNIONSTORE a 1 b; GETEX a; SORT a STORE b",
+            "keymiss a, keymiss b, keymiss b, keymiss a, keymiss a",
+        ),
         ("SET a 1; GET a; MULTI; DEL a; GET a; EXEC", "new a, set a, keymiss a, del a"),
         ("CONFIG SET notify-keyspace-events AKE; SET a 1; GET b", "set a"),
     ] {
