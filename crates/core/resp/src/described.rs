@@ -10,6 +10,24 @@ use crate::Writer;
 use crate::number::parse_integer;
 
 const LINES: &str = include_str!("described.txt");
+/// For people: `name; version of Redis; what it does`.
+const SUMMARIES: &str = include_str!("summaries.txt");
+
+/// What a command does, and the version of Redis that has had it first, if one has.
+pub(crate) struct Summary {
+    pub(crate) since: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// By the names of commands.
+pub(crate) fn summaries() -> BTreeMap<&'static str, Summary> {
+    let lines = SUMMARIES.lines().filter_map(|line| line.split_once("; "));
+    let split = lines.filter_map(|(name, rest)| {
+        let (since, text) = rest.split_once("; ")?;
+        Some((name, Summary { since, text }))
+    });
+    split.collect()
+}
 
 /// One line.
 #[derive(Clone, Copy, Debug)]
@@ -243,6 +261,12 @@ mod tests {
             assert!(blocks || !flags.contains(&"blocking"), "{}", command.name);
             described.specifications().for_each(drop);
         }
+    }
+
+    #[test]
+    fn each_command_has_a_summary() {
+        let (table, summaries) = (Table::new(), summaries());
+        assert!(table.all().iter().map(|(_, command)| command.name).eq(summaries.keys().copied()));
     }
 
     #[test]

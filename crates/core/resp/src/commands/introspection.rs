@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::command::{Call, Command, FAST, Flags, KeysAt};
-use crate::described::Descriptions;
+use crate::described::{Descriptions, Summary, summaries};
 use crate::refusal::{Answer, Refusal, check_names, check_reply};
 use crate::server::help;
 use crate::{Writer, glob};
@@ -103,11 +103,17 @@ fn docs(call: &mut Call<'_>) -> Answer {
         })
         .collect();
     call.out.map(wanted.len());
+    let summaries = summaries();
     for (group, command) in wanted {
+        let Summary { since, text } = summaries.get(command.name).expect("there is one of each command");
+        let fields = [("summary", *text), ("since", *since), ("group", *group)];
+        let known = || fields.iter().filter(|(_, value)| !value.is_empty());
         call.out.text(command.name);
-        call.out.map(1);
-        call.out.text("group");
-        call.out.text(group);
+        call.out.map(known().count());
+        for (field, value) in known() {
+            call.out.text(field);
+            call.out.text(value);
+        }
     }
     Ok(())
 }

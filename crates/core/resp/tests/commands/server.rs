@@ -44,7 +44,7 @@ fn commands_are_described() {
         COMMAND GETKEYS PING -> -ERR The command has no key arguments
         COMMAND GETKEYS nope -> -ERR Invalid command specified
         COMMAND GETKEYS GET -> -ERR Invalid number of arguments specified for command
-        COMMAND DOCS get -> *2 $3 get *2 $5 group $6 string
+        COMMAND DOCS get renew -> *4 $3 get *6 $7 summary $14 Reads a string $5 since $5 1.0.0 $5 group $6 string $5 renew *4 $7 summary $14 Extends a lock $5 group $4 lock
         COMMAND LIST FILTERBY PATTERN lp* -> *4 $4 lpop $4 lpos $5 lpush $6 lpushx
         ",
     );
