@@ -48,7 +48,6 @@ fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::R
 }
 
 fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> {
-    let resp3 = course.check()?;
     if values.is_empty() {
         return refuse("Please specify at least one argument for this redis lib call");
     }
@@ -60,11 +59,12 @@ fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> 
         arguments.push(argument);
     }
     let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
-    course.run.lock().in_command = true;
+    let resp3 = course.begin_command()?;
     let reply = COMMANDS.with(|commands| commands.call(lua, &bytes, resp3));
-    course.run.lock().in_command = false;
+    let mut run = course.run.lock();
+    run.in_command = false;
     if let Err(Raised::Ended(end)) = &reply {
-        course.run.lock().end.get_or_insert_with(|| end.clone());
+        run.end.get_or_insert_with(|| end.clone());
     }
     Ok(reply?)
 }

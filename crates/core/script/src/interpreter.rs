@@ -80,7 +80,18 @@ pub(crate) struct Run {
 impl Course {
     /// Whether the script may go on, and if so, whether it has asked for replies in RESP3.
     pub(crate) fn check(&self) -> Result<bool, Raised> {
+        self.look_at(&mut self.run.lock())
+    }
+
+    /// The same; if so, it is in a command from now on.
+    pub(crate) fn begin_command(&self) -> Result<bool, Raised> {
         let mut run = self.run.lock();
+        let resp3 = self.look_at(&mut run)?;
+        run.in_command = true;
+        Ok(resp3)
+    }
+
+    fn look_at(&self, run: &mut Run) -> Result<bool, Raised> {
         if run.in_command {
             run.end.get_or_insert(End::Refused(PANICKED.to_owned()));
         }
