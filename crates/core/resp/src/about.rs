@@ -16,6 +16,8 @@ pub struct About {
     /// Of all choices by lot (RANDOMKEY).
     pub seed: u64,
     pub max_clients: usize,
+    /// Fills bytes with what nobody can guess, for ACL GENPASS. Whether it was to be had.
+    pub random: Option<fn(&mut [u8]) -> bool>,
 }
 
 /// What the process knows and INFO shows. Whoever can measure it reports it now and then.

@@ -146,16 +146,6 @@ pub(crate) const NO_SCRIPT: Flags = Flags(1 << 7);
 /// Is not queued after MULTI.
 pub(crate) const AT_ONCE: Flags = Flags(1 << 8);
 
-const FLAG_NAMES: [(Flags, &str); 7] = [
-    (WRITE, "write"),
-    (READ, "readonly"),
-    (FAST, "fast"),
-    (BLOCKS, "blocking"),
-    (PUBSUB, "pubsub"),
-    (ADMIN, "admin"),
-    (NO_SCRIPT, "noscript"),
-];
-
 impl Flags {
     pub(crate) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
@@ -163,11 +153,6 @@ impl Flags {
 
     pub(crate) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
-    }
-
-    /// As `COMMAND INFO` shows them.
-    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        FLAG_NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
     }
 }
 
@@ -194,6 +179,11 @@ impl Command {
     ) -> Command {
         let flags = WRITE.and(BLOCKS);
         Command { name, arity, flags, keys, run: Run::Blocking(run), subcommands: &[] }
+    }
+
+    /// The same, but no script may use it.
+    pub(crate) const fn unscripted(self) -> Command {
+        Command { flags: self.flags.and(NO_SCRIPT), ..self }
     }
 
     pub(crate) const fn server(

@@ -17,6 +17,7 @@ mod hashes;
 mod info;
 mod introspection;
 mod keys;
+mod lcs;
 mod list_blocking;
 mod list_edits;
 mod list_moves;
@@ -56,6 +57,7 @@ pub(crate) const FAMILIES: &[(&str, &[Command])] = &[
     ("string", strings::COMMANDS),
     ("string", set::COMMANDS),
     ("string", counters::COMMANDS),
+    ("string", lcs::COMMANDS),
     ("bitmap", bits::COMMANDS),
     ("bitmap", bitfields::COMMANDS),
     ("generic", keys::COMMANDS),

@@ -22,6 +22,7 @@ mod commands;
 mod cursors;
 mod decimal;
 mod deferred;
+mod described;
 mod glob;
 mod grants;
 mod inline;

@@ -4,8 +4,8 @@
 //! the event goes to `__keyspace@DB__:KEY`, then one with the key to `__keyevent@DB__:EVENT`.
 //! <https://redis.io/docs/latest/develop/use/keyspace-notifications/>
 //!
-//! The classes of modules, of evictions, which Adsum does not do, and of missed and new keys (`m`, `n`) are accepted and
-//! stay silent.
+//! The classes of modules and of evictions, which Adsum does not do, are accepted and stay silent. Those of missed and new
+//! keys (`m`, `n`) are of no change: see `server/notifications.rs`.
 
 use adsum_keyspace::{Change, Notice};
 
@@ -46,6 +46,14 @@ impl Classes {
 
     pub(crate) fn keyevent(self) -> bool {
         self.has(b'E')
+    }
+
+    pub(crate) fn new_keys(self) -> bool {
+        self.has(b'n')
+    }
+
+    pub(crate) fn misses(self) -> bool {
+        self.has(b'm')
     }
 
     /// Whether anything can be sent at all.

@@ -106,6 +106,14 @@ impl Refusal {
         let (name, command) = (cut(subcommand, 128), command.to_uppercase());
         Refusal::Told(format!("ERR unknown subcommand '{name}'. Try {command} HELP."))
     }
+
+    /// What some subcommands say themselves of too many words.
+    pub(crate) fn words_of_subcommand(command: &str, subcommand: &[u8]) -> Refusal {
+        let name = cut(subcommand, 128);
+        Refusal::Told(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try {command} HELP."
+        ))
+    }
 }
 
 /// At most `length` bytes, as text.

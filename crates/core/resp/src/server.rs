@@ -23,6 +23,7 @@ use crate::tracking::{Scene, Tracking};
 use crate::{About, Deferred, Outbox, Request, Session, Vitals, Wake, Writer};
 
 mod execute;
+mod notifications;
 mod settle;
 mod transaction;
 mod waiting;
@@ -266,6 +267,7 @@ impl Server {
 
     /// A command has been run, for a client or for its script.
     pub(crate) fn note_command(&mut self, command: &Command, args: &[&[u8]]) {
+        self.note_misses(command, args);
         if self.tracking.clients() > 0 {
             let (revision, author) = (self.revision(), self.author);
             let scene = Scene { clients: &self.clients, author, changed_by: author, revision };

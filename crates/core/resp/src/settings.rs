@@ -4,6 +4,7 @@
 //! under Redis' names. Only those with an effect can be set; setting another to what it is does no harm.
 
 use adsum_keyspace::Database;
+use adsum_script::BUSY_AFTER;
 
 use crate::notify::Classes;
 use crate::{About, glob, limits};
@@ -29,15 +30,21 @@ impl Settings {
         let fixed = [
             ("appendfsync", "always".to_owned()),
             ("appendonly", "yes".to_owned()),
+            ("busy-reply-threshold", BUSY_AFTER.as_millis().to_string()),
+            ("cluster-enabled", "no".to_owned()),
             ("databases", Database::USERS.to_string()),
+            ("lua-time-limit", BUSY_AFTER.as_millis().to_string()),
             ("maxclients", about.max_clients.to_string()),
             ("maxmemory", "0".to_owned()),
             ("maxmemory-policy", "noeviction".to_owned()),
+            ("min-replicas-to-write", "0".to_owned()),
             ("port", about.port.to_string()),
             ("proto-max-bulk-len", limits::BULK.to_string()),
+            ("requirepass", String::new()),
             ("save", String::new()),
             ("tcp-keepalive", "300".to_owned()),
             ("timeout", "0".to_owned()),
+            ("tracking-table-max-keys", limits::TRACKED.to_string()),
         ];
         Settings { notify: Classes::default(), fixed: fixed.into() }
     }
@@ -66,7 +73,10 @@ impl Settings {
     /// Sets all or none. The name that it failed for.
     pub(crate) fn set<'a>(&mut self, pairs: &[(&'a [u8], &[u8])]) -> Result<(), (&'a [u8], SetError)> {
         let mut notify = self.notify;
-        for (name, value) in pairs {
+        for (at, (name, value)) in pairs.iter().enumerate() {
+            if self.is_known(name) && pairs[..at].iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                return Err((*name, SetError::Invalid("duplicate parameter")));
+            }
             if name.eq_ignore_ascii_case(NOTIFY.as_bytes()) {
                 let invalid = SetError::Invalid("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
                 notify = Classes::parse(value).ok_or((*name, invalid))?;
@@ -76,6 +86,11 @@ impl Settings {
         }
         self.notify = notify;
         Ok(())
+    }
+
+    fn is_known(&self, name: &[u8]) -> bool {
+        let mut names = self.fixed.iter().map(|(name, _)| *name).chain([NOTIFY]);
+        names.any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
     }
 
     fn check_fixed(&self, name: &[u8], value: &[u8]) -> Result<(), SetError> {

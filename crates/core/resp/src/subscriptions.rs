@@ -1,5 +1,6 @@
 //! Who hears what is published.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,6 +29,14 @@ pub(crate) struct Subscriptions {
     patterns: BTreeMap<Blob, Subscribers>,
     shards: BTreeMap<Blob, Subscribers>,
     by_client: HashMap<ClientId, Names>,
+    own: RefCell<Own>,
+}
+
+/// Of the client whose request is being run: what it sends to itself comes behind its reply, as in Redis 7.2.
+#[derive(Default)]
+struct Own {
+    author: Option<ClientId>,
+    messages: Vec<(Arc<Client>, Revision, Vec<u8>)>,
 }
 
 #[derive(Default)]
@@ -122,7 +131,7 @@ impl Subscriptions {
     /// Sends a message to everybody who hears it: those of the channel, then those of each pattern.
     pub(crate) fn publish(&self, channel: &[u8], payload: &[u8], revision: Revision) {
         if let Some(subscribers) = self.channels.get(channel) {
-            send(subscribers, revision, |out| {
+            self.send(subscribers, revision, |out| {
                 out.push(3);
                 out.text("message");
                 out.bulk(channel);
@@ -131,7 +140,7 @@ impl Subscriptions {
         }
         for (pattern, subscribers) in &self.patterns {
             if glob::matches(pattern, channel) {
-                send(subscribers, revision, |out| {
+                self.send(subscribers, revision, |out| {
                     out.push(4);
                     out.text("pmessage");
                     out.bulk(pattern);
@@ -145,12 +154,44 @@ impl Subscriptions {
     /// Sends a message to everybody who is subscribed to this shard channel.
     pub(crate) fn publish_to_shard(&self, channel: &[u8], payload: &[u8], revision: Revision) {
         if let Some(subscribers) = self.shards.get(channel) {
-            send(subscribers, revision, |out| {
+            self.send(subscribers, revision, |out| {
                 out.push(3);
                 out.text("smessage");
                 out.bulk(channel);
                 out.bulk(payload);
             });
+        }
+    }
+
+    /// A client's request is about to be run.
+    pub(crate) fn begin_request(&mut self, author: ClientId) {
+        self.own.get_mut().author = Some(author);
+    }
+
+    /// Its reply is on its way: what it has sent to itself follows.
+    pub(crate) fn end_request(&mut self) {
+        let own = self.own.get_mut();
+        own.author = None;
+        for (client, revision, message) in own.messages.drain(..) {
+            client.outbox.push(revision, &message, Wake::Push);
+        }
+    }
+
+    /// The same message for all, written once for each protocol that one of them speaks.
+    fn send(&self, subscribers: &Subscribers, revision: Revision, write: impl Fn(&mut Writer<'_>)) {
+        let mut messages: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
+        let mut own = self.own.borrow_mut();
+        for client in subscribers.values() {
+            let protocol = client.protocol();
+            let message = &mut messages[usize::from(protocol == Protocol::Resp3)];
+            if message.is_empty() {
+                write(&mut Writer::new(message, protocol));
+            }
+            if own.author == Some(client.id) {
+                own.messages.push((client.clone(), revision, message.clone()));
+            } else {
+                client.outbox.push(revision, message, Wake::Push);
+            }
         }
     }
 
@@ -199,18 +240,5 @@ impl Names {
         client.channels.store(self.channels.len(), Relaxed);
         client.patterns.store(self.patterns.len(), Relaxed);
         client.shards.store(self.shards.len(), Relaxed);
-    }
-}
-
-/// The same message for all, written once for each protocol that one of them speaks.
-fn send(subscribers: &Subscribers, revision: Revision, write: impl Fn(&mut Writer<'_>)) {
-    let mut messages: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
-    for client in subscribers.values() {
-        let protocol = client.protocol();
-        let message = &mut messages[usize::from(protocol == Protocol::Resp3)];
-        if message.is_empty() {
-            write(&mut Writer::new(message, protocol));
-        }
-        client.outbox.push(revision, message, Wake::Push);
     }
 }

@@ -48,7 +48,6 @@ fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::R
 }
 
 fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> {
-    let resp3 = course.check()?;
     if values.is_empty() {
         return refuse("Please specify at least one argument for this redis lib call");
     }
@@ -60,9 +59,12 @@ fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> 
         arguments.push(argument);
     }
     let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
+    let resp3 = course.begin_command()?;
     let reply = COMMANDS.with(|commands| commands.call(lua, &bytes, resp3));
+    let mut run = course.run.lock();
+    run.in_command = false;
     if let Err(Raised::Ended(end)) = &reply {
-        course.run.lock().end.get_or_insert_with(|| end.clone());
+        run.end.get_or_insert_with(|| end.clone());
     }
     Ok(reply?)
 }
@@ -101,6 +103,16 @@ mod tests {
 
     impl Commands for Panics {
         fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+            std::panic::panic_any("a command")
+        }
+    }
+
+    /// How often it was called.
+    struct Panicked(u64);
+
+    impl Commands for Panicked {
+        fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+            self.0 += 1;
             std::panic::panic_any("a command")
         }
     }
@@ -159,6 +171,23 @@ mod tests {
             let panic = outcome.expect_err(&body);
             assert_eq!(panic.downcast_ref(), Some(&"a command"), "{body}");
             assert!(!COMMANDS.is_set(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_panic_of_a_command_is_not_lost_where_lua_has_no_room_for_it() {
+        // The stack of C has room for 200 calls: at 195 and 196 of the second kind nothing was left of the panic.
+        let deep = [
+            "local ok = pcall(f, n - 1) return ok",
+            "local ok = xpcall(function() f(n - 1) end, function() return 1 end) return ok",
+            "local ok = coroutine.resume(coroutine.create(f), n - 1) return ok",
+        ];
+        for (deeper, depth) in deep.iter().flat_map(|deeper| (185..205).map(move |depth| (deeper, depth))) {
+            let begin = "local function f(n) if n == 0 then return redis.call('x') end";
+            let body = format!("{begin} {deeper} end pcall(f, {depth}) redis.call('y') return 1");
+            let mut commands = Panicked(0);
+            let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut interpreter(), &body, &mut commands)));
+            assert!(outcome.is_err() && commands.0 == 1, "{} calls: {body}", commands.0);
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
 /// Instructions between two looks at the overseer.
 const INSTRUCTIONS: u32 = 10_000;
 
+const PANICKED: &str = "a command of the script has panicked";
+
 /// What a script is run with.
 pub struct Input<'a> {
     pub keys: &'a [&'a [u8]],
@@ -68,6 +70,9 @@ pub(crate) struct Run {
     pub(crate) resp3: bool,
     pub(crate) chance: Chance,
     patience: Patience,
+    /// Whether a command of it is being run. Where the script goes on, one is that has panicked, of which Lua has lost
+    /// what was raised: it had no stack left for it.
+    pub(crate) in_command: bool,
     /// Why it has to end, once that is known.
     pub(crate) end: Option<End>,
 }
@@ -75,7 +80,21 @@ pub(crate) struct Run {
 impl Course {
     /// Whether the script may go on, and if so, whether it has asked for replies in RESP3.
     pub(crate) fn check(&self) -> Result<bool, Raised> {
+        self.look_at(&mut self.run.lock())
+    }
+
+    /// The same; if so, it is in a command from now on.
+    pub(crate) fn begin_command(&self) -> Result<bool, Raised> {
         let mut run = self.run.lock();
+        let resp3 = self.look_at(&mut run)?;
+        run.in_command = true;
+        Ok(resp3)
+    }
+
+    fn look_at(&self, run: &mut Run) -> Result<bool, Raised> {
+        if run.in_command {
+            run.end.get_or_insert(End::Refused(PANICKED.to_owned()));
+        }
         if run.end.is_none() {
             run.end = self.overseer.verdict(run.patience);
         }
@@ -111,7 +130,7 @@ impl Interpreter {
         let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
         let chance = Chance::new(0);
-        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
+        let run = Run { resp3: false, chance, patience: Patience::Long, in_command: false, end: None };
         let course = Arc::new(Course { overseer, json: cjson::Shared::default(), run: Mutex::new(run) });
         let sandbox = Sandbox::new(&lua, &course)?;
         watch(&lua, &course, INSTRUCTIONS)?;
@@ -203,6 +222,7 @@ impl Interpreter {
             // From now on not every instruction is looked at any more.
             watch(lua, course, INSTRUCTIONS).map_err(|error| failed(&error))?;
         }
+        assert!(!course.run.lock().in_command, "{PANICKED}");
         let resp3 = course.run.lock().resp3;
         let result = match (end, outcome) {
             (Some(end), _) => Err(Failure::Ended(end)),
@@ -217,7 +237,8 @@ impl Interpreter {
     fn begin(&self, input: &Input<'_>) {
         *self.course.json.lock() = cjson::Settings::default();
         let chance = Chance::new(input.seed);
-        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
+        *self.course.run.lock() =
+            Run { resp3: false, chance, patience: input.patience, in_command: false, end: None };
     }
 
     /// Makes a script that is in the cache the last one.

@@ -101,7 +101,7 @@ fn set_repl(_: &Lua, values: Variadic<Value>) -> mlua::Result<()> {
     match &values[..] {
         [Value::Integer(0..=3)] => Ok(()),
         [_] => refuse("Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."),
-        _ => refuse("redis.set_repl() requires one argument."),
+        _ => refuse("redis.set_repl() requires two arguments."),
     }
 }
 

@@ -1,6 +1,7 @@
 //! ACL: there is one user, `default`, who may do everything. <https://redis.io/docs/latest/commands/acl-list/>
 
 use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
+use crate::described::Descriptions;
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
@@ -14,7 +15,9 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
         Command::server("acl|cat", -2, FAST.and(NO_SCRIPT), cat),
         Command::server("acl|log", -2, FLAGS, log),
         Command::server("acl|setuser", -3, FLAGS, refuse),
-        Command::server("acl|deluser", -3, FLAGS, refuse),
+        Command::server("acl|deluser", -3, FLAGS, deluser),
+        Command::server("acl|dryrun", -4, FLAGS, dryrun),
+        Command::server("acl|genpass", -2, NO_SCRIPT, genpass),
     ],
 )];
 
@@ -80,20 +83,21 @@ fn getuser(call: &mut Call<'_>) -> Answer {
     Ok(())
 }
 
-/// The categories; which commands are in one is not told, since nothing follows from it here.
+/// `ACL CAT [category]`
 fn cat(call: &mut Call<'_>) -> Answer {
-    match call.args[2..] {
-        [] => {
-            call.out.array(CATEGORIES.len());
-            CATEGORIES.iter().for_each(|category| call.out.simple(category));
-            Ok(())
-        }
+    let names = match call.args[2..] {
+        [] => CATEGORIES.to_vec(),
         [name] if CATEGORIES.iter().any(|category| name.eq_ignore_ascii_case(category.as_bytes())) => {
-            Err(Refusal::Says("ACL CAT tells the categories alone: there are no rules that could use them"))
+            Descriptions::new().in_category(&String::from_utf8_lossy(name))
         }
-        [name] => Err(Refusal::Told(format!("ERR Unknown category '{}'", String::from_utf8_lossy(name)))),
-        _ => Err(Refusal::Arity("acl|cat")),
-    }
+        [name] => {
+            return Err(Refusal::Told(format!("ERR Unknown category '{}'", String::from_utf8_lossy(name))));
+        }
+        _ => return Err(Refusal::words_of_subcommand("ACL", call.args[1])),
+    };
+    call.out.array(names.len());
+    names.into_iter().for_each(|name| call.out.text(name));
+    Ok(())
 }
 
 /// `ACL LOG [count | RESET]`: nobody is ever refused.
@@ -105,8 +109,57 @@ fn log(call: &mut Call<'_>) -> Answer {
             integer(count)?;
             call.out.array(0);
         }
-        _ => return Err(Refusal::Arity("acl|log")),
+        _ => return Err(Refusal::words_of_subcommand("ACL", call.args[1])),
     }
+    Ok(())
+}
+
+/// Those who are not there are easily removed.
+fn deluser(call: &mut Call<'_>) -> Answer {
+    if call.args[2..].contains(&b"default".as_slice()) {
+        return Err(Refusal::Says("The 'default' user cannot be removed"));
+    }
+    call.out.integer(0);
+    Ok(())
+}
+
+/// `ACL DRYRUN username command [arg ...]`
+fn dryrun(call: &mut Call<'_>) -> Answer {
+    let (user, words) = (call.args[2], &call.args[3..]);
+    if user != b"default" {
+        return Err(Refusal::Told(format!("ERR User '{}' not found", String::from_utf8_lossy(user))));
+    }
+    let command = call.server.find(words).map_err(|_| {
+        Refusal::Told(format!("ERR Command '{}' not found", String::from_utf8_lossy(words[0])))
+    })?;
+    if !command.takes(words.len()) {
+        return Err(Refusal::Arity(command.name));
+    }
+    call.out.ok();
+    Ok(())
+}
+
+/// `ACL GENPASS [bits]`: so many, in hexadecimal digits.
+fn genpass(call: &mut Call<'_>) -> Answer {
+    const MOST: i64 = 4096;
+    let bits = match call.args[2..] {
+        [] => 256,
+        [bits] => integer(bits)?,
+        _ => return Err(Refusal::words_of_subcommand("ACL", call.args[1])),
+    };
+    if !(1..=MOST).contains(&bits) {
+        return Err(Refusal::Told(format!(
+            "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to {MOST}"
+        )));
+    }
+    let digits = (bits as usize).div_ceil(4);
+    let mut secret = vec![0; digits.div_ceil(2)];
+    if !call.server.about.random.is_some_and(|fill| fill(&mut secret)) {
+        return Err(Refusal::Says("there is no randomness to be had"));
+    }
+    let mut text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.truncate(digits);
+    call.out.text(&text);
     Ok(())
 }
 

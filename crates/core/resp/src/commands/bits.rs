@@ -114,8 +114,8 @@ fn bitcount(work: &mut Work<'_, '_>) -> Answer {
     let range = match work.args[2..] {
         [] => 0..bytes.len() * 8,
         [start, end, ref unit @ ..] if unit.len() < 2 => {
-            let unit = unit.first().map_or(Ok(Unit::Byte), |unit| parse_unit(unit))?;
             let (start, end) = (integer(start)?, integer(end)?);
+            let unit = unit.first().map_or(Ok(Unit::Byte), |unit| parse_unit(unit))?;
             // Unlike for BITPOS these are not both the first bit where the string is that short.
             let is_empty = start < 0 && end < 0 && start > end;
             if is_empty { 0..0 } else { bits((start, end), unit, bytes.len()) }

@@ -303,7 +303,7 @@ fn unblock(call: &mut Call<'_>) -> Answer {
         [how] if how.eq_ignore_ascii_case(b"TIMEOUT") => None,
         [how] if how.eq_ignore_ascii_case(b"ERROR") => Some("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
         [_] => return Err(Refusal::Says("CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-        _ => return Err(Refusal::Syntax),
+        _ => return Err(Refusal::words_of_subcommand("CLIENT", call.args[1])),
     };
     let id = u64::try_from(integer(call.args[2])?).unwrap_or(0);
     let done = call.server.unblock(id, error);
@@ -318,7 +318,7 @@ fn pause(call: &mut Call<'_>) -> Answer {
         [mode] if mode.eq_ignore_ascii_case(b"ALL") => Held::All,
         [mode] if mode.eq_ignore_ascii_case(b"WRITE") => Held::Writes,
         [_] => return Err(Refusal::Says("CLIENT PAUSE mode must be WRITE or ALL")),
-        _ => return Err(Refusal::Syntax),
+        _ => return Err(Refusal::words_of_subcommand("CLIENT", call.args[1])),
     };
     let millis =
         integer(call.args[2]).map_err(|_| Refusal::Says("timeout is not an integer or out of range"))?;

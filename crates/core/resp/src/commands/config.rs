@@ -34,7 +34,7 @@ fn get(call: &mut Call<'_>) -> Answer {
 fn set(call: &mut Call<'_>) -> Answer {
     let words = &call.args[2..];
     if !words.len().is_multiple_of(2) {
-        return Err(Refusal::Arity("config|set"));
+        return Err(Refusal::Syntax);
     }
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     call.server.settings.set(&pairs).map_err(|(name, error)| failed(name, error))?;

@@ -4,7 +4,7 @@ use super::client::check_name;
 use super::info::REDIS_VERSION;
 use super::keys::database;
 use crate::command::{AT_ONCE, Call, Command, FAST, Flags, NO_SCRIPT, WHILE_SUBSCRIBED};
-use crate::number::{integer, parse_integer};
+use crate::number::parse_integer;
 use crate::refusal::{Answer, Refusal};
 use crate::{Flow, Protocol, Session, Writer};
 
@@ -45,7 +45,6 @@ fn echo(call: &mut Call<'_>) -> Answer {
 }
 
 fn select(call: &mut Call<'_>) -> Answer {
-    integer(call.args[1])?;
     match database(call.args[1])? {
         adsum_keyspace::Database::User(number) => call.session.select(number),
         adsum_keyspace::Database::System => return Err(Refusal::NoSuchDatabase),

@@ -3,7 +3,7 @@
 //! A time to live runs on the tick, a moment on the wall clock. A moment that has passed deletes the key, with `del`
 //! as in Redis.
 
-use adsum_keyspace::{Blob, Deadline, Notice, Now};
+use adsum_keyspace::{Deadline, Notice, Now};
 
 use super::strings;
 use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
@@ -196,21 +196,26 @@ fn getex(work: &mut Work<'_, '_>) -> Answer {
         [] => None,
         [option] if option.eq_ignore_ascii_case(b"PERSIST") => Some(None),
         [option, number] => {
-            let unit = Unit::parse(&option.to_ascii_uppercase()).ok_or(Refusal::Syntax)?;
-            Some(Some(deadline(number, unit, "getex", now)?))
+            Some(Some((number, Unit::parse(&option.to_ascii_uppercase()).ok_or(Refusal::Syntax)?)))
         }
         _ => return Err(Refusal::Syntax),
     };
-    let value = strings::read(work.tx, work.db, work.args[1])?;
-    let there = value.is_some();
-    work.out.bulk_or_null(value.map(Blob::as_slice));
+    let Some(value) = strings::read(work.tx, work.db, work.args[1])? else {
+        work.out.null();
+        return Ok(());
+    };
+    // Of a key that is not there no time is looked at.
+    let change = match change {
+        Some(Some((number, unit))) => Some(Some(deadline(number, unit, "getex", now)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    work.out.bulk(value);
     match change {
         Some(None) if has_deadline(work) => {
             work.tx.set_deadline(work.db, work.args[1], None, Notice::Persist)
         }
-        Some(Some(deadline)) if there => {
-            set_deadline(work, Some(deadline).filter(|deadline| !deadline.is_due(now)))
-        }
+        Some(Some(deadline)) => set_deadline(work, Some(deadline).filter(|deadline| !deadline.is_due(now))),
         Some(_) | None => {}
     }
     Ok(())

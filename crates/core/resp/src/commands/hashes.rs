@@ -193,12 +193,12 @@ fn hincrbyfloat(work: &mut Work<'_, '_>) -> Answer {
 
 /// `HRANDFIELD key [count [WITHVALUES]]`
 fn hrandfield(work: &mut Work<'_, '_>) -> Answer {
+    let drawing = work.args.get(2).map(|count| Drawing::parse(count)).transpose()?;
     let with_values = match work.args[2..] {
         [] | [_] => false,
         [_, option] if option.eq_ignore_ascii_case(b"WITHVALUES") => true,
         _ => return Err(Refusal::Syntax),
     };
-    let drawing = work.args.get(2).map(|count| Drawing::parse(count)).transpose()?;
     let hash = read(work.tx, work.db, work.args[1])?.cloned().unwrap_or_default();
     let Some(drawing) = drawing else {
         let field = (!hash.is_empty()).then(|| hash.nth(work.lot.below(hash.len()))).flatten();

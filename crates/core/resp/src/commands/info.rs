@@ -19,7 +19,7 @@ pub(super) const REDIS_VERSION: &str = "7.2.4";
 type Fields = Vec<(&'static str, String)>;
 type Section = (&'static str, fn(&Server, Now) -> Fields);
 
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -27,6 +27,7 @@ const SECTIONS: [Section; 9] = [
     ("Stats", stats),
     ("Replication", replication),
     ("CPU", cpu),
+    ("Modules", |_, _| Vec::new()),
     ("Cluster", cluster),
     ("Keyspace", keyspace),
 ];
@@ -112,7 +113,7 @@ fn persistence(server: &Server, _: Now) -> Fields {
     vec![
         ("loading", "0".to_owned()),
         ("rdb_bgsave_in_progress", "0".to_owned()),
-        ("rdb_last_save_time", (vitals.last_snapshot / 1000).to_string()),
+        ("rdb_last_save_time", (last_save(server) / 1000).to_string()),
         ("rdb_last_bgsave_status", "ok".to_owned()),
         ("aof_enabled", "1".to_owned()),
         ("aof_rewrite_in_progress", "0".to_owned()),
@@ -120,6 +121,11 @@ fn persistence(server: &Server, _: Now) -> Fields {
         ("aof_current_size", vitals.journal.to_string()),
         ("adsum_revision", server.revision().to_string()),
     ]
+}
+
+/// As in Redis the start counts as one. In milliseconds of the wall clock.
+pub(super) fn last_save(server: &Server) -> u64 {
+    server.vitals.last_snapshot.max(server.about.started.wall)
 }
 
 fn stats(server: &Server, _: Now) -> Fields {
@@ -143,8 +149,15 @@ fn replication(server: &Server, _: Now) -> Fields {
     vec![
         ("role", "master".to_owned()),
         ("connected_slaves", "0".to_owned()),
+        ("master_failover_state", "no-failover".to_owned()),
         ("master_replid", server.about.run_id.clone()),
+        ("master_replid2", "0".repeat(40)),
         ("master_repl_offset", "0".to_owned()),
+        ("second_repl_offset", "-1".to_owned()),
+        ("repl_backlog_active", "0".to_owned()),
+        ("repl_backlog_size", "0".to_owned()),
+        ("repl_backlog_first_byte_offset", "0".to_owned()),
+        ("repl_backlog_histlen", "0".to_owned()),
     ]
 }
 

@@ -154,7 +154,9 @@ fn move_key(work: &mut Work<'_, '_>) -> Answer {
 
 /// The user database with this number.
 pub(super) fn database(number: &[u8]) -> Result<Database, Refusal> {
-    let number = u8::try_from(integer(number)?).map_err(|_| Refusal::NoSuchDatabase)?;
+    let number = i32::try_from(integer(number)?)
+        .map_err(|_| Refusal::Says("value is out of range, value must between -2147483648 and 2147483647"))?;
+    let number = u8::try_from(number).map_err(|_| Refusal::NoSuchDatabase)?;
     if number < Database::USERS { Ok(Database::User(number)) } else { Err(Refusal::NoSuchDatabase) }
 }
 

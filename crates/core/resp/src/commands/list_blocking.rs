@@ -14,10 +14,10 @@ use crate::refusal::Refusal;
 pub(super) const BEFORE_TIMEOUT: KeysAt = KeysAt::Range { first: 1, last: -2, step: 1 };
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::blocking("blpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Left)),
-    Command::blocking("brpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Right)),
-    Command::blocking("blmove", 6, TWO_KEYS, blmove),
-    Command::blocking("brpoplpush", 4, TWO_KEYS, brpoplpush),
+    Command::blocking("blpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Left)).unscripted(),
+    Command::blocking("brpop", -3, BEFORE_TIMEOUT, |args| pop(args, End::Right)).unscripted(),
+    Command::blocking("blmove", 6, TWO_KEYS, blmove).unscripted(),
+    Command::blocking("brpoplpush", 4, TWO_KEYS, brpoplpush).unscripted(),
     Command::blocking("blmpop", -5, KeysAt::Counted { count: 2 }, blmpop),
 ];
 
@@ -39,7 +39,6 @@ fn brpoplpush(args: &[&[u8]]) -> Result<Wait, Refusal> {
 }
 
 fn blmpop(args: &[&[u8]]) -> Result<Wait, Refusal> {
-    timeout(args[1])?;
     let (keys, action) = plan_many(&args[2..])?;
     wait(keys, LIST, action, args[1])
 }
@@ -51,7 +50,7 @@ pub(super) fn wait(keys: &[&[u8]], ready: Ready, action: Action, seconds: &[u8])
 }
 
 /// Seconds with a fraction; 0 is for ever. Rounded up to milliseconds, so that a short one is no endless one.
-pub(super) fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
+fn timeout(word: &[u8]) -> Result<Timeout, Refusal> {
     let seconds = parse_float(word).filter(|seconds| seconds.is_finite());
     let seconds = seconds.ok_or(Refusal::Says("timeout is not a float or out of range"))?;
     if seconds < 0.0 {

@@ -61,8 +61,9 @@ pub(super) fn parse_many<'a, 'b>(words: &'b [&'a [u8]]) -> Result<Many<'a, 'b>, 
     let (end, options) = words[1 + number..].split_first().ok_or(Refusal::Syntax)?;
     let count = match options {
         [] => Ok(1),
-        [name, count] if name.eq_ignore_ascii_case(b"COUNT") => {
-            positive(count, "count should be greater than 0")
+        [name, count, rest @ ..] if name.eq_ignore_ascii_case(b"COUNT") => {
+            let count = positive(count, "count should be greater than 0");
+            if rest.is_empty() { count } else { count.and(Err(Refusal::Syntax)) }
         }
         _ => Err(Refusal::Syntax),
     };

@@ -61,8 +61,12 @@ fn scan<V: Payload>(
         if members.is_empty() { Options::default() } else { Options::parse_of_members(&work.args[3..])? };
     let behind = match cursor {
         0 => None,
-        _ if members.is_empty() => None,
-        cursor => Some(work.cursors.recall(work.db, cursor).ok_or(Refusal::Cursor)?.clone()),
+        cursor => match work.cursors.recall(work.db, cursor) {
+            Some(behind) => Some(behind.clone()),
+            // Of what is small Redis gives all, whatever the cursor.
+            None if members.len() <= SMALL => None,
+            None => return Err(Refusal::Cursor),
+        },
     };
     let most = if members.len() <= SMALL { SMALL } else { options.count.min(limits::AT_ONCE) };
     let elements = members.iter_from(behind.as_deref().unwrap_or_default());

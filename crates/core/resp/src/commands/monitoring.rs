@@ -35,7 +35,7 @@ fn slowlog_get(call: &mut Call<'_>) -> Answer {
         [] => {}
         [count] if parse_integer(count).is_some_and(|count| count >= -1) => {}
         [_] => return Err(Refusal::Says("count should be greater than or equal to -1")),
-        _ => return Err(Refusal::Arity("slowlog|get")),
+        _ => return Err(Refusal::words_of_subcommand("SLOWLOG", call.args[1])),
     }
     nothing(call)
 }

@@ -2,6 +2,8 @@
 //!
 //! The names are those that Redis would give to such a value; nothing here is encoded in that way.
 
+use std::ops::Range;
+
 use adsum_keyspace::{Database, Entry, Value};
 
 use crate::command::{Call, Command, FAST, KeysAt, READ, Work};
@@ -15,8 +17,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "object",
         &[
             Command::keys("object|encoding", 3, READ, SECOND, encoding),
-            Command::keys("object|refcount", 3, READ, SECOND, |work| number(work, 1)),
-            Command::keys("object|idletime", 3, READ, SECOND, |work| number(work, 0)),
+            Command::keys("object|refcount", 3, READ, SECOND, refcount),
+            Command::keys("object|idletime", 3, READ, SECOND, idletime),
             Command::keys("object|freq", 3, READ, SECOND, freq),
         ],
     ),
@@ -53,8 +55,9 @@ pub(super) fn encoding_of(value: &Value) -> &'static str {
 /// Small aggregates have names of their own, for whoever looks at them.
 fn of_aggregate(value: &Value) -> &'static str {
     const ENTRIES: usize = 512;
-    const SORTED_ENTRIES: usize = 128;
+    const FEW_ENTRIES: usize = 128;
     const BYTES: usize = 64;
+    const LIST_BYTES: usize = 8 * 1024;
     let short = |bytes: &[u8]| bytes.len() <= BYTES;
     match value {
         Value::Hash(hash) => {
@@ -65,20 +68,46 @@ fn of_aggregate(value: &Value) -> &'static str {
         Value::Set(set) => {
             let integers =
                 set.len() <= ENTRIES && set.iter().all(|(member, ())| parse_integer(member).is_some());
-            if integers { "intset" } else { "hashtable" }
+            let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, ())| short(member));
+            match (integers, small) {
+                (true, _) => "intset",
+                (false, true) => "listpack",
+                (false, false) => "hashtable",
+            }
+        }
+        Value::List(list) => {
+            // Each has two numbers with it, of its kind and of its length.
+            let bytes = list.iter().map(|element| element.len() + 2).sum::<usize>();
+            if bytes <= LIST_BYTES { "listpack" } else { "quicklist" }
         }
         Value::SortedSet(set) => {
-            let small = set.len() <= SORTED_ENTRIES && set.iter().all(|(member, _)| short(member));
+            let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, _)| short(member));
             if small { "listpack" } else { "skiplist" }
         }
         Value::Stream(_) => "stream",
-        Value::String(_) | Value::List(_) => "quicklist",
+        Value::String(_) => "raw",
     }
 }
 
-fn number(work: &mut Work<'_, '_>, number: i64) -> Answer {
+/// Redis has small numbers once for all keys.
+fn refcount(work: &mut Work<'_, '_>) -> Answer {
+    const SHARED: Range<i64> = 0..10_000;
+    let count = work.tx.get(work.db, work.args[2]).map(|entry| match &entry.value {
+        Value::String(bytes) if parse_integer(bytes).is_some_and(|number| SHARED.contains(&number)) => {
+            i32::MAX
+        }
+        _ => 1,
+    });
+    match count {
+        Some(count) => work.out.integer(i64::from(count)),
+        None => work.out.null(),
+    }
+    Ok(())
+}
+
+fn idletime(work: &mut Work<'_, '_>) -> Answer {
     match work.tx.get(work.db, work.args[2]) {
-        Some(_) => work.out.integer(number),
+        Some(_) => work.out.integer(0),
         None => work.out.null(),
     }
     Ok(())
@@ -96,14 +125,11 @@ fn freq(work: &mut Work<'_, '_>) -> Answer {
 
 /// `MEMORY USAGE key [SAMPLES count]`: roughly, and of all elements whatever the samples.
 fn usage(work: &mut Work<'_, '_>) -> Answer {
-    match work.args[3..] {
-        [] => {}
-        [option, count] if option.eq_ignore_ascii_case(b"SAMPLES") => {
-            if integer(count)? < 0 {
-                return Err(Refusal::Syntax);
-            }
+    for option in work.args[3..].chunks(2) {
+        match option {
+            [option, count] if option.eq_ignore_ascii_case(b"SAMPLES") && integer(count)? >= 0 => {}
+            _ => return Err(Refusal::Syntax),
         }
-        _ => return Err(Refusal::Syntax),
     }
     let key = work.args[2];
     match work.tx.get(work.db, key).map(weight) {

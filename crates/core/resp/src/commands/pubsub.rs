@@ -127,8 +127,7 @@ fn channels(call: &mut Call<'_>, to: To) -> Answer {
     let pattern = match call.args[2..] {
         [] => None,
         [pattern] => Some(check_pattern(pattern)?),
-        _ if to == To::Shard => return Err(Refusal::Arity("pubsub|shardchannels")),
-        _ => return Err(Refusal::Arity("pubsub|channels")),
+        _ => return Err(Refusal::words_of_subcommand("PUBSUB", call.args[1])),
     };
     let names = call.server.subscriptions.names(to);
     let names: Vec<&Blob> =

@@ -73,8 +73,8 @@ pub(super) struct Options<'a> {
 }
 
 fn scan(work: &mut Work<'_, '_>) -> Answer {
-    let options = Options::parse(&work.args[2..])?;
     let cursor = parse_cursor(work.args[1])?;
+    let options = Options::parse(&work.args[2..])?;
     let behind = match cursor {
         0 => None,
         cursor => Some(work.cursors.recall(work.db, cursor).ok_or(Refusal::Cursor)?.clone()),
@@ -103,7 +103,12 @@ fn scan(work: &mut Work<'_, '_>) -> Answer {
 
 pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, Refusal> {
     let text = std::str::from_utf8(word).map_err(|_| Refusal::Cursor)?;
-    text.parse().map_err(|_| Refusal::Cursor)
+    match text.strip_prefix('-') {
+        _ if text.is_empty() => Ok(0),
+        // As C's `strtoul` reads it.
+        Some(digits) => digits.parse().map(u64::wrapping_neg).map_err(|_| Refusal::Cursor),
+        None => text.parse().map_err(|_| Refusal::Cursor),
+    }
 }
 
 impl<'a> Options<'a> {

@@ -1,5 +1,6 @@
 //! What is asked of the server as a whole. <https://redis.io/docs/latest/commands/?group=server>
 
+use super::info::last_save;
 use crate::command::{Call, Command, FAST, NO_SCRIPT};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
@@ -22,7 +23,7 @@ fn time(call: &mut Call<'_>) -> Answer {
 }
 
 fn lastsave(call: &mut Call<'_>) -> Answer {
-    call.out.integer((call.server.vitals.last_snapshot / 1000) as i64);
+    call.out.integer((last_save(call.server) / 1000) as i64);
     Ok(())
 }
 

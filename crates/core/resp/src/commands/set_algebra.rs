@@ -112,14 +112,16 @@ fn parse_card<'a, 'b>(words: &'b [&'a [u8]]) -> Result<(&'b [&'a [u8]], usize), 
 }
 
 /// `[LIMIT limit]`
-pub(super) fn parse_limit(words: &[&[u8]]) -> Result<usize, Refusal> {
-    let limit = match *words {
-        [] => 0,
-        [option, limit] if option.eq_ignore_ascii_case(b"LIMIT") => {
-            let limit = integer(limit).ok().and_then(|limit| usize::try_from(limit).ok());
-            limit.ok_or(Refusal::Says("LIMIT can't be negative"))?
+pub(super) fn parse_limit(mut words: &[&[u8]]) -> Result<usize, Refusal> {
+    let mut limit = 0;
+    while let [option, rest @ ..] = words {
+        let [value, rest @ ..] = rest else { return Err(Refusal::Syntax) };
+        if !option.eq_ignore_ascii_case(b"LIMIT") {
+            return Err(Refusal::Syntax);
         }
-        _ => return Err(Refusal::Syntax),
-    };
+        let value = integer(value).ok().and_then(|value| usize::try_from(value).ok());
+        limit = value.ok_or(Refusal::Says("LIMIT can't be negative"))?;
+        words = rest;
+    }
     Ok(if limit == 0 { usize::MAX } else { limit })
 }

@@ -66,6 +66,9 @@ impl Plan {
         let weights = vec![1.0; keys.len()];
         let mut plan = Plan { algebra, inputs, weights, aggregate: Aggregate::Sum, with_scores: false };
         plan.parse_options(options, stores)?;
+        if algebra != Algebra::Diff {
+            plan.order();
+        }
         Ok(plan)
     }
 
@@ -90,6 +93,14 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// The smallest first, as Redis goes through them: the last digit of a sum depends on it.
+    fn order(&mut self) {
+        let mut places: Vec<usize> = (0..self.inputs.len()).collect();
+        places.sort_by_key(|place| self.inputs[*place].len());
+        self.weights = places.iter().map(|place| self.weights[*place]).collect();
+        self.inputs = places.iter().map(|place| self.inputs[*place].clone()).collect();
     }
 
     fn run(&self) -> SortedSet {
@@ -120,8 +131,10 @@ impl Plan {
     fn inter(&self) -> SortedSet {
         let common = common(&self.inputs).map(|member| {
             let scores = self.inputs.iter().zip(&self.weights);
-            let scores = scores.filter_map(|(set, weight)| Some(number(set.get(member)?.get() * weight)));
-            (member, scores.reduce(|one, other| self.aggregate.of(one, other)))
+            let mut scores = scores.filter_map(|(set, weight)| Some(set.get(member)?.get() * weight));
+            // Of the others a product that is no number makes the whole sum none.
+            let first = scores.next().map(number);
+            (member, first.map(|first| scores.fold(first, |one, other| self.aggregate.of(one, other))))
         });
         common.filter_map(|(member, sum)| Some((member.clone(), Score::new(sum?)?))).collect()
     }

@@ -2,7 +2,7 @@
 
 use adsum_keyspace::{Blob, Kind, Notice, Score};
 
-use super::list_blocking::{BEFORE_TIMEOUT, timeout, wait};
+use super::list_blocking::{BEFORE_TIMEOUT, wait};
 use super::list_moves::parse_many;
 use super::sorted_sets::{begin_pairs, read, remove};
 use crate::Protocol;
@@ -15,8 +15,8 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::keys("zpopmin", -2, WRITE.and(FAST), ONE_KEY, |work| zpop(work, Extreme::Least)),
     Command::keys("zpopmax", -2, WRITE.and(FAST), ONE_KEY, |work| zpop(work, Extreme::Greatest)),
     Command::keys("zmpop", -4, WRITE, KeysAt::Counted { count: 1 }, zmpop),
-    Command::blocking("bzpopmin", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Least)),
-    Command::blocking("bzpopmax", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Greatest)),
+    Command::blocking("bzpopmin", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Least)).unscripted(),
+    Command::blocking("bzpopmax", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Greatest)).unscripted(),
     Command::blocking("bzmpop", -5, KeysAt::Counted { count: 2 }, bzmpop),
 ];
 
@@ -109,7 +109,6 @@ fn bzpop(args: &[&[u8]], extreme: Extreme) -> Result<Wait, Refusal> {
 }
 
 fn bzmpop(args: &[&[u8]]) -> Result<Wait, Refusal> {
-    timeout(args[1])?;
     let (keys, action) = plan_many(&args[2..])?;
     wait(keys, Ready::Given(Kind::SortedSet), action, args[1])
 }

@@ -9,7 +9,7 @@ use adsum_keyspace::{Blob, Notice, Score, SortedSet, Value};
 use super::lists;
 use super::sorted_sets::{read, remove, whole, write};
 use crate::command::{Command, FAST, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
-use crate::number::{integer, parse_float};
+use crate::number::{integer, parse_end};
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -86,14 +86,15 @@ impl Selection {
                     limit = Some((integer(offset)?, integer(count)?));
                     options = rest;
                 }
-                (b"REV", _) if reverse.is_none() => said_reverse = Some(true),
-                (b"BYSCORE", _) if by.is_none() => said_by = Some(By::Score),
-                (b"BYLEX", _) if by.is_none() => said_by = Some(By::Lex),
+                (b"REV", _) if said_reverse.is_none() => said_reverse = Some(true),
+                (b"BYSCORE", _) if said_by.is_none() => said_by = Some(By::Score),
+                (b"BYLEX", _) if said_by.is_none() => said_by = Some(By::Lex),
                 _ => return Err(Refusal::Syntax),
             }
         }
         let (by, reverse) = (said_by.unwrap_or(By::Rank), said_reverse.unwrap_or(false));
-        if limit.is_some() && by == By::Rank {
+        // Not where it takes away nothing.
+        if limit.is_some_and(|(_, count)| count != -1) && by == By::Rank {
             return Err(Refusal::Says(
                 "syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
             ));
@@ -103,6 +104,7 @@ impl Selection {
         }
         let swapped = reverse && by != By::Rank;
         let ends = if swapped { (words[1], words[0]) } else { (words[0], words[1]) };
+        let limit = limit.filter(|_| by != By::Rank);
         Ok(Selection { bounds: Bounds::parse(by, ends)?, reverse, limit, with_scores })
     }
 
@@ -163,7 +165,7 @@ impl ScoreEnd {
             [b'(', word @ ..] => (word, true),
             word => (word, false),
         };
-        let score = parse_float(word).and_then(Score::new);
+        let score = parse_end(word).and_then(Score::new);
         let score = score.ok_or(Refusal::Says("min or max is not a float"))?;
         Ok(ScoreEnd { score, excluded })
     }

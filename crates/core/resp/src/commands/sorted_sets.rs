@@ -20,9 +20,9 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::keys("zcard", 2, READ.and(FAST), ONE_KEY, zcard),
     Command::keys("zscore", 3, READ.and(FAST), ONE_KEY, zscore),
     Command::keys("zmscore", -3, READ.and(FAST), ONE_KEY, zmscore),
-    Command::keys("zrank", -3, READ.and(FAST), ONE_KEY, |work| zrank(work, |rank, _| rank)),
+    Command::keys("zrank", -3, READ.and(FAST), ONE_KEY, |work| zrank(work, "zrank", |rank, _| rank)),
     Command::keys("zrevrank", -3, READ.and(FAST), ONE_KEY, |work| {
-        zrank(work, |rank, length| length - 1 - rank)
+        zrank(work, "zrevrank", |rank, length| length - 1 - rank)
     }),
     Command::keys("zrandmember", -2, READ, ONE_KEY, zrandmember),
 ];
@@ -259,11 +259,12 @@ fn write_score(out: &mut Writer<'_>, score: Option<Score>) {
 }
 
 /// `ZRANK key member [WITHSCORE]`, where `count` makes the rank from that in ascending order and the length.
-fn zrank(work: &mut Work<'_, '_>, count: fn(usize, usize) -> usize) -> Answer {
+fn zrank(work: &mut Work<'_, '_>, command: &'static str, count: fn(usize, usize) -> usize) -> Answer {
     let with_score = match work.args[3..] {
         [] => false,
         [option] if option.eq_ignore_ascii_case(b"WITHSCORE") => true,
-        _ => return Err(Refusal::Syntax),
+        [_] => return Err(Refusal::Syntax),
+        _ => return Err(Refusal::Arity(command)),
     };
     let member = Blob::from(work.args[2]);
     let set = read(work.tx, work.db, work.args[1])?;
@@ -286,12 +287,12 @@ fn zrank(work: &mut Work<'_, '_>, count: fn(usize, usize) -> usize) -> Answer {
 
 /// `ZRANDMEMBER key [count [WITHSCORES]]`
 fn zrandmember(work: &mut Work<'_, '_>) -> Answer {
+    let drawing = work.args.get(2).map(|count| Drawing::parse(count)).transpose()?;
     let with_scores = match work.args[2..] {
         [] | [_] => false,
         [_, option] if option.eq_ignore_ascii_case(b"WITHSCORES") => true,
         _ => return Err(Refusal::Syntax),
     };
-    let drawing = work.args.get(2).map(|count| Drawing::parse(count)).transpose()?;
     let set = whole(work, work.args[1])?;
     let Some(drawing) = drawing else {
         let member = (!set.is_empty()).then(|| set.nth(work.lot.below(set.len()))).flatten();

@@ -74,8 +74,10 @@ fn halves(word: &[u8]) -> Result<(&[u8], Option<&[u8]>), Refusal> {
     }
 }
 
+/// As C's `strtoull` reads them, with blanks and a sign before them.
 fn digits(word: &[u8]) -> Result<u64, Refusal> {
-    let text = str::from_utf8(word).map_err(|_| WRONG)?;
+    let text = str::from_utf8(word.trim_ascii_start()).map_err(|_| WRONG)?;
+    let text = text.strip_prefix('+').unwrap_or(text);
     let only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| only_digits).ok_or(WRONG)
 }

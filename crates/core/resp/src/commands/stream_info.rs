@@ -29,6 +29,7 @@ fn stream(work: &mut Work<'_, '_>) -> Result<Stream, Refusal> {
 
 /// `XINFO STREAM key [FULL [COUNT count]]`
 fn of_stream(work: &mut Work<'_, '_>) -> Answer {
+    let stream = stream(work)?;
     let count = match work.args[3..] {
         [] => None,
         [full] if full.eq_ignore_ascii_case(b"FULL") => Some(10),
@@ -37,9 +38,8 @@ fn of_stream(work: &mut Work<'_, '_>) -> Answer {
         {
             Some(usize::try_from(integer(number)?).unwrap_or(10))
         }
-        _ => return Err(Refusal::Syntax),
+        _ => return Err(Refusal::words_of_subcommand("XINFO", work.args[1])),
     };
-    let stream = stream(work)?;
     match count {
         None => short(&mut work.out, &stream),
         Some(count) => full(&mut work.out, &stream, if count == 0 { usize::MAX } else { count }),

@@ -89,19 +89,20 @@ struct Search {
 
 impl Search {
     fn parse(words: &[&[u8]]) -> Result<Search, Refusal> {
+        if !(3..=6).contains(&words.len()) {
+            return Err(Refusal::Syntax);
+        }
         let (idle, words) = match words {
             [option, millis, rest @ ..] if option.eq_ignore_ascii_case(b"IDLE") => {
                 (u64::try_from(integer(millis)?).unwrap_or(0), rest)
             }
             words => (0, words),
         };
-        let (words, consumer) = match words {
-            [_, _, _] => (words, None),
-            [_, _, _, consumer] => (words, Some(Blob::from(*consumer))),
-            _ => return Err(Refusal::Syntax),
-        };
-        let count = usize::try_from(integer(words[2])?).unwrap_or(0);
-        let (start, end) = (parse_start(words[0])?, parse_end(words[1])?);
+        // What stands behind a consumer Redis does not look at, up to a number of words.
+        let [start, end, count, rest @ ..] = words else { return Err(Refusal::Syntax) };
+        let count = usize::try_from(integer(count)?).unwrap_or(0);
+        let (start, end) = (parse_start(start)?, parse_end(end)?);
+        let consumer = rest.first().map(|consumer| Blob::from(*consumer));
         Ok(Search { idle, start, end, count, consumer })
     }
 

@@ -226,7 +226,7 @@ impl Reading {
     pub(crate) fn run(&self, work: &mut Work<'_, '_>) -> Result<bool, Refusal> {
         let mut found = Vec::new();
         for (name, from) in &self.streams {
-            if self.has(work, name, *from)? {
+            if self.has(work, (name, *from), &found)? {
                 found.push((name, *from));
             }
         }
@@ -249,7 +249,7 @@ impl Reading {
         }
         let mut found = Vec::new();
         for (name, from) in &self.streams {
-            if name.as_slice() == key && self.has(work, name, *from)? {
+            if name.as_slice() == key && self.has(work, (name, *from), &found)? {
                 found.push((name, *from));
             }
         }
@@ -257,13 +257,26 @@ impl Reading {
         bounded.write(work, &found)
     }
 
-    fn has(&self, work: &mut Work<'_, '_>, name: &Blob, from: From) -> Result<bool, Refusal> {
+    /// Whether there is anything, when what was `found` is given out before it: a stream may be named twice.
+    fn has(
+        &self,
+        work: &mut Work<'_, '_>,
+        (name, from): (&Blob, From),
+        found: &[(&Blob, From)],
+    ) -> Result<bool, Refusal> {
         let Some(stream) = read(work.tx, work.db, name)? else { return Ok(false) };
         let behind = |id: Id| stream.last().is_some_and(|(last, _)| last > id);
         Ok(match (from, &self.member) {
             (From::Behind(id), _) => behind(id),
             (From::New, Some(member)) => {
-                stream.group(&member.group).is_some_and(|group| behind(group.position.last))
+                let same = |other: &&(&Blob, From)| other.0 == name && matches!(other.1, From::New);
+                let given = found.iter().filter(same).count().saturating_mul(self.count);
+                stream.group(&member.group).is_some_and(|group| match given {
+                    0 => behind(group.position.last),
+                    given => {
+                        group.position.last.next().is_some_and(|id| stream.iter_from(id).nth(given).is_some())
+                    }
+                })
             }
             (From::New, None) => false,
             (From::History(_), _) => true,

@@ -62,6 +62,11 @@ impl<'h> Host<'h> {
         if self.read_only && writes {
             return Err(Refusal::Says("Write commands are not allowed from read-only scripts."));
         }
+        if ["xread", "xreadgroup"].contains(&command.name) && blocks(arguments) {
+            let name = String::from_utf8_lossy(arguments[0]);
+            let text = "command is not allowed with BLOCK option from scripts";
+            return Err(Refusal::Told(format!("ERR {name} {text}")));
+        }
         self.server.allow_growth(command)?;
         crate::server::check_keys(command, arguments)?;
         Ok(command)
@@ -84,6 +89,12 @@ impl Commands for Host<'_> {
         }
         reply::read(lua, &self.buffer).map_err(|error| Raised::Text(error.to_string()))
     }
+}
+
+/// Whether an XREAD has the option to wait.
+fn blocks(arguments: &[&[u8]]) -> bool {
+    let mut options = arguments.iter().take_while(|word| !word.eq_ignore_ascii_case(b"STREAMS"));
+    options.any(|word| word.eq_ignore_ascii_case(b"BLOCK"))
 }
 
 /// Whether a reply would take more than a script has, in Lua, where each element takes some room of its own. It is looked

@@ -118,12 +118,14 @@ impl Server {
             session.replies = Replies::SkipThis;
         }
         self.author = Some(session.id());
+        self.subscriptions.begin_request(session.id());
         let mut flow = self.run(session, &request.args, now, &mut bytes);
         self.author = None;
         self.scripts.overseer.end();
         if matches!(flow, Flow::HeldUp) {
             // Keys that were given up for what it read are given up all the same.
             self.tracking.send_pending();
+            self.subscriptions.end_request();
             session.replies = before;
             self.scratch = bytes;
             return flow;
@@ -148,6 +150,7 @@ impl Server {
     /// What is to be told of the request to the client itself, behind its reply; and CLIENT CACHING ends with the request
     /// that it was said for.
     fn track(&mut self, session: &Session, request: &Request<'_>) {
+        self.subscriptions.end_request();
         self.tracking.send_pending();
         if self.tracking.clients() > 0
             && session.multi.is_none()

@@ -1,10 +1,8 @@
 //! What follows from a commit: events, messages, blocked clients served.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Change, Commit, Database, Kind, Notice, Now, Publish};
-use adsum_model::Revision;
+use adsum_keyspace::{Blob, Commit, Database, Kind, Notice, Now, Publish};
 
 use super::transaction::fill_in;
 use super::{Server, writer};
@@ -71,9 +69,7 @@ impl Server {
 
     fn record(&mut self, commit: Arc<Commit>, changed_by: Option<ClientId>) {
         self.count_expired(&commit);
-        if self.settings.notify.any() && self.subscriptions.may_want_notifications() {
-            commit.changes.iter().for_each(|change| self.notify(change, commit.revision));
-        }
+        self.notify_of(&commit);
         self.waiters.note(&commit);
         self.readers.note(&commit);
         self.watched.note(&commit);
@@ -86,24 +82,6 @@ impl Server {
     fn count_expired(&mut self, commit: &Commit) {
         let expired = commit.changes.iter().filter(|change| change.notices.first() == Some(&Notice::Expired));
         self.stats.expired += expired.count() as u64;
-    }
-
-    /// Publishes the events of a change: the keyspace message first, then the keyevent.
-    fn notify(&self, change: &Change, revision: Revision) {
-        let Database::User(number) = change.database else { return };
-        for notice in self.settings.notify.of(change) {
-            let event = notice.as_str();
-            if self.settings.notify.keyspace() {
-                let mut channel = format!("__keyspace@{number}__:").into_bytes();
-                channel.extend_from_slice(&change.key);
-                self.subscriptions.publish(&channel, event.as_bytes(), revision);
-            }
-            if self.settings.notify.keyevent() {
-                let mut channel = String::new();
-                let _ = write!(channel, "__keyevent@{number}__:{event}");
-                self.subscriptions.publish(channel.as_bytes(), &change.key, revision);
-            }
-        }
     }
 
     /// Serves those who wait for a key, the longest waiting first, until there is nothing left for the next one.

@@ -1,7 +1,7 @@
 //! Every command of the table with too few and too many words, and with keys of every type: the answers of redis-server,
 //! and a connection that goes on.
 
-use super::differential::{Redis, run_here};
+use super::differential::{Redis, of_later, run_here};
 use super::harness::{Peer, World};
 
 /// A command as COMMAND describes it.
@@ -161,7 +161,7 @@ impl Sides {
     }
 
     fn compare(&mut self, line: &str) {
-        let theirs = self.redis.run(line.as_bytes());
+        let theirs = of_later(line, self.redis.run(line.as_bytes()));
         let ours = run_here(&mut self.world, &mut self.peer, line.as_bytes());
         if ours != theirs {
             let (ours, theirs) = (ours.escape_ascii(), theirs.escape_ascii());

@@ -153,3 +153,35 @@ fn a_message_waits_for_the_revision_of_its_commit() {
     let revisions = &watcher.outbox.sent.lock().unwrap().revisions;
     assert_eq!(revisions.iter().map(|revision| revision.0).collect::<Vec<_>>(), [0, 1, 2]);
 }
+
+#[test]
+fn new_and_missed_keys_are_told_of_to_whoever_asks() {
+    let on = "CONFIG SET notify-keyspace-events AKEmn; !; ";
+    for (script, expected) in [
+        ("SET a 1; SET a 2", "new a, set a, set a"),
+        ("SET a 1 EX 10; DEL a; APPEND a x", "new a, set a, expire a, del a, new a, append a"),
+        ("MULTI; SET a 1; DEL a; RPUSH a x; RPUSH a y; EXEC", "new a, set a, del a, new a, rpush a, rpush a"),
+        ("SET a 1; FLUSHALL; SET a 1", "new a, set a, new a, set a"),
+        ("MULTI; SET a 1; FLUSHALL; SET a 1; EXEC", "new a, set a, new a, set a"),
+        ("SET a 1; RENAME a b", "new a, set a, new b, rename_from a, rename_to b"),
+        ("MSET a 1 b 2; RENAME a b", "new a, set a, new b, set b, new b, rename_from a, rename_to b"),
+        ("MSET a 1 b 2; COPY a b REPLACE", "new a, set a, new b, set b, new b, copy_to b"),
+        ("SADD s x; SUNIONSTORE t s; SUNIONSTORE t s", "new s, sadd s, new t, sunionstore t, sunionstore t"),
+        (
+            "EVAL 'redis.call(\"incr\",\"a\") return redis.call(\"get\",\"b\")' 0",
+            "keymiss b, new a, incrby a",
+        ),
+        (
+            "GET a; MGET a b; EXISTS a; TTL a; OBJECT ENCODING a",
+            "keymiss a, keymiss a, keymiss b, keymiss a, keymiss a",
+        ),
+        (
+            "COPY a b; BITOP AND a b; ZUNIONSTORE a 1 b; GETEX a; SORT a STORE b",
+            "keymiss a, keymiss b, keymiss b, keymiss a, keymiss a",
+        ),
+        ("SET a 1; GET a; MULTI; DEL a; GET a; EXEC", "new a, set a, keymiss a, del a"),
+        ("CONFIG SET notify-keyspace-events AKE; SET a 1; GET b", "set a"),
+    ] {
+        check(&format!("{on}{script}"), expected);
+    }
+}

@@ -66,13 +66,34 @@ fn a_resp3_client_gets_pushes_and_may_do_everything() {
     assert_eq!(world.run(&mut peer, "SUBSCRIBE a"), ">3 $9 subscribe $1 a :1");
     assert_eq!(world.run(&mut peer, "GET x"), "_");
     assert_eq!(world.run(&mut peer, "PING"), "+PONG");
-    assert_eq!(world.run(&mut peer, "PUBLISH a hi"), ">3 $7 message $1 a $2 hi :1");
+    assert_eq!(world.run(&mut peer, "PUBLISH a hi"), ":1 >3 $7 message $1 a $2 hi");
     world.run(&mut peer, "PSUBSCRIBE __keyspace*");
     peer.received();
     assert_eq!(
         world.run(&mut peer, "SET k v"),
-        ">4 $8 pmessage $11 __keyspace* $16 __keyspace@0__:k $3 set +OK"
+        "+OK >4 $8 pmessage $11 __keyspace* $16 __keyspace@0__:k $3 set"
     );
+}
+
+#[test]
+fn what_a_client_sends_to_itself_comes_behind_its_reply_and_never_within_one() {
+    for hello in ["HELLO 2", "HELLO 3"] {
+        let mut world = World::new();
+        let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+        world.run(&mut peer, hello);
+        world.run(&mut other, "SUBSCRIBE a");
+        for line in ["MULTI", "SUBSCRIBE a", "PUBLISH a hi", "SET k v"] {
+            world.run(&mut peer, line);
+        }
+        let push = if hello == "HELLO 3" { ">" } else { "*" };
+        assert_eq!(
+            world.run(&mut peer, "EXEC"),
+            format!("*3 {push}3 $9 subscribe $1 a :1 :2 +OK {push}3 $7 message $1 a $2 hi")
+        );
+        assert_eq!(other.received(), "*3 $7 message $1 a $2 hi");
+        world.run(&mut other, "RESET");
+        assert_eq!(peer.received(), "");
+    }
 }
 
 #[test]

@@ -30,9 +30,9 @@ fn settings_are_shown_and_those_with_an_effect_set() {
 fn commands_are_described() {
     check(
         "
-        COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *0 *0 *0 *0
-        COMMAND INFO config|get CONFIG|nope get|x -> *3 *10 $10 config|get :-3 *2 +admin +noscript :0 :0 :0 *0 *0 *0 *0 $-1 $-1
-        COMMAND HELP -> *6 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +COUNT +INFO +DOCS +LIST +GETKEYS
+        COMMAND INFO get -> *1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *1 *6 $5 flags *2 +RO +access $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 $9 find_keys *4 $4 type $5 range $4 spec *6 $7 lastkey :0 $7 keystep :1 $5 limit :0 *0
+        COMMAND INFO config|get CONFIG|nope get|x -> *3 *10 $10 config|get :-3 *4 +admin +noscript +loading +stale :0 :0 :0 *3 +@admin +@slow +@dangerous *0 *0 *0 $-1 $-1
+        COMMAND HELP -> *7 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +COUNT +INFO +DOCS +LIST +GETKEYS +GETKEYSANDFLAGS
         COMMAND INFO nope -> *1 $-1
         COMMAND GETKEYS MSET a 1 b 2 -> *2 $1 a $1 b
         COMMAND GETKEYS LMPOP 2 a b LEFT -> *2 $1 a $1 b
@@ -44,7 +44,7 @@ fn commands_are_described() {
         COMMAND GETKEYS PING -> -ERR The command has no key arguments
         COMMAND GETKEYS nope -> -ERR Invalid command specified
         COMMAND GETKEYS GET -> -ERR Invalid number of arguments specified for command
-        COMMAND DOCS get -> *2 $3 get *2 $5 group $6 string
+        COMMAND DOCS get renew -> *4 $3 get *6 $7 summary $14 Reads a string $5 since $5 1.0.0 $5 group $6 string $5 renew *4 $7 summary $14 Extends a lock $5 group $4 lock
         COMMAND LIST FILTERBY PATTERN lp* -> *4 $4 lpop $4 lpos $5 lpush $6 lpushx
         ",
     );
@@ -64,9 +64,14 @@ fn what_there_is_none_of_is_said_so() {
         RPUSH l x -> :1
         OBJECT ENCODING a -> $3 int
         OBJECT ENCODING b -> $6 embstr
-        OBJECT ENCODING l -> $9 quicklist
+        OBJECT ENCODING l -> $8 listpack
+        SADD s 1 2 -> :2
+        OBJECT ENCODING s -> $6 intset
+        SADD s x -> :1
+        OBJECT ENCODING s -> $8 listpack
         OBJECT ENCODING nope -> $-1
-        OBJECT REFCOUNT a -> :1
+        OBJECT REFCOUNT a -> :2147483647
+        OBJECT REFCOUNT b -> :1
         OBJECT IDLETIME a -> :0
         MEMORY USAGE nope -> $-1
         "#,
@@ -92,6 +97,9 @@ fn info_has_the_fields_that_clients_parse() {
         "aof_enabled:1",
         "expired_keys:1",
         "role:master",
+        "master_failover_state:no-failover",
+        "second_repl_offset:-1",
+        "# Modules",
         "cluster_enabled:0",
         "db0:keys=1,expires=0,avg_ttl=0",
     ] {
@@ -177,6 +185,17 @@ fn there_is_one_user() {
         ACL GETUSER default -> *12 $5 flags *2 $2 on $6 nopass $9 passwords *0 $8 commands $5 +@all $4 keys $2 ~* $8 channels $2 &* $9 selectors *0
         ACL GETUSER nope -> $-1
         ACL CAT nope -> -ERR Unknown category 'nope'
+        ACL CAT transaction -> *5 $7 discard $4 exec $5 multi $7 unwatch $5 watch
+        ACL CAT a b -> -ERR unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP.
+        ACL DELUSER me you -> :0
+        ACL DELUSER default -> -ERR The 'default' user cannot be removed
+        ACL DRYRUN default GET a
+        ACL DRYRUN default GET -> -ERR wrong number of arguments for 'get' command
+        ACL DRYRUN default nope -> -ERR Command 'nope' not found
+        ACL DRYRUN me GET a -> -ERR User 'me' not found
+        ACL GENPASS 12 -> $3 070
+        ACL GENPASS 0 -> -ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096
+        ACL GENPASS x -> -ERR value is not an integer or out of range
         ACL LOG -> *0
         ACL LOG RESET
         ACL LOG x -> -ERR value is not an integer or out of range
@@ -267,8 +286,8 @@ fn what_is_asked_in_vain_is_refused_in_redis_words() {
         CLIENT KILL USER default -> :0
         SET k 1
         MEMORY USAGE k SAMPLES -1 -> -ERR syntax error
-        PUBSUB CHANNELS a b -> -ERR wrong number of arguments for 'pubsub|channels' command
-        PUBSUB SHARDCHANNELS a b -> -ERR wrong number of arguments for 'pubsub|shardchannels' command
+        PUBSUB CHANNELS a b -> -ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.
+        PUBSUB SHARDCHANNELS a b -> -ERR unknown subcommand or wrong number of arguments for 'SHARDCHANNELS'. Try PUBSUB HELP.
         ",
     );
 }

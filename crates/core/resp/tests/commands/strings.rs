@@ -72,8 +72,10 @@ fn wrong_options_of_set_are_refused_in_redis_words() {
         SET a 1 EX 9223372036854775807 -> {invalid}
         SETEX a 0 1 -> -ERR invalid expire time in 'setex' command
         PSETEX a -1 1 -> -ERR invalid expire time in 'psetex' command
-        GETEX a EX 0 -> -ERR invalid expire time in 'getex' command
+        GETEX a EX 0 -> $-1
         EXISTS a -> :0
+        SET a 1
+        GETEX a EX 0 -> -ERR invalid expire time in 'getex' command
         "
     ));
 }
