@@ -2,6 +2,7 @@
 //! Both run at the same time and are loaded in turn, so that what disturbs one round disturbs both.
 
 mod load;
+mod nothing;
 
 use std::io::Write;
 use std::path::Path;
@@ -73,9 +74,22 @@ pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
         let sides = contest.hold(rounds, program.as_deref())?;
         contest.report(&sides, &mut table);
     }
+    let limits = limits(rounds)?;
     println!("\n{rounds} rounds in {:.0?}, best (median)\n", begin.elapsed());
     table.print();
+    limits.iter().for_each(|limit| println!("{limit}"));
     Ok(())
+}
+
+/// What a server would do that takes no time.
+fn limits(rounds: usize) -> anyhow::Result<Vec<String>> {
+    let address = nothing::serve()?;
+    let limit = |load: &Load| {
+        let rates = (0..rounds).map(|_| load.run(address)).collect::<anyhow::Result<Vec<f64>>>()?;
+        let rate = Figures { rate: Rounds::of(rates.into_iter()), ..Figures::default() };
+        Ok(format!("{load}, answered by a server that does nothing: {} requests/s", rate.rate_cell()))
+    };
+    Load::all(&[SET], &PIPELINES).iter().map(limit).collect()
 }
 
 impl Contest {
