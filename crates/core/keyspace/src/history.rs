@@ -95,14 +95,16 @@ impl History {
         if self.bytes < self.limit / 10 * 9 {
             return;
         }
-        for past in self.pasts.iter().take(commits) {
-            // Neither fits into one line of a cache.
+        let forgotten = self.pasts.iter().take(commits).flat_map(|past| {
+            // Neither this nor an entry fits into one line of a cache.
             let (commit, change) = (Arc::strong_count(&past.commit), past.commit.changes.last());
             black_box((commit, change.map(|change| change.notices.len())));
-            for undo in past.undos.iter().flatten() {
-                if let Undo::Entry(Some(entry)) = undo {
-                    black_box((Arc::strong_count(entry), entry.deadline));
-                }
+            past.undos.iter().flatten()
+        });
+        // One commit may have taken away very much.
+        for undo in forgotten.take(2 * commits) {
+            if let Undo::Entry(Some(entry)) = undo {
+                black_box((Arc::strong_count(entry), entry.deadline));
             }
         }
     }

@@ -242,18 +242,32 @@ impl Command {
     }
 }
 
-/// Where the names begin of the streams that XREAD or XREADGROUP reads: a group may be named as an option is.
+/// Where the names begin of the streams that XREAD or XREADGROUP reads.
 fn streams_in(args: &[&[u8]]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        at += match args.get(at)?.to_ascii_uppercase().as_slice() {
-            b"STREAMS" => return Some(at + 1),
-            b"COUNT" | b"BLOCK" => 2,
-            b"GROUP" => 3,
-            b"NOACK" => 1,
-            _ => return None,
+    let (at, last) = options_at(args).last()?;
+    last.eq_ignore_ascii_case(b"STREAMS").then_some(at + 1)
+}
+
+/// The options of XREAD or XREADGROUP, and where they stand, up to the first that is none: a group may be named as one
+/// is.
+fn options_at<'a>(args: &'a [&'a [u8]]) -> impl Iterator<Item = (usize, &'a [u8])> {
+    let mut next = Some(1);
+    std::iter::from_fn(move || {
+        let at = next?;
+        let option = *args.get(at)?;
+        next = match option.to_ascii_uppercase().as_slice() {
+            b"COUNT" | b"BLOCK" => Some(at + 2),
+            b"GROUP" => Some(at + 3),
+            b"NOACK" => Some(at + 1),
+            _ => None,
         };
-    }
+        Some((at, option))
+    })
+}
+
+/// Whether XREAD or XREADGROUP is asked to wait.
+pub(crate) fn blocks(args: &[&[u8]]) -> bool {
+    options_at(args).any(|(_, option)| option.eq_ignore_ascii_case(b"BLOCK"))
 }
 
 /// All commands by name: open addressing over a table four times as large as what is in it.

@@ -87,6 +87,9 @@ fn parse_hexadecimal(text: &str) -> Option<f64> {
 pub(crate) fn print_float(number: f64) -> String {
     /// Greater ones are no integers to Redis.
     const INTEGER: f64 = (i64::MAX / 2) as f64;
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
@@ -134,6 +137,7 @@ mod tests {
             (0.001_234_567_891_23, "0.00123456789123"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
         ] {
             assert_eq!(print_float(number), expected);
         }

@@ -129,10 +129,15 @@ impl Server {
 
     /// Has fetched what these requests will look for, which are run next: each by itself would wait for memory anew.
     pub fn expect(&self, session: &Session, requests: &[(usize, Request<'_>)]) {
+        if requests.len() < 2 {
+            return;
+        }
         let mut keys: SmallVec<[&[u8]; 32]> = SmallVec::new();
         let mut writes = 0;
         for (_, request) in requests {
-            let Some(command) = self.commands.find(request.args[0]) else { continue };
+            let Some(command) = request.args.first().and_then(|name| self.commands.find(name)) else {
+                continue;
+            };
             for key in command.keys_in(&request.args).into_iter().flatten() {
                 if keys.last() != Some(&key) && keys.len() < keys.inline_size() {
                     keys.push(key);

@@ -1,6 +1,7 @@
 //! `redis.call`: made once, and running the commands that are lent to the script that runs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use mlua::{Function, Lua, MultiValue, Value};
 use scoped_tls_hkt::scoped_thread_local;
@@ -61,10 +62,9 @@ fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> 
     let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
     let resp3 = course.begin_command()?;
     let reply = COMMANDS.with(|commands| commands.call(lua, &bytes, resp3));
-    let mut run = course.run.lock();
-    run.in_command = false;
+    course.in_command.store(false, Relaxed);
     if let Err(Raised::Ended(end)) = &reply {
-        run.end.get_or_insert_with(|| end.clone());
+        course.run.lock().end.get_or_insert_with(|| end.clone());
     }
     Ok(reply?)
 }

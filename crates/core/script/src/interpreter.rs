@@ -1,6 +1,8 @@
 //! The one interpreter: compiles scripts and runs them, one at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
@@ -63,6 +65,9 @@ pub(crate) struct Course {
     pub(crate) overseer: Arc<Overseer>,
     pub(crate) json: cjson::Shared,
     pub(crate) run: Mutex<Run>,
+    /// Whether a command of the script is being run. Where the script goes on, one is that has panicked, of which Lua has
+    /// lost what was raised: it had no stack left for it.
+    pub(crate) in_command: AtomicBool,
 }
 
 /// Of the script that runs.
@@ -70,9 +75,6 @@ pub(crate) struct Run {
     pub(crate) resp3: bool,
     pub(crate) chance: Chance,
     patience: Patience,
-    /// Whether a command of it is being run. Where the script goes on, one is that has panicked, of which Lua has lost
-    /// what was raised: it had no stack left for it.
-    pub(crate) in_command: bool,
     /// Why it has to end, once that is known.
     pub(crate) end: Option<End>,
 }
@@ -85,14 +87,13 @@ impl Course {
 
     /// The same; if so, it is in a command from now on.
     pub(crate) fn begin_command(&self) -> Result<bool, Raised> {
-        let mut run = self.run.lock();
-        let resp3 = self.look_at(&mut run)?;
-        run.in_command = true;
+        let resp3 = self.check()?;
+        self.in_command.store(true, Relaxed);
         Ok(resp3)
     }
 
     fn look_at(&self, run: &mut Run) -> Result<bool, Raised> {
-        if run.in_command {
+        if self.in_command.load(Relaxed) {
             run.end.get_or_insert(End::Refused(PANICKED.to_owned()));
         }
         if run.end.is_none() {
@@ -130,8 +131,13 @@ impl Interpreter {
         let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
         let chance = Chance::new(0);
-        let run = Run { resp3: false, chance, patience: Patience::Long, in_command: false, end: None };
-        let course = Arc::new(Course { overseer, json: cjson::Shared::default(), run: Mutex::new(run) });
+        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
+        let course = Arc::new(Course {
+            overseer,
+            json: cjson::Shared::default(),
+            run: Mutex::new(run),
+            in_command: false.into(),
+        });
         let sandbox = Sandbox::new(&lua, &course)?;
         watch(&lua, &course, INSTRUCTIONS)?;
         let (functions, cache) = (lua.create_table()?, Cache::default());
@@ -222,7 +228,7 @@ impl Interpreter {
             // From now on not every instruction is looked at any more.
             watch(lua, course, INSTRUCTIONS).map_err(|error| failed(&error))?;
         }
-        assert!(!course.run.lock().in_command, "{PANICKED}");
+        assert!(!course.in_command.load(Relaxed), "{PANICKED}");
         let resp3 = course.run.lock().resp3;
         let result = match (end, outcome) {
             (Some(end), _) => Err(Failure::Ended(end)),
@@ -237,8 +243,8 @@ impl Interpreter {
     fn begin(&self, input: &Input<'_>) {
         *self.course.json.lock() = cjson::Settings::default();
         let chance = Chance::new(input.seed);
-        *self.course.run.lock() =
-            Run { resp3: false, chance, patience: input.patience, in_command: false, end: None };
+        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
+        self.course.in_command.store(false, Relaxed);
     }
 
     /// Makes a script that is in the cache the last one.

@@ -77,8 +77,12 @@ fn of_aggregate(value: &Value) -> &'static str {
         }
         Value::List(list) => {
             // Each has two numbers with it, of its kind and of its length.
-            let bytes = list.iter().map(|element| element.len() + 2).sum::<usize>();
-            if bytes <= LIST_BYTES { "listpack" } else { "quicklist" }
+            let mut bytes = 0;
+            let small = list.iter().all(|element| {
+                bytes += element.len() + 2;
+                bytes <= LIST_BYTES
+            });
+            if small { "listpack" } else { "quicklist" }
         }
         Value::SortedSet(set) => {
             let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, _)| short(member));

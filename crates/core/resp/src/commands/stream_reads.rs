@@ -247,13 +247,13 @@ impl Reading {
             let text = "NOGROUP the consumer group this client was blocked on no longer exists";
             return Err(Refusal::Told(text.to_owned()));
         }
+        let bounded = Reading { count: self.count.min(limits::AT_ONCE), ..self.clone() };
         let mut found = Vec::new();
         for (name, from) in &self.streams {
-            if name.as_slice() == key && self.has(work, (name, *from), &found)? {
+            if name.as_slice() == key && bounded.has(work, (name, *from), &found)? {
                 found.push((name, *from));
             }
         }
-        let bounded = Reading { count: self.count.min(limits::AT_ONCE), ..self.clone() };
         bounded.write(work, &found)
     }
 
@@ -273,6 +273,8 @@ impl Reading {
                 let given = found.iter().filter(same).count().saturating_mul(self.count);
                 stream.group(&member.group).is_some_and(|group| match given {
                     0 => behind(group.position.last),
+                    // All of them.
+                    usize::MAX => false,
                     given => {
                         group.position.last.next().is_some_and(|id| stream.iter_from(id).nth(given).is_some())
                     }

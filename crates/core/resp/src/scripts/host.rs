@@ -5,7 +5,7 @@ use adsum_script::mlua::{Lua, Value};
 use adsum_script::{Commands, End, MEMORY, Raised};
 
 use super::reply;
-use crate::command::{Command, NO_SCRIPT, WRITE};
+use crate::command::{Command, NO_SCRIPT, WRITE, blocks};
 use crate::refusal::{Answer, Refusal};
 use crate::server::fill_in;
 use crate::{Protocol, Server, Session, Writer};
@@ -89,12 +89,6 @@ impl Commands for Host<'_> {
         }
         reply::read(lua, &self.buffer).map_err(|error| Raised::Text(error.to_string()))
     }
-}
-
-/// Whether an XREAD has the option to wait.
-fn blocks(arguments: &[&[u8]]) -> bool {
-    let mut options = arguments.iter().take_while(|word| !word.eq_ignore_ascii_case(b"STREAMS"));
-    options.any(|word| word.eq_ignore_ascii_case(b"BLOCK"))
 }
 
 /// Whether a reply would take more than a script has, in Lua, where each element takes some room of its own. It is looked

@@ -31,6 +31,18 @@ fn patiently(world: &mut World, peer: &mut Peer, line: &str) -> String {
 }
 
 #[test]
+fn what_is_no_number_is_told_as_such_and_ends_nothing() {
+    let (mut world, _) = world(Duration::ZERO);
+    let mut peer = world.connect();
+    let script = r#"EVAL "redis.call('set','k',1) return {double=0/0}" 0"#;
+    assert_eq!(world.run(&mut peer, script), "$3 nan");
+    world.run(&mut peer, "HELLO 3");
+    peer.received();
+    assert_eq!(world.run(&mut peer, script), ",nan");
+    assert_eq!(world.run(&mut peer, "GET k"), "$1 1");
+}
+
+#[test]
 fn a_script_is_one_revision_whatever_it_does() {
     let (mut world, _) = world(Duration::ZERO);
     let (mut peer, mut watcher) = (world.connect(), world.connect());
