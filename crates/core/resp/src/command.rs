@@ -136,10 +136,8 @@ pub(crate) struct Flags(u16);
 
 pub(crate) const WRITE: Flags = Flags(1);
 pub(crate) const READ: Flags = Flags(1 << 1);
-pub(crate) const FAST: Flags = Flags(1 << 2);
 pub(crate) const BLOCKS: Flags = Flags(1 << 3);
-pub(crate) const PUBSUB: Flags = Flags(1 << 4);
-pub(crate) const ADMIN: Flags = Flags(1 << 5);
+pub(crate) const NONE: Flags = Flags(0);
 /// May be used by a RESP2 client that is subscribed.
 pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 6);
 pub(crate) const NO_SCRIPT: Flags = Flags(1 << 7);

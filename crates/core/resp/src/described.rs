@@ -240,7 +240,7 @@ fn write_part(out: &mut Writer<'_>, kind: &str, numbers: &[(&str, i64)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{BLOCKS, Command, Table, WRITE};
+    use crate::command::{BLOCKS, Command, NO_SCRIPT, Table, WRITE};
 
     fn with_subcommands(command: &'static Command) -> impl Iterator<Item = &'static Command> {
         std::iter::once(command).chain(command.subcommands)
@@ -257,6 +257,8 @@ mod tests {
             let described = descriptions.of(command.name);
             let flags: Vec<&str> = described.flags.split_whitespace().collect();
             assert_eq!(command.flags.has(WRITE), flags.contains(&"write"), "{}", command.name);
+            let refused = command.flags.has(NO_SCRIPT);
+            assert!(!refused || flags.contains(&"noscript"), "{} is refused to scripts", command.name);
             let blocks = command.flags.has(BLOCKS) || ["wait", "waitaof"].contains(&command.name);
             assert!(blocks || !flags.contains(&"blocking"), "{}", command.name);
             described.specifications().for_each(drop);

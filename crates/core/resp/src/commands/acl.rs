@@ -1,6 +1,6 @@
 //! ACL: there is one user, `default`, who may do everything. <https://redis.io/docs/latest/commands/acl-list/>
 
-use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
+use crate::command::{Call, Command, Flags, NO_SCRIPT};
 use crate::described::Descriptions;
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
@@ -8,11 +8,11 @@ use crate::refusal::{Answer, Refusal};
 pub(super) const COMMANDS: &[Command] = &[Command::container(
     "acl",
     &[
-        Command::server("acl|whoami", 2, FAST.and(NO_SCRIPT), |call| name(call, false)),
+        Command::server("acl|whoami", 2, NO_SCRIPT, |call| name(call, false)),
         Command::server("acl|users", 2, FLAGS, |call| name(call, true)),
         Command::server("acl|list", 2, FLAGS, list),
         Command::server("acl|getuser", 3, FLAGS, getuser),
-        Command::server("acl|cat", -2, FAST.and(NO_SCRIPT), cat),
+        Command::server("acl|cat", -2, NO_SCRIPT, cat),
         Command::server("acl|log", -2, FLAGS, log),
         Command::server("acl|setuser", -3, FLAGS, refuse),
         Command::server("acl|deluser", -3, FLAGS, deluser),
@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
     ],
 )];
 
-const FLAGS: Flags = ADMIN.and(NO_SCRIPT);
+const FLAGS: Flags = NO_SCRIPT;
 
 const CATEGORIES: [&str; 21] = [
     "keyspace",

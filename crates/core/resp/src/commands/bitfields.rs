@@ -9,13 +9,13 @@
 use adsum_keyspace::Notice;
 
 use super::{bits, strings};
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("bitfield", -2, WRITE, ONE_KEY, |work| bitfield(work, false)),
-    Command::keys("bitfield_ro", -2, READ.and(FAST), ONE_KEY, |work| bitfield(work, true)),
+    Command::keys("bitfield_ro", -2, READ, ONE_KEY, |work| bitfield(work, true)),
 ];
 
 /// A place in a string.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use adsum_keyspace::{Notice, Value};
 
 use super::strings;
-use crate::command::{Command, FAST, KeysAt, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, KeysAt, ONE_KEY, READ, WRITE, Work};
 use crate::limits;
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
@@ -16,7 +16,7 @@ const OPERANDS: KeysAt = KeysAt::Range { first: 2, last: -1, step: 1 };
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("setbit", 4, WRITE, ONE_KEY, setbit),
-    Command::keys("getbit", 3, READ.and(FAST), ONE_KEY, getbit),
+    Command::keys("getbit", 3, READ, ONE_KEY, getbit),
     Command::keys("bitcount", -2, READ, ONE_KEY, bitcount),
     Command::keys("bitpos", -3, READ, ONE_KEY, bitpos),
     Command::keys("bitop", -4, WRITE, OPERANDS, bitop),

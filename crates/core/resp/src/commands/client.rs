@@ -8,7 +8,7 @@ use adsum_keyspace::Now;
 
 use super::tracking;
 use crate::client::Client;
-use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
+use crate::command::{Call, Command, Flags, NO_SCRIPT};
 use crate::number::{integer, parse_integer};
 use crate::pause::Held;
 use crate::refusal::{Answer, Refusal};
@@ -39,8 +39,8 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
     ],
 )];
 
-const PLAIN: Flags = FAST.and(NO_SCRIPT);
-const OTHERS: Flags = ADMIN.and(NO_SCRIPT);
+const PLAIN: Flags = NO_SCRIPT;
+const OTHERS: Flags = NO_SCRIPT;
 
 fn id(call: &mut Call<'_>) -> Answer {
     call.out.integer(call.session.id() as i64);

@@ -1,7 +1,7 @@
 //! CONFIG. <https://redis.io/docs/latest/commands/config-get/>
 
 use super::scan::check_pattern;
-use crate::command::{ADMIN, Call, Command, Flags, NO_SCRIPT};
+use crate::command::{Call, Command, Flags, NO_SCRIPT};
 use crate::refusal::{Answer, Refusal, check_names};
 use crate::server::Stats;
 use crate::settings::SetError;
@@ -16,7 +16,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
     ],
 )];
 
-const FLAGS: Flags = ADMIN.and(NO_SCRIPT);
+const FLAGS: Flags = NO_SCRIPT;
 
 fn get(call: &mut Call<'_>) -> Answer {
     let patterns = &call.args[2..];

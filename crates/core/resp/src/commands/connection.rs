@@ -3,22 +3,22 @@
 use super::client::check_name;
 use super::info::REDIS_VERSION;
 use super::keys::database;
-use crate::command::{AT_ONCE, Call, Command, FAST, Flags, NO_SCRIPT, WHILE_SUBSCRIBED};
+use crate::command::{AT_ONCE, Call, Command, Flags, NO_SCRIPT, NONE, WHILE_SUBSCRIBED};
 use crate::number::parse_integer;
 use crate::refusal::{Answer, Refusal};
 use crate::{Flow, Protocol, Session, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::server("ping", -1, FAST.and(WHILE_SUBSCRIBED), ping),
-    Command::server("echo", 2, FAST, echo),
-    Command::server("select", 2, FAST, select),
+    Command::server("ping", -1, WHILE_SUBSCRIBED, ping),
+    Command::server("echo", 2, NONE, echo),
+    Command::server("select", 2, NONE, select),
     Command::server("quit", -1, ALWAYS, quit),
     Command::server("reset", 1, ALWAYS, reset),
-    Command::server("hello", -1, FAST.and(NO_SCRIPT), hello),
-    Command::server("auth", -2, FAST.and(NO_SCRIPT), auth),
+    Command::server("hello", -1, NO_SCRIPT, hello),
+    Command::server("auth", -2, NO_SCRIPT, auth),
 ];
 
-const ALWAYS: Flags = FAST.and(NO_SCRIPT).and(WHILE_SUBSCRIBED).and(AT_ONCE);
+const ALWAYS: Flags = NO_SCRIPT.and(WHILE_SUBSCRIBED).and(AT_ONCE);
 
 fn ping(call: &mut Call<'_>) -> Answer {
     let word = match call.args[1..] {

@@ -2,17 +2,17 @@
 
 use adsum_keyspace::{Blob, Deadline, Entry, Notice, Value};
 
-use crate::command::{Command, FAST, ONE_KEY, WRITE, Work};
+use crate::command::{Command, ONE_KEY, WRITE, Work};
 use crate::decimal;
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("incr", 2, WRITE.and(FAST), ONE_KEY, |work| add(work, 1)),
-    Command::keys("decr", 2, WRITE.and(FAST), ONE_KEY, |work| add(work, -1)),
-    Command::keys("incrby", 3, WRITE.and(FAST), ONE_KEY, |work| add(work, integer(work.args[2])?)),
-    Command::keys("decrby", 3, WRITE.and(FAST), ONE_KEY, decrby),
-    Command::keys("incrbyfloat", 3, WRITE.and(FAST), ONE_KEY, incrbyfloat),
+    Command::keys("incr", 2, WRITE, ONE_KEY, |work| add(work, 1)),
+    Command::keys("decr", 2, WRITE, ONE_KEY, |work| add(work, -1)),
+    Command::keys("incrby", 3, WRITE, ONE_KEY, |work| add(work, integer(work.args[2])?)),
+    Command::keys("decrby", 3, WRITE, ONE_KEY, decrby),
+    Command::keys("incrbyfloat", 3, WRITE, ONE_KEY, incrbyfloat),
 ];
 
 fn decrby(work: &mut Work<'_, '_>) -> Answer {

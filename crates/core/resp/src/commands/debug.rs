@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 use super::object;
 use crate::Flow;
 use crate::blocking::{Action, Ready};
-use crate::command::{ADMIN, Call, Command, NO_SCRIPT, Timeout, Wait};
+use crate::command::{Call, Command, NO_SCRIPT, Timeout, Wait};
 use crate::refusal::{Answer, Refusal};
 
-pub(super) const COMMANDS: &[Command] = &[Command::server("debug", -2, ADMIN.and(NO_SCRIPT), debug)];
+pub(super) const COMMANDS: &[Command] = &[Command::server("debug", -2, NO_SCRIPT, debug)];
 
 /// No sleep is longer.
 const DAY: f64 = 86_400.0;

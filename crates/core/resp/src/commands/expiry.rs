@@ -6,25 +6,21 @@
 use adsum_keyspace::{Deadline, Notice, Now};
 
 use super::strings;
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("expire", -3, WRITE.and(FAST), ONE_KEY, |work| expire(work, Unit::Seconds, "expire")),
-    Command::keys("pexpire", -3, WRITE.and(FAST), ONE_KEY, |work| {
-        expire(work, Unit::Milliseconds, "pexpire")
-    }),
-    Command::keys("expireat", -3, WRITE.and(FAST), ONE_KEY, |work| expire(work, Unit::AtSecond, "expireat")),
-    Command::keys("pexpireat", -3, WRITE.and(FAST), ONE_KEY, |work| {
-        expire(work, Unit::AtMillisecond, "pexpireat")
-    }),
-    Command::keys("persist", 2, WRITE.and(FAST), ONE_KEY, persist),
-    Command::keys("ttl", 2, READ.and(FAST), ONE_KEY, |work| show(work, |d, now| seconds(d.rest(now)))),
-    Command::keys("pttl", 2, READ.and(FAST), ONE_KEY, |work| show(work, Deadline::rest)),
-    Command::keys("expiretime", 2, READ.and(FAST), ONE_KEY, |work| show(work, |d, now| seconds(d.unix(now)))),
-    Command::keys("pexpiretime", 2, READ.and(FAST), ONE_KEY, |work| show(work, Deadline::unix)),
-    Command::keys("getex", -2, WRITE.and(FAST), ONE_KEY, getex),
+    Command::keys("expire", -3, WRITE, ONE_KEY, |work| expire(work, Unit::Seconds, "expire")),
+    Command::keys("pexpire", -3, WRITE, ONE_KEY, |work| expire(work, Unit::Milliseconds, "pexpire")),
+    Command::keys("expireat", -3, WRITE, ONE_KEY, |work| expire(work, Unit::AtSecond, "expireat")),
+    Command::keys("pexpireat", -3, WRITE, ONE_KEY, |work| expire(work, Unit::AtMillisecond, "pexpireat")),
+    Command::keys("persist", 2, WRITE, ONE_KEY, persist),
+    Command::keys("ttl", 2, READ, ONE_KEY, |work| show(work, |d, now| seconds(d.rest(now)))),
+    Command::keys("pttl", 2, READ, ONE_KEY, |work| show(work, Deadline::rest)),
+    Command::keys("expiretime", 2, READ, ONE_KEY, |work| show(work, |d, now| seconds(d.unix(now)))),
+    Command::keys("pexpiretime", 2, READ, ONE_KEY, |work| show(work, Deadline::unix)),
+    Command::keys("getex", -2, WRITE, ONE_KEY, getex),
 ];
 
 /// How an option or a command gives a time.

@@ -7,27 +7,27 @@ use adsum_keyspace::{Blob, Database, Edits, Hash, Notice, Transaction, Value};
 use super::draws::Drawing;
 use super::strings::check_length;
 use super::{lists::check_weight, sorted_sets};
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::decimal;
 use crate::number::{integer, parse_float, parse_integer};
 use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Protocol, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("hset", -4, WRITE.and(FAST), ONE_KEY, hset),
-    Command::keys("hmset", -4, WRITE.and(FAST), ONE_KEY, hmset),
-    Command::keys("hsetnx", 4, WRITE.and(FAST), ONE_KEY, hsetnx),
-    Command::keys("hget", 3, READ.and(FAST), ONE_KEY, hget),
-    Command::keys("hmget", -3, READ.and(FAST), ONE_KEY, hmget),
+    Command::keys("hset", -4, WRITE, ONE_KEY, hset),
+    Command::keys("hmset", -4, WRITE, ONE_KEY, hmset),
+    Command::keys("hsetnx", 4, WRITE, ONE_KEY, hsetnx),
+    Command::keys("hget", 3, READ, ONE_KEY, hget),
+    Command::keys("hmget", -3, READ, ONE_KEY, hmget),
     Command::keys("hgetall", 2, READ, ONE_KEY, hgetall),
     Command::keys("hkeys", 2, READ, ONE_KEY, |work| list(work, |out, field, _| out.bulk(field))),
     Command::keys("hvals", 2, READ, ONE_KEY, |work| list(work, |out, _, value| out.bulk(value))),
-    Command::keys("hlen", 2, READ.and(FAST), ONE_KEY, hlen),
-    Command::keys("hexists", 3, READ.and(FAST), ONE_KEY, hexists),
-    Command::keys("hstrlen", 3, READ.and(FAST), ONE_KEY, hstrlen),
-    Command::keys("hdel", -3, WRITE.and(FAST), ONE_KEY, hdel),
-    Command::keys("hincrby", 4, WRITE.and(FAST), ONE_KEY, hincrby),
-    Command::keys("hincrbyfloat", 4, WRITE.and(FAST), ONE_KEY, hincrbyfloat),
+    Command::keys("hlen", 2, READ, ONE_KEY, hlen),
+    Command::keys("hexists", 3, READ, ONE_KEY, hexists),
+    Command::keys("hstrlen", 3, READ, ONE_KEY, hstrlen),
+    Command::keys("hdel", -3, WRITE, ONE_KEY, hdel),
+    Command::keys("hincrby", 4, WRITE, ONE_KEY, hincrby),
+    Command::keys("hincrbyfloat", 4, WRITE, ONE_KEY, hincrbyfloat),
     Command::keys("hrandfield", -2, READ, ONE_KEY, hrandfield),
 ];
 

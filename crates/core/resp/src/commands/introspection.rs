@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::command::{Call, Command, FAST, Flags, KeysAt};
+use crate::command::{Call, Command, Flags, KeysAt, NONE};
 use crate::described::{Descriptions, Summary, summaries};
 use crate::refusal::{Answer, Refusal, check_names, check_reply};
 use crate::server::help;
@@ -11,7 +11,7 @@ use crate::{Writer, glob};
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "command",
     arity: -1,
-    flags: FAST,
+    flags: NONE,
     keys: KeysAt::None,
     run: crate::command::Run::Server(command),
     subcommands: &[
@@ -24,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     ],
 }];
 
-const FLAGS: Flags = FAST;
+const FLAGS: Flags = NONE;
 
 /// `COMMAND [HELP]`
 fn command(call: &mut Call<'_>) -> Answer {

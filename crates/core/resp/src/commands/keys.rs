@@ -3,24 +3,24 @@
 use adsum_keyspace::{Database, Entry, Notice};
 
 use super::strings;
-use crate::command::{ALL_KEYS, Command, FAST, KeysAt, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
+use crate::command::{ALL_KEYS, Command, KeysAt, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("del", -2, WRITE, ALL_KEYS, del),
-    Command::keys("unlink", -2, WRITE.and(FAST), ALL_KEYS, del),
-    Command::keys("delex", -2, WRITE.and(FAST), ONE_KEY, delex),
-    Command::keys("delifeq", 3, WRITE.and(FAST), ONE_KEY, delifeq),
-    Command::keys("exists", -2, READ.and(FAST), ALL_KEYS, exists),
-    Command::keys("touch", -2, READ.and(FAST), ALL_KEYS, exists),
-    Command::keys("type", 2, READ.and(FAST), ONE_KEY, type_of),
+    Command::keys("unlink", -2, WRITE, ALL_KEYS, del),
+    Command::keys("delex", -2, WRITE, ONE_KEY, delex),
+    Command::keys("delifeq", 3, WRITE, ONE_KEY, delifeq),
+    Command::keys("exists", -2, READ, ALL_KEYS, exists),
+    Command::keys("touch", -2, READ, ALL_KEYS, exists),
+    Command::keys("type", 2, READ, ONE_KEY, type_of),
     Command::keys("rename", 3, WRITE, TWO_KEYS, rename),
-    Command::keys("renamenx", 3, WRITE.and(FAST), TWO_KEYS, renamenx),
+    Command::keys("renamenx", 3, WRITE, TWO_KEYS, renamenx),
     Command::keys("copy", -3, WRITE, TWO_KEYS, copy),
-    Command::keys("move", 3, WRITE.and(FAST), ONE_KEY, move_key),
+    Command::keys("move", 3, WRITE, ONE_KEY, move_key),
     Command::keys("randomkey", 1, READ, KeysAt::None, randomkey),
-    Command::keys("dbsize", 1, READ.and(FAST), KeysAt::None, dbsize),
+    Command::keys("dbsize", 1, READ, KeysAt::None, dbsize),
     Command::keys("flushdb", -1, WRITE, KeysAt::None, flushdb),
     Command::keys("flushall", -1, WRITE, KeysAt::None, flushall),
 ];

@@ -6,18 +6,18 @@ use adsum_keyspace::{Blob, Database, List, Notice, Transaction, Value, limits};
 use smallvec::{SmallVec, smallvec};
 
 use super::strings::check_length;
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("lpush", -3, WRITE.and(FAST), ONE_KEY, |work| push(work, End::Left, Made::WhenMissing)),
-    Command::keys("rpush", -3, WRITE.and(FAST), ONE_KEY, |work| push(work, End::Right, Made::WhenMissing)),
-    Command::keys("lpushx", -3, WRITE.and(FAST), ONE_KEY, |work| push(work, End::Left, Made::Never)),
-    Command::keys("rpushx", -3, WRITE.and(FAST), ONE_KEY, |work| push(work, End::Right, Made::Never)),
-    Command::keys("lpop", -2, WRITE.and(FAST), ONE_KEY, |work| pop_command(work, End::Left, "lpop")),
-    Command::keys("rpop", -2, WRITE.and(FAST), ONE_KEY, |work| pop_command(work, End::Right, "rpop")),
-    Command::keys("llen", 2, READ.and(FAST), ONE_KEY, llen),
+    Command::keys("lpush", -3, WRITE, ONE_KEY, |work| push(work, End::Left, Made::WhenMissing)),
+    Command::keys("rpush", -3, WRITE, ONE_KEY, |work| push(work, End::Right, Made::WhenMissing)),
+    Command::keys("lpushx", -3, WRITE, ONE_KEY, |work| push(work, End::Left, Made::Never)),
+    Command::keys("rpushx", -3, WRITE, ONE_KEY, |work| push(work, End::Right, Made::Never)),
+    Command::keys("lpop", -2, WRITE, ONE_KEY, |work| pop_command(work, End::Left, "lpop")),
+    Command::keys("rpop", -2, WRITE, ONE_KEY, |work| pop_command(work, End::Right, "rpop")),
+    Command::keys("llen", 2, READ, ONE_KEY, llen),
     Command::keys("lrange", 4, READ, ONE_KEY, lrange),
     Command::keys("lindex", 3, READ, ONE_KEY, lindex),
     Command::keys("lpos", -3, READ, ONE_KEY, lpos),

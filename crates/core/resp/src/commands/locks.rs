@@ -22,15 +22,15 @@ use adsum_keyspace::{Blob, Deadline, Notice};
 use adsum_model::Revision;
 
 use crate::blocking::{Action, Ready};
-use crate::command::{Command, FAST, KeysAt, ONE_KEY, READ, Timeout, WRITE, Wait, Work};
+use crate::command::{Command, KeysAt, ONE_KEY, READ, Timeout, WRITE, Wait, Work};
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::blocking("lock", -5, KeysAt::Range { first: 1, last: 1, step: 1 }, lock),
-    Command::keys("renew", 5, WRITE.and(FAST), ONE_KEY, renew),
-    Command::keys("unlock", 3, WRITE.and(FAST), ONE_KEY, unlock),
-    Command::keys("fence", 2, READ.and(FAST), ONE_KEY, fence),
+    Command::keys("renew", 5, WRITE, ONE_KEY, renew),
+    Command::keys("unlock", 3, WRITE, ONE_KEY, unlock),
+    Command::keys("fence", 2, READ, ONE_KEY, fence),
 ];
 
 /// Holders of a semaphore at most.

@@ -1,7 +1,7 @@
 //! What Redis measures of itself and Adsum does not: the answers of a Redis that has nothing to tell.
 //! <https://redis.io/docs/latest/commands/slowlog-get/>
 
-use crate::command::{ADMIN, Call, Command, FAST, Flags, NO_SCRIPT};
+use crate::command::{Call, Command, Flags, NO_SCRIPT, NONE};
 use crate::number::parse_integer;
 use crate::refusal::{Answer, Refusal};
 
@@ -9,9 +9,9 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::container(
         "slowlog",
         &[
-            Command::server("slowlog|get", -2, ADMIN, slowlog_get),
-            Command::server("slowlog|len", 2, ADMIN.and(FAST), zero),
-            Command::server("slowlog|reset", 2, ADMIN.and(FAST), ok),
+            Command::server("slowlog|get", -2, NONE, slowlog_get),
+            Command::server("slowlog|len", 2, NONE, zero),
+            Command::server("slowlog|reset", 2, NONE, ok),
         ],
     ),
     Command::container(
@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-const FLAGS: Flags = ADMIN.and(NO_SCRIPT);
+const FLAGS: Flags = NO_SCRIPT;
 
 /// `SLOWLOG GET [count]`
 fn slowlog_get(call: &mut Call<'_>) -> Answer {

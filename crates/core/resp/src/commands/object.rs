@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use adsum_keyspace::{Database, Entry, Value};
 
-use crate::command::{Call, Command, FAST, KeysAt, READ, Work};
+use crate::command::{Call, Command, KeysAt, NONE, READ, Work};
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 
@@ -26,10 +26,10 @@ pub(super) const COMMANDS: &[Command] = &[
         "memory",
         &[
             Command::keys("memory|usage", -3, READ, SECOND, usage),
-            Command::server("memory|stats", 2, FAST, stats),
-            Command::server("memory|doctor", 2, FAST, doctor),
-            Command::server("memory|malloc-stats", 2, FAST, malloc_stats),
-            Command::server("memory|purge", 2, FAST, purge),
+            Command::server("memory|stats", 2, NONE, stats),
+            Command::server("memory|doctor", 2, NONE, doctor),
+            Command::server("memory|malloc-stats", 2, NONE, malloc_stats),
+            Command::server("memory|purge", 2, NONE, purge),
         ],
     ),
 ];

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use adsum_keyspace::{Blob, Publish, limits::KEY};
 
 use super::scan::check_pattern;
-use crate::command::{Call, Command, FAST, KeysAt, NO_SCRIPT, PUBSUB, WHILE_SUBSCRIBED, Work};
+use crate::command::{Call, Command, KeysAt, NO_SCRIPT, NONE, WHILE_SUBSCRIBED, Work};
 use crate::refusal::{Answer, Refusal};
 use crate::subscriptions::To;
 use crate::{glob, limits};
@@ -17,21 +17,21 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::server("unsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Channel)),
     Command::server("punsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Pattern)),
     Command::server("sunsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Shard)),
-    Command::keys("publish", 3, PUBSUB.and(FAST), KeysAt::None, publish),
-    Command::server("spublish", 3, PUBSUB.and(FAST), spublish),
+    Command::keys("publish", 3, NONE, KeysAt::None, publish),
+    Command::server("spublish", 3, NONE, spublish),
     Command::container(
         "pubsub",
         &[
-            Command::server("pubsub|channels", -2, PUBSUB, |call| channels(call, To::Channel)),
-            Command::server("pubsub|numsub", -2, PUBSUB, |call| numsub(call, To::Channel)),
-            Command::server("pubsub|numpat", 2, PUBSUB, numpat),
-            Command::server("pubsub|shardchannels", -2, PUBSUB, |call| channels(call, To::Shard)),
-            Command::server("pubsub|shardnumsub", -2, PUBSUB, |call| numsub(call, To::Shard)),
+            Command::server("pubsub|channels", -2, NONE, |call| channels(call, To::Channel)),
+            Command::server("pubsub|numsub", -2, NONE, |call| numsub(call, To::Channel)),
+            Command::server("pubsub|numpat", 2, NONE, numpat),
+            Command::server("pubsub|shardchannels", -2, NONE, |call| channels(call, To::Shard)),
+            Command::server("pubsub|shardnumsub", -2, NONE, |call| numsub(call, To::Shard)),
         ],
     ),
 ];
 
-const SUBSCRIBES: crate::command::Flags = PUBSUB.and(NO_SCRIPT).and(WHILE_SUBSCRIBED);
+const SUBSCRIBES: crate::command::Flags = NO_SCRIPT.and(WHILE_SUBSCRIBED);
 
 fn subscribe(call: &mut Call<'_>, to: To) -> Answer {
     // The other two may be queued, for clients of old.

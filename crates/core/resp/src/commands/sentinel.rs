@@ -5,7 +5,7 @@
 //! all masters, there is one with the name that is usual.
 
 use crate::Writer;
-use crate::command::{Call, Command, FAST, Flags, NO_SCRIPT};
+use crate::command::{Call, Command, Flags, NO_SCRIPT};
 use crate::refusal::Answer;
 
 pub(super) const COMMANDS: &[Command] = &[Command::container(
@@ -22,7 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
     ],
 )];
 
-const FLAGS: Flags = FAST.and(NO_SCRIPT);
+const FLAGS: Flags = NO_SCRIPT;
 
 /// The name that most configurations have.
 const NAME: &str = "mymaster";

@@ -1,14 +1,14 @@
 //! What is asked of the server as a whole. <https://redis.io/docs/latest/commands/?group=server>
 
 use super::info::last_save;
-use crate::command::{Call, Command, FAST, NO_SCRIPT};
+use crate::command::{Call, Command, NO_SCRIPT, NONE};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::server("time", 1, FAST, time),
-    Command::server("lastsave", 1, FAST, lastsave),
-    Command::server("role", 1, FAST.and(NO_SCRIPT), role),
+    Command::server("time", 1, NONE, time),
+    Command::server("lastsave", 1, NONE, lastsave),
+    Command::server("role", 1, NO_SCRIPT, role),
     Command::server("wait", 3, NO_SCRIPT, wait),
     Command::server("waitaof", 4, NO_SCRIPT, waitaof),
 ];

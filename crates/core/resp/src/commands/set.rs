@@ -6,12 +6,12 @@ use smallvec::SmallVec;
 
 use super::expiry::{self, Unit};
 use super::{locks, strings};
-use crate::command::{Command, FAST, ONE_KEY, WRITE, Work};
+use crate::command::{Command, ONE_KEY, WRITE, Work};
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("set", -3, WRITE, ONE_KEY, set),
-    Command::keys("setnx", 3, WRITE.and(FAST), ONE_KEY, setnx),
+    Command::keys("setnx", 3, WRITE, ONE_KEY, setnx),
     Command::keys("setex", 4, WRITE, ONE_KEY, setex),
     Command::keys("psetex", 4, WRITE, ONE_KEY, psetex),
 ];

@@ -7,20 +7,20 @@ use adsum_keyspace::{Blob, Database, Edits, Notice, Set, Transaction, Value};
 use super::draws::Drawing;
 use super::lists::check_weight;
 use super::strings::check_length;
-use crate::command::{Command, FAST, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal, check_reply};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("sadd", -3, WRITE.and(FAST), ONE_KEY, sadd),
-    Command::keys("srem", -3, WRITE.and(FAST), ONE_KEY, srem),
+    Command::keys("sadd", -3, WRITE, ONE_KEY, sadd),
+    Command::keys("srem", -3, WRITE, ONE_KEY, srem),
     Command::keys("smembers", 2, READ, ONE_KEY, smembers),
-    Command::keys("sismember", 3, READ.and(FAST), ONE_KEY, sismember),
-    Command::keys("smismember", -3, READ.and(FAST), ONE_KEY, smismember),
-    Command::keys("scard", 2, READ.and(FAST), ONE_KEY, scard),
-    Command::keys("spop", -2, WRITE.and(FAST), ONE_KEY, spop),
+    Command::keys("sismember", 3, READ, ONE_KEY, sismember),
+    Command::keys("smismember", -3, READ, ONE_KEY, smismember),
+    Command::keys("scard", 2, READ, ONE_KEY, scard),
+    Command::keys("spop", -2, WRITE, ONE_KEY, spop),
     Command::keys("srandmember", -2, READ, ONE_KEY, srandmember),
-    Command::keys("smove", 4, WRITE.and(FAST), TWO_KEYS, smove),
+    Command::keys("smove", 4, WRITE, TWO_KEYS, smove),
 ];
 
 /// The set at `key`.

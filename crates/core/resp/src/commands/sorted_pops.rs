@@ -7,13 +7,13 @@ use super::list_moves::parse_many;
 use super::sorted_sets::{begin_pairs, read, remove};
 use crate::Protocol;
 use crate::blocking::{Action, Ready};
-use crate::command::{Command, FAST, KeysAt, ONE_KEY, WRITE, Wait, Work};
+use crate::command::{Command, KeysAt, ONE_KEY, WRITE, Wait, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("zpopmin", -2, WRITE.and(FAST), ONE_KEY, |work| zpop(work, Extreme::Least)),
-    Command::keys("zpopmax", -2, WRITE.and(FAST), ONE_KEY, |work| zpop(work, Extreme::Greatest)),
+    Command::keys("zpopmin", -2, WRITE, ONE_KEY, |work| zpop(work, Extreme::Least)),
+    Command::keys("zpopmax", -2, WRITE, ONE_KEY, |work| zpop(work, Extreme::Greatest)),
     Command::keys("zmpop", -4, WRITE, KeysAt::Counted { count: 1 }, zmpop),
     Command::blocking("bzpopmin", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Least)).unscripted(),
     Command::blocking("bzpopmax", -3, BEFORE_TIMEOUT, |args| bzpop(args, Extreme::Greatest)).unscripted(),

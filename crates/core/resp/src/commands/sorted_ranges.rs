@@ -8,7 +8,7 @@ use adsum_keyspace::{Blob, Notice, Score, SortedSet, Value};
 
 use super::lists;
 use super::sorted_sets::{read, remove, whole, write};
-use crate::command::{Command, FAST, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, TWO_KEYS, WRITE, Work};
 use crate::number::{integer, parse_end};
 use crate::refusal::{Answer, Refusal};
 
@@ -20,8 +20,8 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::keys("zrangebylex", -4, READ, ONE_KEY, |work| zrange(work, Some(By::Lex), Some(false))),
     Command::keys("zrevrangebylex", -4, READ, ONE_KEY, |work| zrange(work, Some(By::Lex), Some(true))),
     Command::keys("zrangestore", -5, WRITE, TWO_KEYS, zrangestore),
-    Command::keys("zcount", 4, READ.and(FAST), ONE_KEY, |work| count(work, By::Score)),
-    Command::keys("zlexcount", 4, READ.and(FAST), ONE_KEY, |work| count(work, By::Lex)),
+    Command::keys("zcount", 4, READ, ONE_KEY, |work| count(work, By::Score)),
+    Command::keys("zlexcount", 4, READ, ONE_KEY, |work| count(work, By::Lex)),
     Command::keys("zremrangebyrank", 4, WRITE, ONE_KEY, |work| remove_range(work, By::Rank)),
     Command::keys("zremrangebyscore", 4, WRITE, ONE_KEY, |work| remove_range(work, By::Score)),
     Command::keys("zremrangebylex", 4, WRITE, ONE_KEY, |work| remove_range(work, By::Lex)),

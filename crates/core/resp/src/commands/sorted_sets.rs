@@ -8,20 +8,20 @@ use smallvec::SmallVec;
 use super::draws::Drawing;
 use super::lists::check_weight;
 use super::strings::check_length;
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::parse_float;
 use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Protocol, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("zadd", -4, WRITE.and(FAST), ONE_KEY, zadd),
-    Command::keys("zincrby", 4, WRITE.and(FAST), ONE_KEY, zincrby),
-    Command::keys("zrem", -3, WRITE.and(FAST), ONE_KEY, zrem),
-    Command::keys("zcard", 2, READ.and(FAST), ONE_KEY, zcard),
-    Command::keys("zscore", 3, READ.and(FAST), ONE_KEY, zscore),
-    Command::keys("zmscore", -3, READ.and(FAST), ONE_KEY, zmscore),
-    Command::keys("zrank", -3, READ.and(FAST), ONE_KEY, |work| zrank(work, "zrank", |rank, _| rank)),
-    Command::keys("zrevrank", -3, READ.and(FAST), ONE_KEY, |work| {
+    Command::keys("zadd", -4, WRITE, ONE_KEY, zadd),
+    Command::keys("zincrby", 4, WRITE, ONE_KEY, zincrby),
+    Command::keys("zrem", -3, WRITE, ONE_KEY, zrem),
+    Command::keys("zcard", 2, READ, ONE_KEY, zcard),
+    Command::keys("zscore", 3, READ, ONE_KEY, zscore),
+    Command::keys("zmscore", -3, READ, ONE_KEY, zmscore),
+    Command::keys("zrank", -3, READ, ONE_KEY, |work| zrank(work, "zrank", |rank, _| rank)),
+    Command::keys("zrevrank", -3, READ, ONE_KEY, |work| {
         zrank(work, "zrevrank", |rank, length| length - 1 - rank)
     }),
     Command::keys("zrandmember", -2, READ, ONE_KEY, zrandmember),

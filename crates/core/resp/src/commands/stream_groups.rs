@@ -9,7 +9,7 @@ use adsum_keyspace::{Blob, Edits, Notice, Stream};
 
 use super::stream_ids::parse;
 use super::streams::{edit, read};
-use crate::command::{Command, FAST, KeysAt, ONE_KEY, WRITE, Work};
+use crate::command::{Command, KeysAt, ONE_KEY, WRITE, Work};
 use crate::limits;
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Command::keys("xgroup|delconsumer", 5, WRITE, KEY, delconsumer),
         ],
     ),
-    Command::keys("xack", -4, WRITE.and(FAST), ONE_KEY, xack),
+    Command::keys("xack", -4, WRITE, ONE_KEY, xack),
 ];
 
 /// Refuses the name of a group or a consumer that is too long.

@@ -7,14 +7,14 @@ use adsum_keyspace::{Blob, Edits, Notice, Stream};
 use super::stream_groups::check_name;
 use super::stream_ids::{parse, parse_end, parse_start, write_entry, write_id};
 use super::streams::read;
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::keys("xpending", -3, READ, ONE_KEY, xpending),
-    Command::keys("xclaim", -6, WRITE.and(FAST), ONE_KEY, xclaim),
-    Command::keys("xautoclaim", -6, WRITE.and(FAST), ONE_KEY, xautoclaim),
+    Command::keys("xclaim", -6, WRITE, ONE_KEY, xclaim),
+    Command::keys("xautoclaim", -6, WRITE, ONE_KEY, xautoclaim),
 ];
 
 /// The stream that the command names with the group in it, as they are now.

@@ -7,18 +7,18 @@ use super::lists::check_weight;
 use super::stream_ids::{NewId, parse, parse_end, parse_start, write_entry, write_id};
 use super::stream_trims::{Of, Options};
 use super::strings::check_length;
-use crate::command::{Command, FAST, ONE_KEY, READ, WRITE, Work};
+use crate::command::{Command, ONE_KEY, READ, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("xadd", -5, WRITE.and(FAST), ONE_KEY, xadd),
-    Command::keys("xlen", 2, READ.and(FAST), ONE_KEY, xlen),
+    Command::keys("xadd", -5, WRITE, ONE_KEY, xadd),
+    Command::keys("xlen", 2, READ, ONE_KEY, xlen),
     Command::keys("xrange", -4, READ, ONE_KEY, xrange),
     Command::keys("xrevrange", -4, READ, ONE_KEY, xrevrange),
-    Command::keys("xdel", -3, WRITE.and(FAST), ONE_KEY, xdel),
+    Command::keys("xdel", -3, WRITE, ONE_KEY, xdel),
     Command::keys("xtrim", -4, WRITE, ONE_KEY, xtrim),
-    Command::keys("xsetid", -3, WRITE.and(FAST), ONE_KEY, xsetid),
+    Command::keys("xsetid", -3, WRITE, ONE_KEY, xsetid),
 ];
 
 /// The stream at `key`.

@@ -2,21 +2,21 @@
 
 use adsum_keyspace::{Blob, Database, Notice, Transaction, Value, limits};
 
-use crate::command::{ALL_KEYS, Command, FAST, KeysAt, ONE_KEY, READ, WRITE, Work};
+use crate::command::{ALL_KEYS, Command, KeysAt, ONE_KEY, READ, WRITE, Work};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal, check_reply};
 
 const PAIRS: KeysAt = KeysAt::Range { first: 1, last: -1, step: 2 };
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("get", 2, READ.and(FAST), ONE_KEY, get),
-    Command::keys("getset", 3, WRITE.and(FAST), ONE_KEY, getset),
-    Command::keys("getdel", 2, WRITE.and(FAST), ONE_KEY, getdel),
-    Command::keys("mget", -2, READ.and(FAST), ALL_KEYS, mget),
+    Command::keys("get", 2, READ, ONE_KEY, get),
+    Command::keys("getset", 3, WRITE, ONE_KEY, getset),
+    Command::keys("getdel", 2, WRITE, ONE_KEY, getdel),
+    Command::keys("mget", -2, READ, ALL_KEYS, mget),
     Command::keys("mset", -3, WRITE, PAIRS, mset),
     Command::keys("msetnx", -3, WRITE, PAIRS, msetnx),
-    Command::keys("append", 3, WRITE.and(FAST), ONE_KEY, append),
-    Command::keys("strlen", 2, READ.and(FAST), ONE_KEY, strlen),
+    Command::keys("append", 3, WRITE, ONE_KEY, append),
+    Command::keys("strlen", 2, READ, ONE_KEY, strlen),
     Command::keys("getrange", 4, READ, ONE_KEY, getrange),
     Command::keys("substr", 4, READ, ONE_KEY, getrange),
     Command::keys("setrange", 4, WRITE, ONE_KEY, setrange),

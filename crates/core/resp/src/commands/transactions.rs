@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use adsum_keyspace::Blob;
 
-use crate::command::{AT_ONCE, Call, Command, FAST, Flags, KeysAt, NO_SCRIPT, Run};
+use crate::command::{AT_ONCE, Call, Command, Flags, KeysAt, NO_SCRIPT, Run};
 use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
 use crate::scripts::holds_up;
@@ -23,10 +23,10 @@ pub(super) const COMMANDS: &[Command] = &[
         run: Run::Server(watch),
         subcommands: &[],
     },
-    Command::server("unwatch", 1, FAST.and(NO_SCRIPT), unwatch),
+    Command::server("unwatch", 1, NO_SCRIPT, unwatch),
 ];
 
-const FLAGS: Flags = FAST.and(NO_SCRIPT).and(AT_ONCE);
+const FLAGS: Flags = NO_SCRIPT.and(AT_ONCE);
 
 fn multi(call: &mut Call<'_>) -> Answer {
     begin(call.session, &mut call.out)
