@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
+use adsum_keyspace::{Commit, Garbage, Keyspace, Now, Outcome, TooBig, Transaction};
 use adsum_model::Revision;
 use smallvec::SmallVec;
 
@@ -156,16 +156,18 @@ impl Server {
         now: Now,
         body: impl FnOnce(&mut Transaction<'_>) -> T,
     ) -> Result<T, TooBig> {
-        let outcome = self.keyspace.transact(now, body)?;
-        self.settle(outcome.commit, outcome.publishes, now);
-        Ok(outcome.reply)
+        let Outcome { reply, commit, made, publishes } = self.keyspace.transact(now, body)?;
+        self.settle(Outcome { reply: (), commit, made, publishes }, now);
+        Ok(reply)
     }
 
     /// Applies expiries that are due: a bounded round of them, so that it takes several calls when there are very
     /// many. First of all in every batch, and by the timer.
     pub fn expire(&mut self, now: Now) {
         if let Some(commit) = self.keyspace.expire(now) {
-            self.settle(Some(commit), Vec::new(), now);
+            let outcome =
+                Outcome { reply: (), commit: Some(commit), made: Vec::new(), publishes: Vec::new() };
+            self.settle(outcome, now);
         }
     }
 

@@ -224,6 +224,8 @@ impl Server {
     /// Ends the transaction: commits it, completes the reply, and lets the others know. Too large a one has not been.
     pub(super) fn finish(&mut self, now: Now, reply: &mut Vec<u8>) -> Result<(), TooBig> {
         let marks = std::mem::take(&mut self.marks);
+        // CONFIG SET ends here, too.
+        self.keyspace.tell_made(self.settings.notify.new_keys());
         let outcome = match self.keyspace.finish(now) {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -234,7 +236,7 @@ impl Server {
         if let Some(commit) = &outcome.commit {
             fill_in(reply, &marks, commit.revision.0);
         }
-        self.settle(outcome.commit, outcome.publishes, now);
+        self.settle(outcome, now);
         Ok(())
     }
 }

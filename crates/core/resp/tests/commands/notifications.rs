@@ -185,3 +185,52 @@ fn new_and_missed_keys_are_told_of_to_whoever_asks() {
         check(&format!("{on}{script}"), expected);
     }
 }
+
+/// What [`check`] cannot type: values of megabytes.
+#[track_caller]
+fn check_large(lines: &[String], expected: &str) {
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    world.run(&mut writer, "CONFIG SET notify-keyspace-events AKEn");
+    for line in lines {
+        if line == "!" {
+            world.run(&mut watcher, "PSUBSCRIBE __key*@0__:*");
+            watcher.received();
+            continue;
+        }
+        assert!(!world.run(&mut writer, line).starts_with('-'));
+    }
+    assert_eq!(events(&watcher.received()), expected);
+}
+
+#[test]
+fn a_key_is_not_new_because_its_past_is_too_large_to_be_kept() {
+    let set = |key: &str, megabytes: usize| format!("SET {key} {}", "x".repeat(megabytes << 20));
+    let [multi, exec, flush, mark] = ["MULTI", "EXEC", "FLUSHALL", "!"].map(str::to_owned);
+    // A commit that is forgotten at once.
+    let lines =
+        [set("a", 1), mark.clone(), multi.clone(), set("a", 7), set("a", 7), set("a", 7), exec.clone()];
+    check_large(&lines, "set a, set a, set a");
+    // What was emptied is not kept.
+    let lines =
+        [set("big", 2), set("a", 0) + "1", mark, multi, set("a", 0) + "2", flush, set("a", 0) + "3", exec];
+    check_large(&lines, "set a, new a, set a");
+}
+
+#[test]
+fn each_of_very_many_new_keys_is_told_of() {
+    const KEYS: usize = 50_000;
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    world.run(&mut writer, "CONFIG SET notify-keyspace-events AKEn");
+    world.run(&mut watcher, "SUBSCRIBE __keyevent@0__:new");
+    watcher.received();
+    for expected in [KEYS, 0] {
+        let mset: Vec<String> = (0..KEYS).map(|n| format!("$6\r\n{n:06}\r\n$1\r\nx\r\n")).collect();
+        let mset = format!("*{}\r\n$4\r\nMSET\r\n{}", 1 + 2 * KEYS, mset.concat());
+        world.send(&mut writer, mset.as_bytes());
+        assert_eq!(writer.received(), "+OK");
+        let told = watcher.take();
+        assert_eq!(told.windows(9).filter(|bytes| bytes == b"$7\r\nmessa").count(), expected);
+    }
+}
