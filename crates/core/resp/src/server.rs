@@ -29,6 +29,7 @@ mod transaction;
 mod waiting;
 
 pub(crate) use execute::{check_keys, help};
+use notifications::Misses;
 pub(crate) use transaction::{Marks, ShardMessages, fill_in};
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
@@ -56,6 +57,7 @@ pub struct Server {
     pub(crate) marks: Marks,
     /// What it publishes to shard channels.
     pub(crate) shard_messages: ShardMessages,
+    misses: Misses,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
@@ -121,6 +123,7 @@ impl Server {
             author: None,
             marks: Marks::new(),
             shard_messages: ShardMessages::default(),
+            misses: Misses::default(),
             no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),

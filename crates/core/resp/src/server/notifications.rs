@@ -1,13 +1,43 @@
 //! Keyspace notifications: the events of a commit, and keys that somebody has looked for in vain.
+//!
+//! Invariant: a miss that may depend on the transaction which is under way leaves when that is committed, with its
+//! revision, and is forgotten when it is taken back.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use adsum_keyspace::{Change, Commit, Database, Notice};
+use adsum_keyspace::{Blob, Change, Commit, Database, Notice};
 
 use super::Server;
 use crate::command::{Command, READ};
+
+/// Keys that the transaction which is under way has looked for in vain.
+#[derive(Default)]
+pub(crate) struct Misses {
+    /// Whether the transaction has parts, any of which may take all of it back, whatever it has done so far.
+    pub(super) has_parts: bool,
+    keys: Vec<(Database, Blob)>,
+    bytes: usize,
+}
+
+impl Misses {
+    /// Of one transaction, and the bytes of them. What is missed beyond that is not told: a script can miss any number of
+    /// keys, which neither its effects nor its replies show, and a transaction does not fail for who listens to it.
+    const KEYS: usize = 100_000;
+    const BYTES: usize = 16 * 1024 * 1024;
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn push(&mut self, database: Database, key: &[u8]) {
+        if self.keys.len() < Misses::KEYS && self.bytes + key.len() <= Misses::BYTES {
+            self.bytes += key.len();
+            self.keys.push((database, key.into()));
+        }
+    }
+}
 
 impl Server {
     /// Publishes the events of a commit, in order. `made`: the changes that made a key, if those are asked for.
@@ -49,17 +79,28 @@ impl Server {
     }
 
     /// A command has been run: the keys that it has read and that are not there are missed.
-    pub(super) fn note_misses(&self, command: &Command, args: &[&[u8]]) {
+    pub(super) fn note_misses(&mut self, command: &Command, args: &[&[u8]]) {
         if !self.settings.notify.misses() || !self.subscriptions.may_want_notifications() {
             return;
         }
         let author = self.author.and_then(|author| self.clients.by_id.get(&author));
         let Some(author) = author else { return };
         let database = Database::User(author.database.load(Ordering::Relaxed));
+        let is_open = self.misses.has_parts || self.keyspace.under_way() > 0;
         let read = read_by(command);
-        let keys = command.keys_in(args).into_iter().flatten().skip(read.start).take(read.len());
-        for key in keys.filter(|key| self.keyspace.keys(database).get(*key).is_none()) {
-            self.notify(database, key, "keymiss");
+        for key in command.keys_in(args).into_iter().flatten().skip(read.start).take(read.len()) {
+            match self.keyspace.keys(database).get(key) {
+                Some(_) => {}
+                None if is_open => self.misses.push(database, key),
+                None => self.notify(database, key, "keymiss"),
+            }
+        }
+    }
+
+    /// The transaction that has missed them holds.
+    pub(super) fn publish_misses(&mut self) {
+        for (database, key) in std::mem::take(&mut self.misses).keys {
+            self.notify(database, &key, "keymiss");
         }
     }
 }

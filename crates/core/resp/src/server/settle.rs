@@ -19,11 +19,16 @@ impl Server {
     /// for another one.
     pub(super) fn settle(&mut self, outcome: Outcome<()>, now: Now) {
         let Outcome { reply: (), commit, made, publishes } = outcome;
-        match commit {
-            Some(commit) => self.record(commit, &made, self.author),
+        let says = !publishes.is_empty() || !self.shard_messages.is_empty() || !self.misses.is_empty();
+        if commit.is_none() && !says {
             // A mere read.
-            None if publishes.is_empty() && self.shard_messages.is_empty() => return,
-            None => {}
+            return;
+        }
+        if !self.misses.is_empty() {
+            self.publish_misses();
+        }
+        if let Some(commit) = commit {
+            self.record(commit, &made, self.author);
         }
         for Publish { channel, payload } in publishes {
             self.subscriptions.publish(&channel, &payload, self.revision());
