@@ -28,6 +28,8 @@ pub struct Keyspace {
     draft: Draft,
     /// Whether keys go when they are due, or when a commit that is replayed says so.
     expires: bool,
+    /// Whether somebody wants to know which keys are new.
+    tells_made: bool,
     /// To be freed by somebody who has the time.
     garbage: Vec<Garbage>,
     spares: Spares<Commit>,
@@ -49,6 +51,7 @@ impl Keyspace {
             system_history: History::new(revision, limits::SYSTEM_HISTORY),
             draft: Draft::default(),
             expires: true,
+            tells_made: false,
             garbage: Vec::new(),
             spares: Spares::default(),
         }
@@ -147,8 +150,8 @@ impl Keyspace {
         body: impl FnOnce(&mut Transaction<'_>) -> T,
     ) -> Result<Outcome<T>, TooBig> {
         let reply = self.step(now, body);
-        let Outcome { reply: (), commit, publishes } = self.finish(now)?;
-        Ok(Outcome { reply, commit, publishes })
+        let Outcome { reply: (), commit, made, publishes } = self.finish(now)?;
+        Ok(Outcome { reply, commit, made, publishes })
     }
 
     /// Runs a part of a transaction, which [`Keyspace::finish`] or [`Keyspace::roll_back`] ends.
@@ -162,7 +165,7 @@ impl Keyspace {
         let bytes = self.draft.bytes;
         if bytes == 0 {
             // Whatever is done has an effect that counts.
-            return Ok(Outcome { reply: (), commit: None, publishes: Vec::new() });
+            return Ok(Outcome { reply: (), commit: None, made: Vec::new(), publishes: Vec::new() });
         }
         if bytes > limits::TRANSACTION {
             self.roll_back();
@@ -172,8 +175,10 @@ impl Keyspace {
         let Draft { changes, undos, publishes, bytes, reads } = &mut self.draft;
         (*bytes, *reads) = (0, None);
         let (changes, undos, publishes) = (take(changes), take(undos), take(publishes));
+        // Of the undos, before any of them is lost.
+        let made = if self.tells_made { made_by(&changes, &undos) } else { Vec::new() };
         let commit = (!changes.is_empty()).then(|| self.commit(now, changes, undos));
-        Ok(Outcome { reply: (), commit, publishes })
+        Ok(Outcome { reply: (), commit, made, publishes })
     }
 
     /// Takes back what was done since the last end of a transaction.
@@ -225,6 +230,11 @@ impl Keyspace {
     /// From now on keys go only by commits that are replayed: somebody else watches the clock.
     pub fn leave_expiry_to_others(&mut self) {
         self.expires = false;
+    }
+
+    /// Whether [`Outcome::made`] is to be told from now on.
+    pub fn tell_made(&mut self, tells: bool) {
+        self.tells_made = tells;
     }
 
     /// Looks when the next key is really due, which [`Keyspace::next_deadline`] then says. `expire` does so by itself;
@@ -336,6 +346,14 @@ impl Keyspace {
         }
         kept
     }
+}
+
+/// Which changes made a key that was not there: no other one is undone by there being none, but for deleting nothing.
+fn made_by(changes: &[Change], undos: &[Undo]) -> Vec<usize> {
+    let makes = |(_, (change, undo)): &(usize, (&Change, &Undo))| {
+        change.database.space() == Space::User && matches!(undo, Undo::Entry(None)) && change.op != Op::Delete
+    };
+    changes.iter().zip(undos).enumerate().filter(makes).map(|(at, _)| at).collect()
 }
 
 #[cfg(test)]

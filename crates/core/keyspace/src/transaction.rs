@@ -18,6 +18,11 @@ pub struct Outcome<T> {
     pub reply: T,
     /// None when nothing was changed.
     pub commit: Option<Arc<Commit>>,
+    /// Which of the changes made a key of a user that was not there, in order. Empty unless [`Keyspace::tell_made`] has
+    /// asked for it.
+    ///
+    /// [`Keyspace::tell_made`]: crate::Keyspace::tell_made
+    pub made: Vec<usize>,
     pub publishes: Vec<Publish>,
 }
 

@@ -4,8 +4,9 @@
 //! the event goes to `__keyspace@DB__:KEY`, then one with the key to `__keyevent@DB__:EVENT`.
 //! <https://redis.io/docs/latest/develop/use/keyspace-notifications/>
 //!
-//! The classes of modules and of evictions, which Adsum does not do, are accepted and stay silent. Those of missed and new
-//! keys (`m`, `n`) are of no change: see `server/notifications.rs`.
+//! The classes of modules and of evictions, which Adsum does not do, are accepted and stay silent. That a key is new (`n`)
+//! no notice says: it is seen by what a change found there. A missed key (`m`) is of no change at all. See
+//! `server/notifications.rs` for both.
 
 use adsum_keyspace::{Change, Notice};
 
@@ -17,6 +18,12 @@ pub(crate) struct Classes(u16);
 const LETTERS: &[u8; 14] = b"g$lshzxetdnKEm";
 /// What `A` stands for.
 const ALL: &[u8] = b"g$lshzxetd";
+
+/// Asked for by every command or message.
+const KEYSPACE: u16 = bit(b'K');
+const KEYEVENT: u16 = bit(b'E');
+const NEW_KEYS: u16 = bit(b'n');
+const MISSES: u16 = bit(b'm');
 
 impl Default for Classes {
     /// `AKE`: nothing is computed as long as nobody is subscribed.
@@ -41,24 +48,24 @@ impl Classes {
     }
 
     pub(crate) fn keyspace(self) -> bool {
-        self.has(b'K')
+        self.0 & KEYSPACE != 0
     }
 
     pub(crate) fn keyevent(self) -> bool {
-        self.has(b'E')
+        self.0 & KEYEVENT != 0
     }
 
     pub(crate) fn new_keys(self) -> bool {
-        self.has(b'n')
+        self.0 & NEW_KEYS != 0
     }
 
     pub(crate) fn misses(self) -> bool {
-        self.has(b'm')
+        self.0 & MISSES != 0
     }
 
     /// Whether anything can be sent at all.
     pub(crate) fn any(self) -> bool {
-        self.keyspace() || self.keyevent()
+        self.0 & (KEYSPACE | KEYEVENT) != 0
     }
 
     /// The events of a change that are wanted, in order.
@@ -87,8 +94,16 @@ impl std::fmt::Display for Classes {
     }
 }
 
-fn bit(letter: u8) -> u16 {
-    LETTERS.iter().position(|other| *other == letter).map_or(0, |at| 1 << at)
+/// None is set for a letter that is no class.
+const fn bit(letter: u8) -> u16 {
+    let mut at = 0;
+    while at < LETTERS.len() {
+        if LETTERS[at] == letter {
+            return 1 << at;
+        }
+        at += 1;
+    }
+    0
 }
 
 fn class(notice: Notice) -> u8 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum_keyspace::{Commit, Garbage, Keyspace, Now, TooBig, Transaction};
+use adsum_keyspace::{Commit, Garbage, Keyspace, Now, Outcome, TooBig, Transaction};
 use adsum_model::Revision;
 use smallvec::SmallVec;
 
@@ -29,6 +29,7 @@ mod transaction;
 mod waiting;
 
 pub(crate) use execute::{check_keys, help};
+use notifications::Misses;
 pub(crate) use transaction::{Marks, ShardMessages, fill_in};
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
@@ -56,6 +57,7 @@ pub struct Server {
     pub(crate) marks: Marks,
     /// What it publishes to shard channels.
     pub(crate) shard_messages: ShardMessages,
+    misses: Misses,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
@@ -121,6 +123,7 @@ impl Server {
             author: None,
             marks: Marks::new(),
             shard_messages: ShardMessages::default(),
+            misses: Misses::default(),
             no_growth: None,
             commits: Vec::new(),
             scratch: Vec::new(),
@@ -161,16 +164,18 @@ impl Server {
         now: Now,
         body: impl FnOnce(&mut Transaction<'_>) -> T,
     ) -> Result<T, TooBig> {
-        let outcome = self.keyspace.transact(now, body)?;
-        self.settle(outcome.commit, outcome.publishes, now);
-        Ok(outcome.reply)
+        let Outcome { reply, commit, made, publishes } = self.keyspace.transact(now, body)?;
+        self.settle(Outcome { reply: (), commit, made, publishes }, now);
+        Ok(reply)
     }
 
     /// Applies expiries that are due: a bounded round of them, so that it takes several calls when there are very
     /// many. First of all in every batch, and by the timer.
     pub fn expire(&mut self, now: Now) {
         if let Some(commit) = self.keyspace.expire(now) {
-            self.settle(Some(commit), Vec::new(), now);
+            let outcome =
+                Outcome { reply: (), commit: Some(commit), made: Vec::new(), publishes: Vec::new() };
+            self.settle(outcome, now);
         }
     }
 

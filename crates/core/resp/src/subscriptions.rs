@@ -36,8 +36,17 @@ pub(crate) struct Subscriptions {
 #[derive(Default)]
 struct Own {
     author: Option<ClientId>,
-    messages: Vec<(Arc<Client>, Revision, Vec<u8>)>,
+    to: Option<Arc<Client>>,
+    /// One for all messages in a row that have the same revision.
+    parts: Vec<(Revision, Vec<u8>)>,
+    bytes: usize,
+    /// Whether there was too much: the client is closed, and nothing more is gathered.
+    over: bool,
 }
+
+/// Bytes that a client may send to itself by one request: as many as wait for a client that others send to. Every one
+/// of its subscriptions may match what it publishes, so that one request can make far more.
+const OWN_BYTES: usize = 2 * limits::PENDING_BYTES;
 
 #[derive(Default)]
 struct Names {
@@ -172,8 +181,12 @@ impl Subscriptions {
     pub(crate) fn end_request(&mut self) {
         let own = self.own.get_mut();
         own.author = None;
-        for (client, revision, message) in own.messages.drain(..) {
-            client.outbox.push(revision, &message, Wake::Push);
+        if own.bytes == 0 {
+            return;
+        }
+        let Own { to: Some(client), parts, .. } = std::mem::take(own) else { return };
+        for (revision, messages) in parts {
+            client.outbox.push(revision, &messages, Wake::Push);
         }
     }
 
@@ -182,13 +195,17 @@ impl Subscriptions {
         let mut messages: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
         let mut own = self.own.borrow_mut();
         for client in subscribers.values() {
+            let is_own = own.author == Some(client.id);
+            if is_own && own.over {
+                continue;
+            }
             let protocol = client.protocol();
             let message = &mut messages[usize::from(protocol == Protocol::Resp3)];
             if message.is_empty() {
                 write(&mut Writer::new(message, protocol));
             }
-            if own.author == Some(client.id) {
-                own.messages.push((client.clone(), revision, message.clone()));
+            if is_own {
+                own.gather(client, revision, message);
             } else {
                 client.outbox.push(revision, message, Wake::Push);
             }
@@ -218,6 +235,22 @@ impl Subscriptions {
             if subscribers.is_empty() {
                 table.remove(name);
             }
+        }
+    }
+}
+
+impl Own {
+    fn gather(&mut self, client: &Arc<Client>, revision: Revision, message: &[u8]) {
+        self.bytes += message.len();
+        if self.bytes > OWN_BYTES {
+            (self.to, self.parts, self.over) = (None, Vec::new(), true);
+            let reason = "it does not take its messages: over the limit of its output buffer";
+            return client.outbox.push(revision, &[], Wake::Close(reason));
+        }
+        self.to.get_or_insert_with(|| client.clone());
+        match self.parts.last_mut() {
+            Some((last, messages)) if *last == revision => messages.extend_from_slice(message),
+            _ => self.parts.push((revision, message.to_vec())),
         }
     }
 }

@@ -54,6 +54,30 @@ fn a_transaction_is_one_revision_and_sees_its_own_writes() {
 }
 
 #[test]
+fn a_transaction_tells_which_changes_made_a_key_to_whoever_asks() {
+    let mut keyspace = Keyspace::default();
+    for (asked, expected) in [(false, vec![]), (true, vec![1, 3, 5, 6, 8])] {
+        keyspace.transact(at(0), |tx| tx.clear(DB)).unwrap();
+        put(&mut keyspace, "there", &"x".repeat(limits::UNDO_KEPT + 1), None, at(1));
+        keyspace.tell_made(asked);
+        let value = || Value::String("1".into());
+        let outcome = transact(&mut keyspace, at(2), |tx| {
+            tx.put(DB, "there", value(), None, &[Notice::Set]); // 0
+            tx.put(DB, "a", value(), None, &[Notice::Set]);
+            tx.delete(DB, b"a", Notice::Del);
+            tx.splice(DB, b"a", 0, 0, smallvec!["x".into()], &[Notice::Rpush]); // 3
+            tx.splice(DB, b"a", 1, 0, smallvec!["y".into()], &[Notice::Rpush]);
+            tx.edit(DB, b"s", Edits::Set(vec![("x".into(), Some(()))]), &[Notice::Sadd]);
+            tx.copy((DB, b"s"), (DB, b"t"), Notice::CopyTo); // 6
+            tx.clear(DB);
+            tx.put(DB, "there", value(), None, &[Notice::Set]);
+            tx.put(Database::System, "ours", value(), None, &[Notice::Set]); // 9
+        });
+        assert_eq!(outcome.made, expected);
+    }
+}
+
+#[test]
 fn a_key_keeps_its_create_revision_until_it_is_deleted() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "a", "1", None, at(1));

@@ -1,32 +1,60 @@
 //! Keyspace notifications: the events of a commit, and keys that somebody has looked for in vain.
+//!
+//! Invariant: a miss that may depend on the transaction which is under way leaves when that is committed, with its
+//! revision, and is forgotten when it is taken back.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use adsum_keyspace::{Blob, Change, Commit, Database, Notice, Op};
-
-use adsum_model::Revision;
+use adsum_keyspace::{Blob, Change, Commit, Database, Notice};
 
 use super::Server;
 use crate::command::{Command, READ};
 
+/// Keys that the transaction which is under way has looked for in vain.
+#[derive(Default)]
+pub(crate) struct Misses {
+    /// Whether the transaction has parts, any of which may take all of it back, whatever it has done so far.
+    pub(super) has_parts: bool,
+    keys: Vec<(Database, Blob)>,
+    bytes: usize,
+}
+
+impl Misses {
+    /// Of one transaction, and the bytes of them. What is missed beyond that is not told: a script can miss any number of
+    /// keys, which neither its effects nor its replies show, and a transaction does not fail for who listens to it.
+    const KEYS: usize = 100_000;
+    const BYTES: usize = 16 * 1024 * 1024;
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn push(&mut self, database: Database, key: &[u8]) {
+        if self.keys.len() < Misses::KEYS && self.bytes + key.len() <= Misses::BYTES {
+            self.bytes += key.len();
+            self.keys.push((database, key.into()));
+        }
+    }
+}
+
 impl Server {
-    /// Publishes the events of a commit, in order.
-    pub(super) fn notify_of(&self, commit: &Commit) {
+    /// Publishes the events of a commit, in order. `made`: the changes that made a key, if those are asked for.
+    pub(super) fn notify_of(&self, commit: &Commit, made: &[usize]) {
         if !self.settings.notify.any() || !self.subscriptions.may_want_notifications() {
             return;
         }
-        let mut new = if self.settings.notify.new_keys() { self.new_keys(commit) } else { BTreeSet::new() };
+        let tells_new = self.settings.notify.new_keys();
+        let is_new = |at: usize| made.binary_search(&at).is_ok() || is_anew(&commit.changes[at]);
+        // What is given another name is there under it first: told of before its old one goes.
+        let mut told = None;
         for (at, change) in commit.changes.iter().enumerate() {
-            // What is given another name is there under it first.
-            let is_moved =
-                change.notices.iter().any(|one| matches!(one, Notice::RenameFrom | Notice::MoveFrom));
-            let first = if is_moved { at..at + 2 } else { at..at + 1 };
-            for at in first.rev().filter(|at| new.remove(at)) {
-                let change = &commit.changes[at];
-                self.notify(change.database, &change.key, "new");
+            let here = if is_moved(change) { at + 1 } else { at };
+            if tells_new && told != Some(here) && here < commit.changes.len() && is_new(here) {
+                let made = &commit.changes[here];
+                self.notify(made.database, &made.key, "new");
+                told = Some(here);
             }
             for notice in self.settings.notify.of(change) {
                 self.notify(change.database, &change.key, notice.as_str());
@@ -50,54 +78,29 @@ impl Server {
         }
     }
 
-    /// Which changes of a commit make a key that was not there. Redis takes what is copied or moved over another key for
-    /// new, too.
-    fn new_keys(&self, commit: &Commit) -> BTreeSet<usize> {
-        let mut there: BTreeMap<(Database, &Blob), bool> = BTreeMap::new();
-        let mut cleared = BTreeSet::new();
-        let mut new = BTreeSet::new();
-        for (at, change) in commit.changes.iter().enumerate() {
-            let place = (change.database, &change.key);
-            let makes = match change.op {
-                Op::Put { .. } | Op::Append(_) | Op::Splice { .. } | Op::Edit(_) => true,
-                Op::Delete => false,
-                Op::SetDeadline(_) => continue,
-                Op::Clear => {
-                    there.retain(|(database, _), _| *database != change.database);
-                    cleared.insert(change.database);
-                    continue;
-                }
-            };
-            let was = there.get(&place).copied();
-            let was =
-                was.unwrap_or_else(|| !cleared.contains(&change.database) && self.was_there(change, commit));
-            if makes && (!was || is_anew(change)) {
-                new.insert(at);
-            }
-            there.insert(place, makes);
-        }
-        new
-    }
-
-    /// Whether the key of a change was there before the commit, as far as anybody knows.
-    fn was_there(&self, change: &Change, commit: &Commit) -> bool {
-        let place = (change.database, change.key.clone());
-        let before = self.keyspace.entry_at(&place, Revision(commit.revision.0 - 1));
-        before.is_ok_and(|entry| entry.is_some())
-    }
-
     /// A command has been run: the keys that it has read and that are not there are missed.
-    pub(super) fn note_misses(&self, command: &Command, args: &[&[u8]]) {
+    pub(super) fn note_misses(&mut self, command: &Command, args: &[&[u8]]) {
         if !self.settings.notify.misses() || !self.subscriptions.may_want_notifications() {
             return;
         }
         let author = self.author.and_then(|author| self.clients.by_id.get(&author));
         let Some(author) = author else { return };
         let database = Database::User(author.database.load(Ordering::Relaxed));
+        let is_open = self.misses.has_parts || self.keyspace.under_way() > 0;
         let read = read_by(command);
-        let keys = command.keys_in(args).into_iter().flatten().skip(read.start).take(read.len());
-        for key in keys.filter(|key| self.keyspace.keys(database).get(*key).is_none()) {
-            self.notify(database, key, "keymiss");
+        for key in command.keys_in(args).into_iter().flatten().skip(read.start).take(read.len()) {
+            match self.keyspace.keys(database).get(key) {
+                Some(_) => {}
+                None if is_open => self.misses.push(database, key),
+                None => self.notify(database, key, "keymiss"),
+            }
+        }
+    }
+
+    /// The transaction that has missed them holds.
+    pub(super) fn publish_misses(&mut self) {
+        for (database, key) in std::mem::take(&mut self.misses).keys {
+            self.notify(database, &key, "keymiss");
         }
     }
 }
@@ -115,6 +118,11 @@ fn read_by(command: &Command) -> Range<usize> {
     }
 }
 
+fn is_moved(change: &Change) -> bool {
+    change.notices.iter().any(|notice| matches!(notice, Notice::RenameFrom | Notice::MoveFrom))
+}
+
+/// Redis takes what is copied or moved over another key for new, too.
 fn is_anew(change: &Change) -> bool {
     let anew = |notice: &Notice| matches!(notice, Notice::RenameTo | Notice::CopyTo | Notice::MoveTo);
     change.notices.iter().any(anew)

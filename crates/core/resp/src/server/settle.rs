@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Commit, Database, Kind, Notice, Now, Publish};
+use adsum_keyspace::{Blob, Commit, Database, Kind, Notice, Now, Outcome, Publish};
 
 use super::transaction::fill_in;
 use super::{Server, writer};
@@ -17,12 +17,18 @@ use crate::tracking::Scene;
 impl Server {
     /// Reacts to a transaction. Returns when nothing follows any more: a client that was served may have made work
     /// for another one.
-    pub(super) fn settle(&mut self, commit: Option<Arc<Commit>>, publishes: Vec<Publish>, now: Now) {
-        match commit {
-            Some(commit) => self.record(commit, self.author),
+    pub(super) fn settle(&mut self, outcome: Outcome<()>, now: Now) {
+        let Outcome { reply: (), commit, made, publishes } = outcome;
+        let says = !publishes.is_empty() || !self.shard_messages.is_empty() || !self.misses.is_empty();
+        if commit.is_none() && !says {
             // A mere read.
-            None if publishes.is_empty() && self.shard_messages.is_empty() => return,
-            None => {}
+            return;
+        }
+        if !self.misses.is_empty() {
+            self.publish_misses();
+        }
+        if let Some(commit) = commit {
+            self.record(commit, &made, self.author);
         }
         for Publish { channel, payload } in publishes {
             self.subscriptions.publish(&channel, &payload, self.revision());
@@ -67,9 +73,10 @@ impl Server {
         bytes
     }
 
-    fn record(&mut self, commit: Arc<Commit>, changed_by: Option<ClientId>) {
+    /// `made`: see [`Outcome::made`].
+    fn record(&mut self, commit: Arc<Commit>, made: &[usize], changed_by: Option<ClientId>) {
         self.count_expired(&commit);
-        self.notify_of(&commit);
+        self.notify_of(&commit, made);
         self.waiters.note(&commit);
         self.readers.note(&commit);
         self.watched.note(&commit);
@@ -144,7 +151,7 @@ impl Server {
             if matches!(done, Ok(true)) {
                 fill_in(&mut bytes, &marks, commit.revision.0);
             }
-            self.record(commit, Some(client.id));
+            self.record(commit, &outcome.made, Some(client.id));
         }
         bytes
     }

@@ -3,6 +3,7 @@
 use adsum_keyspace::{Database, Now, Publish, TooBig};
 use smallvec::SmallVec;
 
+use super::notifications::Misses;
 use super::{Flow, Server};
 use crate::blocking::{Action, Ready};
 use crate::client::ClientId;
@@ -86,6 +87,7 @@ impl Server {
     fn forget_outcome(&mut self) {
         self.marks.clear();
         self.shard_messages.take();
+        self.misses = Misses::default();
         self.grants.forget_fresh();
     }
 
@@ -134,6 +136,7 @@ impl Server {
         Ok(flow)
     }
 
+    /// Runs one of several commands of a transaction.
     pub(crate) fn run_part(
         &mut self,
         session: &mut Session,
@@ -141,6 +144,7 @@ impl Server {
         now: Now,
         out: &mut Writer<'_>,
     ) -> Result<Flow, Refusal> {
+        self.misses.has_parts = true;
         match command.run {
             Run::Keys(run) => {
                 self.step(session, args, now, (out, None), run)?;
@@ -224,6 +228,9 @@ impl Server {
     /// Ends the transaction: commits it, completes the reply, and lets the others know. Too large a one has not been.
     pub(super) fn finish(&mut self, now: Now, reply: &mut Vec<u8>) -> Result<(), TooBig> {
         let marks = std::mem::take(&mut self.marks);
+        self.misses.has_parts = false;
+        // CONFIG SET ends here, too.
+        self.keyspace.tell_made(self.settings.notify.new_keys());
         let outcome = match self.keyspace.finish(now) {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -234,7 +241,7 @@ impl Server {
         if let Some(commit) = &outcome.commit {
             fill_in(reply, &marks, commit.revision.0);
         }
-        self.settle(outcome.commit, outcome.publishes, now);
+        self.settle(outcome, now);
         Ok(())
     }
 }

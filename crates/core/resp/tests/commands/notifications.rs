@@ -1,8 +1,12 @@
 //! Keyspace notifications, exactly and in order.
 
-use adsum_keyspace::{Database, Notice, Value};
+use std::time::Duration;
 
-use super::harness::World;
+use adsum_keyspace::{Database, Notice, Value};
+use adsum_resp::Flow;
+
+use super::harness::{Peer, World};
+use super::scripts::{self, patiently};
 
 /// The events that `script` causes in database 0, as `event key` words; a line may begin with `>MILLIS`.
 #[track_caller]
@@ -183,5 +187,130 @@ fn new_and_missed_keys_are_told_of_to_whoever_asks() {
         ("CONFIG SET notify-keyspace-events AKE; SET a 1; GET b", "set a"),
     ] {
         check(&format!("{on}{script}"), expected);
+    }
+}
+
+/// What [`check`] cannot type: values of megabytes.
+#[track_caller]
+fn check_large(lines: &[String], expected: &str) {
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    world.run(&mut writer, "CONFIG SET notify-keyspace-events AKEn");
+    for line in lines {
+        if line == "!" {
+            world.run(&mut watcher, "PSUBSCRIBE __key*@0__:*");
+            watcher.received();
+            continue;
+        }
+        assert!(!world.run(&mut writer, line).starts_with('-'));
+    }
+    assert_eq!(events(&watcher.received()), expected);
+}
+
+#[test]
+fn a_key_is_not_new_because_its_past_is_too_large_to_be_kept() {
+    let set = |key: &str, megabytes: usize| format!("SET {key} {}", "x".repeat(megabytes << 20));
+    let [multi, exec, flush, mark] = ["MULTI", "EXEC", "FLUSHALL", "!"].map(str::to_owned);
+    // A commit that is forgotten at once.
+    let lines =
+        [set("a", 1), mark.clone(), multi.clone(), set("a", 7), set("a", 7), set("a", 7), exec.clone()];
+    check_large(&lines, "set a, set a, set a");
+    // What was emptied is not kept.
+    let lines =
+        [set("big", 2), set("a", 0) + "1", mark, multi, set("a", 0) + "2", flush, set("a", 0) + "3", exec];
+    check_large(&lines, "set a, new a, set a");
+}
+
+#[test]
+fn each_of_very_many_new_keys_is_told_of() {
+    const KEYS: usize = 50_000;
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    world.run(&mut writer, "CONFIG SET notify-keyspace-events AKEn");
+    world.run(&mut watcher, "SUBSCRIBE __keyevent@0__:new");
+    watcher.received();
+    for expected in [KEYS, 0] {
+        let mset: Vec<String> = (0..KEYS).map(|n| format!("$6\r\n{n:06}\r\n$1\r\nx\r\n")).collect();
+        let mset = format!("*{}\r\n$4\r\nMSET\r\n{}", 1 + 2 * KEYS, mset.concat());
+        world.send(&mut writer, mset.as_bytes());
+        assert_eq!(writer.received(), "+OK");
+        let told = watcher.take();
+        assert_eq!(told.windows(9).filter(|bytes| bytes == b"$7\r\nmessa").count(), expected);
+    }
+}
+
+/// A world with a clock for scripts, and who hears of missed keys.
+fn world_of_misses(step: Duration) -> (World, Peer, Peer) {
+    let (mut world, _) = scripts::world(step);
+    let [mut watcher, mut peer] = [(); 2].map(|()| world.connect());
+    world.run(&mut peer, "CONFIG SET notify-keyspace-events AKEm");
+    world.run(&mut watcher, "SUBSCRIBE __keyevent@0__:keymiss");
+    watcher.received();
+    watcher.outbox.sent.lock().unwrap().revisions.clear();
+    (world, watcher, peer)
+}
+
+const MISSED_A: &str = "*3 $7 message $22 __keyevent@0__:keymiss $1 a";
+
+#[test]
+fn a_miss_leaves_with_the_transaction_on_which_it_depends() {
+    let (mut world, mut watcher, mut peer) = world_of_misses(Duration::ZERO);
+    world.run(&mut peer, "SET a 1");
+    for line in ["MULTI", "DEL a", "GET a"] {
+        world.run(&mut peer, line);
+    }
+    assert_eq!(world.run(&mut peer, "EXEC"), "*2 :1 $-1");
+    world.run(&mut peer, "SET a 1");
+    world.run(&mut peer, "EVAL \"redis.call('del','a') return redis.call('get','a')\" 0");
+    // A stream whose time was over, which its reader has found out.
+    world.run(&mut peer, "XADD a 1-1 f v");
+    world.run(&mut peer, "PEXPIRE a 5");
+    world.now.tick += 6;
+    world.now.wall += 6;
+    assert_eq!(world.run(&mut peer, "XREAD STREAMS a 0"), "*-1");
+    // What changes nothing waits for nothing that is to come.
+    for line in ["MULTI", "GET a", "EXEC", "GET a"] {
+        world.run(&mut peer, line);
+    }
+    assert_eq!(watcher.received(), [MISSED_A; 5].join(" "));
+    let revisions = &watcher.outbox.sent.lock().unwrap().revisions;
+    assert_eq!(revisions.iter().map(|revision| revision.0).collect::<Vec<_>>(), [2, 4, 7, 7, 7]);
+}
+
+#[test]
+fn a_miss_is_told_once_though_its_script_is_held_up() {
+    let (mut world, mut watcher, mut peer) = world_of_misses(Duration::from_millis(20));
+    let line = "EVAL \"redis.call('xread','streams','a','0') redis.call('get','a') for i=1,100 do redis.call('incr','n') end\" 0";
+    assert!(matches!(world.execute(&mut peer, line), Flow::HeldUp));
+    assert_eq!(watcher.received(), "");
+    assert_eq!(patiently(&mut world, &mut peer, line), "$-1");
+    assert_eq!(watcher.received(), [MISSED_A; 2].join(" "));
+}
+
+#[test]
+fn what_was_taken_back_has_missed_nothing() {
+    let (mut world, mut watcher, mut peer) = world_of_misses(Duration::ZERO);
+    let much = "EVAL \"local s=('x'):rep(1e6) for i=1,100 do redis.call('get','a') redis.call('set','k'..i,s) end\" 0";
+    assert!(patiently(&mut world, &mut peer, much).starts_with("-TXNTOOBIG"));
+    for line in ["MULTI", "GET a", much, "GET a"] {
+        world.run(&mut peer, line);
+    }
+    assert!(patiently(&mut world, &mut peer, "EXEC").starts_with("-TXNTOOBIG"));
+    assert_eq!(watcher.received(), "");
+    world.run(&mut peer, "GET a");
+    assert_eq!(watcher.received(), MISSED_A);
+}
+
+#[test]
+fn the_misses_of_one_transaction_have_a_bound() {
+    for (key, missed, told) in [("i", 200_000, 100_000), ("i..s", 320, (16 << 20) / 65_003)] {
+        let (mut world, mut watcher, mut peer) = world_of_misses(Duration::ZERO);
+        let line =
+            format!("EVAL \"local s=('x'):rep(65000) for i=1,{missed} do redis.call('exists',{key}) end\" 0");
+        assert_eq!(world.run(&mut peer, &line), "$-1");
+        let heard = watcher.take();
+        assert_eq!(heard.windows(7).filter(|bytes| bytes == b"keymiss").count(), told);
+        world.run(&mut peer, "GET a");
+        assert_eq!(watcher.received(), MISSED_A, "it is of one transaction only");
     }
 }

@@ -97,6 +97,36 @@ fn what_a_client_sends_to_itself_comes_behind_its_reply_and_never_within_one() {
 }
 
 #[test]
+fn what_a_client_sends_to_itself_has_a_bound() {
+    const TOO_MUCH: Wake = Wake::Close("it does not take its messages: over the limit of its output buffer");
+    for (patterns, size, fits) in
+        [(1, 16 << 20, true), (3, 16 << 20, false), (300, 100_000, true), (400, 100_000, false)]
+    {
+        let mut world = World::new();
+        let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+        world.run(&mut peer, "HELLO 3");
+        for n in 0..patterns {
+            world.run(&mut peer, &format!("PSUBSCRIBE a*{}", "*".repeat(n)));
+        }
+        world.run(&mut other, "SUBSCRIBE a");
+        let publish = format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n${size}\r\n{}\r\n", "x".repeat(size));
+        peer.outbox.sent.lock().unwrap().wakes.clear();
+        world.send(&mut peer, publish.as_bytes());
+        let received = peer.take().len();
+        let wakes = std::mem::take(&mut peer.outbox.sent.lock().unwrap().wakes);
+        if fits {
+            assert!(received > patterns * size && !wakes.contains(&TOO_MUCH), "{patterns} of {size}");
+        } else {
+            let reply = format!(":{}\r\n", patterns + 1).len();
+            assert_eq!((received, wakes), (reply, vec![TOO_MUCH, Wake::No]), "{patterns} of {size}");
+        }
+        assert!(other.take().len() > size, "others are sent what they hear");
+        // It is of one request only.
+        assert!(world.run(&mut peer, "PUBLISH a hi").contains("$2 hi"));
+    }
+}
+
+#[test]
 fn subscriptions_are_limited() {
     let mut world = World::new();
     let mut peer = world.connect();

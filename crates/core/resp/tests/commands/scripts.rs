@@ -10,7 +10,7 @@ use adsum_resp::{Flow, Overseer};
 use crate::harness::{Peer, World, check};
 
 /// A world with a clock for scripts that goes on by so much at each look.
-fn world(step: Duration) -> (World, Arc<Overseer>) {
+pub(crate) fn world(step: Duration) -> (World, Arc<Overseer>) {
     let mut world = World::new();
     let micros = AtomicU64::new(0);
     let step = step.as_micros() as u64;
@@ -22,7 +22,7 @@ fn world(step: Duration) -> (World, Arc<Overseer>) {
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs a request as a thread does that has the time.
-fn patiently(world: &mut World, peer: &mut Peer, line: &str) -> String {
+pub(crate) fn patiently(world: &mut World, peer: &mut Peer, line: &str) -> String {
     let line = format!("{line}\r\n");
     let mut parser = adsum_resp::Parser::default();
     let adsum_resp::Parsed::Request { request, .. } = parser.parse(line.as_bytes()) else { panic!("{line}") };
