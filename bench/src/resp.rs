@@ -74,10 +74,9 @@ pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
         let sides = contest.hold(rounds, program.as_deref())?;
         contest.report(&sides, &mut table);
     }
-    let limits = limits(rounds)?;
     println!("\n{rounds} rounds in {:.0?}, best (median)\n", begin.elapsed());
     table.print();
-    limits.iter().for_each(|limit| println!("{limit}"));
+    limits(rounds)?.iter().for_each(|limit| println!("{limit}"));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A server that does nothing: what load generator and kernel leave to any server.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
@@ -24,6 +24,7 @@ fn answer(listener: &TcpListener) -> std::io::Result<()> {
     let mut connections: HashMap<u64, TcpStream> = HashMap::new();
     let mut events = [EpollEvent::empty(); 128];
     let mut bytes = vec![0; 64 * 1024];
+    let mut asked = Vec::new();
     loop {
         let count = epoll.wait(&mut events, EpollTimeout::NONE)?;
         for event in &events[..count] {
@@ -34,23 +35,21 @@ fn answer(listener: &TcpListener) -> std::io::Result<()> {
                 connections.insert(id(&connection), connection);
                 continue;
             };
-            if !exchange(connection, &mut bytes)? {
-                connections.remove(&event.data());
+            match connection.read(&mut bytes) {
+                Ok(count @ 1..) => {
+                    let requests = bytes[..count].iter().filter(|byte| **byte == b'*').count();
+                    asked.push((event.data(), requests));
+                }
+                Ok(0) | Err(_) => drop(connections.remove(&event.data())),
             }
         }
-    }
-}
-
-/// Whether the client is still there.
-fn exchange(connection: &mut TcpStream, bytes: &mut [u8]) -> std::io::Result<bool> {
-    let gone =
-        |error: &std::io::Error| matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
-    let done = connection.read(bytes).and_then(|count| {
-        let requests = bytes[..count].iter().filter(|byte| **byte == b'*').count();
-        connection.write_all(&b"+OK\r\n".repeat(requests)).map(|()| count > 0)
-    });
-    match done {
-        Err(error) if gone(&error) => Ok(false),
-        done => done,
+        // All at once, so that the load generator is woken once.
+        for (id, requests) in asked.drain(..) {
+            let sent =
+                connections.get_mut(&id).map(|connection| connection.write_all(&b"+OK\r\n".repeat(requests)));
+            if !matches!(sent, Some(Ok(()))) {
+                connections.remove(&id);
+            }
+        }
     }
 }

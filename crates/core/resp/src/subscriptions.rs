@@ -174,7 +174,8 @@ impl Subscriptions {
 
     /// A client's request is about to be run.
     pub(crate) fn begin_request(&mut self, author: ClientId) {
-        self.own.get_mut().author = Some(author);
+        // Of a request that has panicked there may be something left.
+        *self.own.get_mut() = Own { author: Some(author), ..Own::default() };
     }
 
     /// Its reply is on its way: what it has sent to itself follows.

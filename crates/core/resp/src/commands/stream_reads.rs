@@ -273,8 +273,7 @@ impl Reading {
                 let given = found.iter().filter(same).count().saturating_mul(self.count);
                 stream.group(&member.group).is_some_and(|group| match given {
                     0 => behind(group.position.last),
-                    // All of them.
-                    usize::MAX => false,
+                    given if given >= stream.len() => false,
                     given => {
                         group.position.last.next().is_some_and(|id| stream.iter_from(id).nth(given).is_some())
                     }
