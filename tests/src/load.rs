@@ -42,7 +42,11 @@ struct Shared {
 
 impl Load {
     pub fn start(plan: Plan) -> Load {
-        let begin = Instant::now();
+        Load::counting_from(Instant::now(), plan)
+    }
+
+    /// Load that counts from this moment, as others beside it do.
+    pub fn counting_from(begin: Instant, plan: Plan) -> Load {
         let shared = Arc::new(Shared::default());
         let inside = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {

@@ -11,7 +11,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backend::Entries;
 use crate::load::{Latencies, Load, Plan, Protocol, Record, Report, get, post};
@@ -43,12 +43,14 @@ impl Traffic {
     pub fn to(plan: impl Fn(&str, u32) -> Plan, rate: u32) -> Traffic {
         let mix = [get("/bytes/2000"), post("/order", 300), get("/slow/100"), post("/order", 20), get("/")];
         let kind = |name: &'static str, rate: u32| plan(name, rate.max(1)).mix(mix.clone());
-        let kinds = vec![
-            ("kept", Load::start(kind("kept", rate / 2))),
-            ("fresh", Load::start(kind("fresh", rate / 4).over(Protocol::Http1Fresh))),
-            ("h2c", Load::start(kind("h2c", rate / 4).over(Protocol::H2c(2)))),
-            ("download", Load::start(plan("download", 2).mix([get(DOWNLOAD)]))),
+        let begin = Instant::now();
+        let kinds = [
+            ("kept", kind("kept", rate / 2)),
+            ("fresh", kind("fresh", rate / 4).over(Protocol::Http1Fresh)),
+            ("h2c", kind("h2c", rate / 4).over(Protocol::H2c(2))),
+            ("download", plan("download", 2).mix([get(DOWNLOAD)])),
         ];
+        let kinds = kinds.map(|(name, plan)| (name, Load::counting_from(begin, plan))).into();
         Traffic { kinds, changes: Vec::new() }
     }
 

@@ -25,12 +25,6 @@ impl Kill {
         let instance = self.victim.env("ADSUM_INSTANCE");
         there && record.backend.as_deref().is_none_or(|backend| Some(backend) == instance)
     }
-
-    /// What it had begun and not ended, by its own ledger.
-    fn begun(&self, stage: &Stage) -> usize {
-        let entries = stage.entries_of(&self.victim);
-        entries.count("request ").saturating_sub(entries.count("done "))
-    }
 }
 
 #[test]
@@ -43,7 +37,7 @@ fn instances_killed_during_rollouts_cost_at_most_what_they_had_in_flight() {
         (0..rounds(2, 50)).map(|round| kill_during_update(&stage, &mut traffic, round)).collect();
     traffic.go_on_for(u64::from(RATE));
     let account = traffic.stop();
-    let begun: usize = kills.iter().map(|kill| kill.begun(&stage)).sum();
+    let begun: usize = kills.iter().map(|kill| begun(&stage, &kill.victim)).sum();
     println!("{begun} in flight on the {} that were killed\n{account}", kills.len());
     assert!(begun > 0, "nothing was in flight: nothing was shown");
     let failures = account.failures();
@@ -73,10 +67,28 @@ fn kill_during_update(stage: &Stage, traffic: &mut Traffic, round: u32) -> Kill 
         let more = here.iter().any(|it| !old.contains(&it.pid));
         more.then_some(()).ok_or_else(|| format!("{here:?}"))
     });
-    // One of the old version, in the middle of its answers.
-    let victim = stage.agent.instances_of("web").into_iter().find(|it| old.contains(&it.pid)).unwrap();
+    let victim = until_ok("one of the old version is in the middle of its answers", SOON, || {
+        let mut here = stage.agent.instances_of("web").into_iter().filter(|it| old.contains(&it.pid));
+        here.find(|it| held_in_the_middle(stage, it)).ok_or_else(|| format!("{:?}", stage.entries()))
+    });
     let at = traffic.elapsed();
     victim.signal(Signal::SIGKILL);
     traffic.during(&format!("kill -9 during update {round}"), || update.finish(SOON * 3).ok());
     Kill { at, victim }
+}
+
+/// Stops the instance, so that what it has begun stays begun; one that has begun nothing goes on.
+fn held_in_the_middle(stage: &Stage, instance: &Process) -> bool {
+    instance.signal(Signal::SIGSTOP);
+    let held = begun(stage, instance) > 0;
+    if !held {
+        instance.signal(Signal::SIGCONT);
+    }
+    held
+}
+
+/// What it has begun and not ended, by its own ledger.
+fn begun(stage: &Stage, instance: &Process) -> usize {
+    let entries = stage.entries_of(instance);
+    entries.count("request ").saturating_sub(entries.count("done "))
 }
