@@ -42,6 +42,7 @@ mod committer;
 mod directory;
 mod disk;
 mod error;
+mod ext4;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
