@@ -7,6 +7,7 @@
 //! POST any path             reads the body, notes the id in `X-Post-Id`, answers `post ID`
 //! GET  /bytes/100000        so many bytes of `abc...z`
 //! GET  /slow/500            200 after so many milliseconds
+//! GET  /until/NAME          200 when there is a file of this name beside its ledger
 //! GET  /status/503          that status
 //! GET  /stream/10/50        10 pieces, 50 ms apart, chunked
 //! GET  /events/20           server-sent events, 20 ms apart, without an end
@@ -115,6 +116,11 @@ impl Backend {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its ledger is.
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
     }
 
     pub fn entries(&self) -> Entries {

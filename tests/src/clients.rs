@@ -28,7 +28,7 @@ pub fn redis_cli(address: SocketAddr, args: &[&str], input: &[u8]) -> Output {
 #[track_caller]
 pub fn dig(address: SocketAddr, args: &[&str]) -> Output {
     let mut command = Command::new("dig");
-    command.args([&format!("@{}", address.ip()), "-p", &address.port().to_string(), "+time=5", "+tries=1"]);
+    command.args([&format!("@{}", address.ip()), "-p", &address.port().to_string(), "+time=20", "+tries=1"]);
     run(command.args(args), b"", PATIENCE)
 }
 

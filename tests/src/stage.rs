@@ -1,6 +1,7 @@
 //! An agent whose gateway stands in front of backends that keep ledgers: services of the program `backend`, each at
 //! `http://NAME.local/`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,9 +60,14 @@ impl Stage {
         Entries::of_folder(&self.ledgers)
     }
 
+    /// What each process has written.
+    pub fn entries_by_process(&self) -> BTreeMap<i32, Entries> {
+        Entries::by_process(&self.ledgers)
+    }
+
     /// What one instance has written.
     pub fn entries_of(&self, instance: &Process) -> Entries {
-        Entries::by_process(&self.ledgers).remove(&instance.pid).unwrap_or_default()
+        self.entries_by_process().remove(&instance.pid).unwrap_or_default()
     }
 
     /// All backends of all services change their mood.

@@ -171,7 +171,8 @@ fn sigterm_ends_it_at_once_though_a_client_keeps_its_connection() {
     assert!(kept.read(&mut [0; 1024]).unwrap() > 0);
     let asked = Instant::now();
     assert!(api.terminate().success());
-    assert!(asked.elapsed() < Duration::from_secs(2));
+    // A kept connection that it waited for would keep it for its grace, which is eight seconds.
+    assert!(asked.elapsed() < Duration::from_secs(7), "{:?}", asked.elapsed());
 }
 
 #[test]

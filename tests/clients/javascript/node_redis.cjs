@@ -72,7 +72,8 @@ async function aTransactionIsGivenUpWhenAWatchedKeyChanges(client) {
 }
 
 async function aPoolCountsWithoutLosingAnything(client, RESP) {
-  const pool = redis.createClientPool({ url, RESP }, { minimum: 1, maximum: 10 });
+  // The default of three seconds is over on a busy machine before everybody has had a turn.
+  const pool = redis.createClientPool({ url, RESP }, { minimum: 1, maximum: 10, acquireTimeout: 60_000 });
   await pool.connect();
   const count = async (own) => {
     for (;;) {

@@ -33,7 +33,7 @@ def stop(process):
 
 def a_worker_answers_remote_control():
     until("a worker answers", lambda: app.control.ping(timeout=0.5))
-    assert len(app.control.inspect().stats()) == 1
+    assert len(until("it tells of itself", lambda: app.control.inspect(timeout=1).stats())) == 1
 
 
 def results_come_back():

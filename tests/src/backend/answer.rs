@@ -1,5 +1,6 @@
 //! What a backend answers to which path.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -73,6 +74,10 @@ impl Answer<'_> {
             ["slow", millis] => {
                 sleep(millis).await;
                 self.whole("200", b"slow\n").await
+            }
+            ["until", name] => {
+                exists(&self.settings.ledger.folder().join(name)).await;
+                self.whole("200", b"until\n").await
             }
             ["stream", pieces, millis] => self.stream(number(pieces), millis).await,
             ["events", millis] => self.events(millis).await,
@@ -165,6 +170,13 @@ impl Answer<'_> {
 
 fn number(text: &str) -> usize {
     text.parse().unwrap_or(0)
+}
+
+/// Waits for the level that there is this file.
+async fn exists(file: &Path) {
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn sleep(millis: &str) {

@@ -1,5 +1,6 @@
 //! One connection of a backend: request after request, until somebody closes.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,13 +48,24 @@ impl Idle {
 
 /// Nothing that comes from here on is looked at, as if the FIN were on its way.
 async fn close_idle(stream: TcpStream, settings: &Settings) {
-    tokio::time::sleep(settings.idle.map(|idle| idle.wire).unwrap_or_default()).await;
-    match stream.try_read(&mut [0; 64]) {
-        Ok(1..) => {
+    let wire = settings.idle.map(|idle| idle.wire).unwrap_or_default();
+    match tokio::time::timeout(wire, bytes(&stream)).await {
+        Ok(Ok(1..)) => {
             settings.ledger.note("race");
             reset(stream, settings);
         }
-        Ok(0) | Err(_) => settings.ledger.note("idle-closed"),
+        Ok(_) | Err(_) => settings.ledger.note("idle-closed"),
+    }
+}
+
+/// How many bytes come next; none at the end.
+async fn bytes(stream: &TcpStream) -> std::io::Result<usize> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut [0; 64]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+            read => return read,
+        }
     }
 }
 

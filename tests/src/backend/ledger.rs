@@ -28,6 +28,10 @@ impl Ledger {
         Ok(Ledger { file, path })
     }
 
+    pub fn folder(&self) -> &Path {
+        self.path.parent().expect("a ledger is a file in a folder")
+    }
+
     pub fn note(&self, event: &str) {
         // With no ledger the test misses what it counts, and fails by that.
         let _ = (&self.file).write_all(format!("{event}\n").as_bytes());

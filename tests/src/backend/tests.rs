@@ -50,15 +50,26 @@ fn a_reset_in_the_body_leaves_the_answer_incomplete() {
 #[test]
 fn what_comes_on_a_connection_as_good_as_closed_is_a_race() {
     let millis = Duration::from_millis;
-    let backend = Backend::closing_idle(Idle { after: millis(100), jitter: millis(0), wire: millis(400) });
+    let backend = Backend::closing_idle(Idle { after: millis(10), jitter: millis(0), wire: SOON });
     let mut stream = TcpStream::connect(backend.address()).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     // In the middle of what the wire takes: this pause is the race itself, nobody waits for a level by it.
-    std::thread::sleep(millis(250));
+    std::thread::sleep(millis(500));
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     assert!(stream.read_to_end(&mut Vec::new()).is_err());
     until("the race is noted", SOON, || (backend.entries().count("race") == 1).then_some(()));
     assert_eq!(backend.entries().count("request"), 1);
+}
+
+#[test]
+fn an_answer_waits_until_there_is_a_file_of_its_name() {
+    let backend = Backend::start();
+    let address = backend.address();
+    let waiting = std::thread::spawn(move || http::get(address, "/until/told"));
+    until("it is asked", SOON, || (backend.entries().count("request GET /until") == 1).then_some(()));
+    assert_eq!(backend.entries().count("done"), 0);
+    std::fs::write(backend.folder().join("told"), "").unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap().ok(), "until\n");
 }

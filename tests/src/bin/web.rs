@@ -8,6 +8,7 @@
 //!
 //! WEB_EXIT=CODE         ends at once instead of listening
 //! WEB_DELAY=MILLIS      listens only after that long
+//! WEB_GATE=FILE         listens only when there is such a file
 //! WEB_LISTEN=no         lives, and listens nowhere
 //! ```
 //!
@@ -17,7 +18,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 fn main() {
@@ -29,6 +30,10 @@ fn main() {
     let _held = claim_data();
     if let Ok(delay) = setting("WEB_DELAY").parse() {
         std::thread::sleep(Duration::from_millis(delay));
+    }
+    let gate = setting("WEB_GATE");
+    while !gate.is_empty() && !Path::new(&gate).exists() {
+        std::thread::sleep(Duration::from_millis(5));
     }
     while setting("WEB_LISTEN") == "no" {
         std::thread::park();

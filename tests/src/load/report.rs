@@ -102,6 +102,11 @@ impl Report {
         self.records.len()
     }
 
+    /// From the begin of the load to the end of its last request.
+    pub fn lasted(&self) -> Duration {
+        self.lasted
+    }
+
     /// Those that did not end with 2xx.
     pub fn failures(&self) -> Vec<&Record> {
         self.records.iter().filter(|record| !record.succeeded()).collect()

@@ -56,7 +56,8 @@ fn each_way_to_fail_is_told_apart() {
 /// repeats nothing does lose requests.
 #[test]
 fn a_naive_client_loses_the_keep_alive_race() {
-    let idle = Idle { after: millis(100), jitter: millis(5), wire: millis(10) };
+    // Idle for less than the pause between two requests, and then on its way to be closed for far longer than that.
+    let idle = Idle { after: millis(20), jitter: millis(5), wire: Duration::from_secs(5) };
     let backend = Backend::closing_idle(idle);
     let report = Load::start(plan(&backend, 10).requests(30)).stop_after(30);
     assert!(backend.entries().count("race") > 0, "{report}");

@@ -40,7 +40,7 @@ impl Dnsmasq {
     }
 
     fn dig(&self, name: &str) -> String {
-        clients::dig(self.address, &["+short", "+tries=1", "+time=2", name]).stdout
+        clients::dig(self.address, &["+short", name]).stdout
     }
 }
 

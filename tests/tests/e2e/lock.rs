@@ -48,7 +48,8 @@ fn a_command_that_loses_its_lock_is_ended() {
         return;
     }
     let agent = Agent::start();
-    let command = ["lock", "/l", "--ttl", "1s", "--", "sh", "-c", "echo $$ held; exec sleep 600"];
+    // Renewed after a third of it, by which its loss is noticed. Shorter, and it may be over on a machine that stands still.
+    let command = ["lock", "/l", "--ttl", "6s", "--", "sh", "-c", "echo $$ held; exec sleep 600"];
     let holder = agent.adsum_running(&command);
     let line = holder.line_with("held", SOON);
     let pid: i32 = line.split(' ').next().unwrap().parse().unwrap();
@@ -203,7 +204,7 @@ fn an_observer_sees_every_change_of_leader_over_a_restart_of_the_agent() {
     observer.line_with("free", SOON);
     let lead = |agent: &Agent, name: &str| {
         let command =
-            ["lock", "/leader", "--ttl", "2s", "--owner", name, "--", "sh", "-c", "echo leads; read line"];
+            ["lock", "/leader", "--ttl", "4s", "--owner", name, "--", "sh", "-c", "echo leads; read line"];
         agent.adsum_running(&command)
     };
     let one = lead(&agent, "one");

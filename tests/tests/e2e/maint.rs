@@ -18,12 +18,17 @@ fn a_request_in_flight_is_finished_and_no_new_one_comes() {
     let folder = create(&agent, "shop", &["--route", "Host(shop.local)"]);
     until_served(&agent, "shop.local");
     let pid = first(&agent)["pid"].clone();
-    let slow = get_beside(&agent, "shop.local", "/slow/2000");
-    until_noted(&folder, "request GET /slow/2000");
+    let slow = get_beside(&agent, "shop.local", "/until/told");
+    until_noted(&folder, "request GET /until/told");
 
-    let on = agent.adsum(&["maint", "on", "shop", "--reason", "new disk"]);
-    assert!(on.stderr.contains("has 1 request in flight"), "it was waited for: {on:?}");
-    assert_eq!(on.ok(), "shop is in maintenance");
+    let on = agent.adsum_running(&["maint", "on", "shop", "--reason", "new disk"]);
+    until_ok("it says what it waits for", SOON, || {
+        let said = on.stderr();
+        if said.contains("has 1 request in flight") { Ok(()) } else { Err(said) }
+    });
+    assert!(!slow.is_finished(), "it is in flight still");
+    std::fs::write(folder.join("told"), "").unwrap();
+    assert_eq!(on.finish(SOON).ok(), "shop is in maintenance");
     assert!(slow.is_finished() || first(&agent)["held_by"] == json!([]));
     assert_eq!(slow.join().unwrap().unwrap().status, 200);
     let refused = get(&agent, "shop.local", "/").unwrap();

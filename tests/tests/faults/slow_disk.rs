@@ -9,14 +9,15 @@ use crate::load::Load;
 use crate::strace::Strace;
 
 const DELAY: Duration = Duration::from_millis(300);
-const TTL: Duration = Duration::from_secs(2);
+/// Far more than two syncs, with room for a machine that has other work too.
+const TTL: Duration = Duration::from_secs(5);
 
 fn ask(connection: &mut Connection, command: &[&str]) -> Reply {
     connection.ask(command).expect("the agent answers")
 }
 
-/// Says again and again that he lives, as fast as the disk lets him. Returns the slowest time it took.
-fn hold(agent: &Agent, renewals: u32) -> Duration {
+/// Says again and again that he lives, as fast as the disk lets him. Returns the shortest and the longest time it took.
+fn hold(agent: &Agent, renewals: u32) -> (Duration, Duration) {
     let mut connection = Connection::open(agent.resp()).unwrap();
     let ttl = TTL.as_millis().to_string();
     ask(&mut connection, &["SET", "/held", "mine", "PX", &ttl]);
@@ -26,7 +27,8 @@ fn hold(agent: &Agent, renewals: u32) -> Duration {
         assert_eq!(reply, Reply::Text("1".to_string()), "renewal {number}: it was lost");
         begin.elapsed()
     });
-    times.max().unwrap()
+    let times: Vec<Duration> = times.collect();
+    (*times.iter().min().unwrap(), *times.iter().max().unwrap())
 }
 
 /// Waits until a key has ended, and returns how long it lived after it was asked for.
@@ -44,16 +46,17 @@ fn a_slow_disk_costs_nobody_his_lease_and_ends_nothing_early() {
         return;
     }
     let agent = Agent::start();
-    let fast = hold(&agent, 10);
+    let (fast, _) = hold(&agent, 10);
     let strace = Strace::of_syncs(agent.pid(), &format!("delay_enter={}", DELAY.as_micros()));
     let mut load = Load::new();
     let count = rounds(15, 300);
     load.during(agent.resp(), |_| {
         std::thread::scope(|scope| {
             let brief = scope.spawn(|| lifetime(&agent));
-            let slow = hold(&agent, count);
+            let (quickest, slow) = hold(&agent, count);
             let lived = brief.join().unwrap();
-            assert!(slow >= DELAY && fast < DELAY, "slow is {slow:?}, fast {fast:?}");
+            // Of each the quickest: what else the machine does makes nothing quicker.
+            assert!(quickest >= DELAY && fast < DELAY, "quickest is {quickest:?}, without delay {fast:?}");
             assert!(slow < TTL, "a renewal took {slow:?}: nobody could hold anything");
             assert!(lived >= TTL, "a key that was to live {TTL:?} lived {lived:?}");
             println!("{count} renewals of {TTL:?}, the slowest {slow:?}, without delay {fast:?}; 0 lost");

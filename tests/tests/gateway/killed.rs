@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use adsum_tests::load::{Load, Outcome, Record, get, post};
-use adsum_tests::{rounds, until_ok};
+use adsum_tests::processes::Process;
+use adsum_tests::{rounds, until, until_ok};
 use nix::sys::signal::Signal;
 
 use adsum_tests::stage::{SOON, Stage};
 
-/// From SIGKILL until everybody can know of it, on a machine that is busy.
+/// From its death until everybody can know of it, on a machine that is busy.
 const UNNOTICED: Duration = Duration::from_millis(200);
 
 #[test]
@@ -42,6 +43,8 @@ fn a_killed_instance_costs_only_what_it_had_in_flight_and_no_answer_looks_whole_
 /// An instance that was killed.
 struct Kill {
     at: Duration,
+    /// When it was dead: on a busy machine that is later.
+    dead: Duration,
     /// As `X-Backend` names it.
     instance: String,
     /// What it had begun and not ended.
@@ -51,7 +54,7 @@ struct Kill {
 impl Kill {
     /// Whether this request was under way when the instance died, and on no other, as far as that is known.
     fn explains(&self, record: &Record) -> bool {
-        let there = record.due <= self.at + UNNOTICED && record.due + record.latency >= self.at;
+        let there = record.due <= self.dead + UNNOTICED && record.due + record.latency >= self.at;
         there && record.backend.as_ref().is_none_or(|backend| *backend == self.instance)
     }
 }
@@ -60,6 +63,8 @@ fn kill_one(stage: &Stage, load: &Load) -> Kill {
     let victim = stage.agent.instances_of("web").swap_remove(0);
     let at = load.elapsed();
     victim.signal(Signal::SIGKILL);
+    until("it is dead", SOON, || Process::read(victim.pid).is_none().then_some(()));
+    let dead = load.elapsed();
     load.go_on_for(100);
     until_ok("the instance is replaced", SOON, || match stage.agent.instances_of("web") {
         instances if instances.len() == 2 && instances.iter().all(|it| it.pid != victim.pid) => Ok(()),
@@ -68,5 +73,5 @@ fn kill_one(stage: &Stage, load: &Load) -> Kill {
     let entries = stage.entries_of(&victim);
     let lost = entries.count("request ") - entries.count("done ");
     load.go_on_for(200);
-    Kill { at, instance: victim.env("ADSUM_INSTANCE").unwrap().to_string(), lost }
+    Kill { at, dead, instance: victim.env("ADSUM_INSTANCE").unwrap().to_string(), lost }
 }

@@ -16,26 +16,27 @@ fn crowd(world: &World) -> Vec<TcpStream> {
     (0..CROWD).map(|_| TcpStream::connect(world.gateway()).unwrap()).collect()
 }
 
-/// Writes one more byte of `bytes` on each connection, until all were closed by the other side.
+/// Writes one more byte of `bytes` on each connection, again and again the last, until all were closed by the other side.
 fn dribble(mut crowd: Vec<TcpStream>, bytes: &'static [u8]) -> std::thread::JoinHandle<Duration> {
     std::thread::spawn(move || {
         crowd.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
         let begin = Instant::now();
-        for byte in bytes {
+        let last = bytes.last().expect("there are bytes");
+        for byte in bytes.iter().chain(std::iter::repeat(last)) {
             crowd.retain_mut(|stream| stream.write_all(&[*byte]).is_ok());
             if crowd.is_empty() {
                 break;
             }
+            assert!(begin.elapsed() < FOR_EVER, "{} connections are still open", crowd.len());
             // One byte each 100 ms from a thousand clients.
             std::thread::sleep(Duration::from_millis(100));
         }
-        assert!(crowd.is_empty(), "{} connections are still open", crowd.len());
         begin.elapsed()
     })
 }
 
-const SLOW_HEAD: &[u8] =
-    b"GET /slow HTTP/1.1\r\nHost: a.example\r\nX-Very-Long-Field: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const FOR_EVER: Duration = Duration::from_secs(60);
+const SLOW_HEAD: &[u8] = b"GET /slow HTTP/1.1\r\nHost: a.example\r\nX-Very-Long-Field: a";
 
 /// Slowloris.
 #[test]
@@ -45,7 +46,8 @@ fn a_thousand_dribbled_heads_are_closed_in_time_and_others_are_served() {
     let waited = waits(&world);
     let closed = dribbling.join().unwrap();
     waited.are_tolerable();
-    assert!(closed < Duration::from_secs(8), "closed after {closed:?}");
+    // As late as others are served, where the machine is busy.
+    assert!(closed < Duration::from_secs(8) + waited.p99, "closed after {closed:?}");
     assert_eq!(world.entries().count("head GET /slow"), 0);
     println!("all closed after {closed:?}");
 }

@@ -226,7 +226,7 @@ fn a_request_that_is_not_smuggled_reaches_the_instance() {
     let world = World::start();
     let two = format!("{}{}", good("/good"), SMUGGLED.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
     assert_eq!(statuses(&exchange(&world, &two)), [200, 200]);
-    until("both are written down", Duration::from_secs(5), || {
+    until("both are written down", Duration::from_secs(20), || {
         (world.entries().count("request GET /smuggled") == 1).then_some(())
     });
 }

@@ -7,7 +7,7 @@ use adsum_tests::until;
 use crate::world::World;
 
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
 
 /// Bytes behind a request for an upgrade were taken for the other protocol before anybody had agreed to it
 /// (CVE-2026-2833).

@@ -13,8 +13,9 @@ use adsum_keyspace::Transaction;
 
 use crate::world::{number, put};
 
-/// Within this a write says that it cannot be done. The time that a busy machine needs to say so is in it.
-pub(crate) const FAST: Duration = Duration::from_millis(2500);
+/// Within this a write says that it cannot be done: it gives up after two seconds, and a busy machine needs its time to say
+/// so. What waits for etcd itself takes longer.
+pub(crate) const FAST: Duration = Duration::from_millis(4500);
 
 pub(crate) fn increment(tx: &mut Transaction<'_>, key: &str) -> u64 {
     let next = number(tx, key) + 1;

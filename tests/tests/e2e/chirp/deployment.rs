@@ -1,7 +1,10 @@
 //! chirp, deployed by the command line as a person would, and what is to be true of it at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,15 +21,31 @@ pub(super) struct Deployment {
     pub(super) agent: Agent,
     /// Of every tweet in the stream, by user.
     tweets: BTreeMap<String, Vec<String>>,
+    file: PathBuf,
+    /// What is yet to come of the stream.
+    rest: String,
 }
 
 impl Deployment {
-    /// Begins with this stream; `reader` are more arguments of the reader.
+    /// Begins with this stream, which is in a file.
     #[track_caller]
-    pub(super) fn begin(stream: &str, reader: &[&str]) -> Deployment {
+    pub(super) fn begin(stream: &str) -> Deployment {
+        Deployment::deploy(stream, "", &[])
+    }
+
+    /// Begins with so many lines of this stream: the file grows, and more comes when the test lets it.
+    #[track_caller]
+    pub(super) fn begin_with(stream: &str, lines: usize) -> Deployment {
+        let (first, rest) = stream.split_at(stream.split_inclusive('\n').take(lines).map(str::len).sum());
+        Deployment::deploy(first, rest, &["--follow"])
+    }
+
+    /// `reader` are more arguments of the reader.
+    #[track_caller]
+    fn deploy(first: &str, rest: &str, reader: &[&str]) -> Deployment {
         let agent = Agent::builder().arg("--dev").start();
         let file = agent.scratch().file("stream.ndjson");
-        std::fs::write(&file, stream).expect("our own directory is writable");
+        std::fs::write(&file, first).expect("our own directory is writable");
         let chirp = program::chirp();
         let chirp = chirp.to_str().expect("the target directory has a plain name");
         let create = |flags: &[&str], command: &[&str]| {
@@ -44,7 +63,16 @@ impl Deployment {
             &["chirp-reader", "--no-healthcheck"],
             &[&["reader", "--stream", file.as_str()], reader].concat(),
         );
-        Deployment { agent, tweets: by_user(stream) }
+        let tweets = by_user(&format!("{first}{rest}"));
+        Deployment { agent, tweets, file: file.into(), rest: rest.to_string() }
+    }
+
+    /// The rest of the stream, and its end.
+    pub(super) fn let_come(&mut self) {
+        let grown = OpenOptions::new().append(true).open(&self.file);
+        let rest = std::mem::take(&mut self.rest);
+        grown.and_then(|mut file| file.write_all(rest.as_bytes())).expect("it is our own file");
+        std::fs::write(self.file.with_extension("ndjson.end"), "").expect("our own directory is writable");
     }
 
     /// How many users have a service that passes.

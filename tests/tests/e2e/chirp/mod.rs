@@ -21,7 +21,7 @@ fn a_hundred_tweets_by_a_hundred_users_are_a_hundred_services_with_a_tweet_each(
     if !has_clients() {
         return;
     }
-    let chirp = Deployment::begin(&generated(1), &[]);
+    let chirp = Deployment::begin(&generated(1));
     chirp.until_through();
     chirp.check(2);
     chirp.end();
@@ -32,10 +32,10 @@ fn workers_are_scaled_while_they_work() {
     if !has_clients() {
         return;
     }
-    let chirp = Deployment::begin(&generated(2), &["--rate", "20"]);
+    let mut chirp = Deployment::begin_with(&generated(2), 60);
     chirp.until_users(10);
     chirp.agent.adsum(&["service", "scale", "chirp-worker=5", "--timeout", "60s"]).ok();
-    assert!(chirp.users() < 100, "the scaling came too late to be in the middle");
+    chirp.let_come();
     chirp.until_through();
     chirp.check(5);
     chirp.end();
@@ -52,7 +52,7 @@ fn real_tweets_are_stored_each_once() {
         println!("skipped: there are no tweets in {} (say where with ADSUM_TWEETS)", file.display());
         return;
     };
-    let chirp = Deployment::begin(&stream, &[]);
+    let chirp = Deployment::begin(&stream);
     chirp.until_through();
     chirp.check(2);
     chirp.end();
@@ -71,7 +71,7 @@ fn the_proxy_sends_on_to_the_service_of_the_user() {
     }
     let stream = generated(3);
     let first = stream.lines().next().expect("there are 100").to_string() + "\n";
-    let chirp = Deployment::begin(&first, &[]);
+    let chirp = Deployment::begin(&first);
     chirp.until_through();
     let user = deployment::by_user(&first).into_keys().next().expect("there is one");
     let answer = chirp.ask_proxy(&format!("/user/{user}"));
@@ -98,7 +98,7 @@ fn a_tweet_that_was_not_in_the_stream_does_not_go_unnoticed() {
         return;
     }
     let stream = generated(4).lines().next().expect("there are 100").to_string() + "\n";
-    let chirp = Deployment::begin(&stream, &[]);
+    let chirp = Deployment::begin(&stream);
     chirp.until_through();
     assert!(chirp.has_all_tweets_once());
     let service = &web::json(&chirp.agent, "/api/services?prefix=chirp-user-")[0]["name"];

@@ -19,8 +19,8 @@ fn an_instance_ends_only_when_what_it_has_in_flight_has_ended() {
     let agent = Agent::start();
     let folder = create(&agent, "shop", &["--route", "Host(shop.local)"]);
     until_served(&agent, "shop.local");
-    let slow = get_beside(&agent, "shop.local", "/slow/2000");
-    until_noted(&folder, "request GET /slow/2000");
+    let slow = get_beside(&agent, "shop.local", "/until/asked");
+    until_noted(&folder, "request GET /until/asked");
     agent.adsum(&["service", "scale", "shop=0", "--detach"]).ok();
     let why = until_ok("it is told who holds it up", SOON, || {
         let why = agent.adsum(&["service", "why", "shop"]).ok();
@@ -29,11 +29,12 @@ fn an_instance_ends_only_when_what_it_has_in_flight_has_ended() {
     assert!(why.contains("waiting on: slot 1") && why.contains("nothing is in flight"), "{why}");
     assert!(why.contains("is leaving and gets nothing new: gateway on node one"), "{why}");
     assert!(!slow.is_finished(), "the request was still in flight while that was asked");
+    std::fs::write(folder.join("asked"), "").unwrap();
     assert_eq!(slow.join().unwrap().unwrap().status, 200);
     until_noted(&folder, "terminated");
     let entries: Vec<String> = Entries::of_folder(&folder).iter().map(str::to_string).collect();
     let at = |event: &str| entries.iter().position(|entry| entry.starts_with(event)).unwrap();
-    assert!(at("done GET /slow/2000") < at("terminated"), "{entries:?}");
+    assert!(at("done GET /until/asked") < at("terminated"), "{entries:?}");
 }
 
 #[test]

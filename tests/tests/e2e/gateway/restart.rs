@@ -13,6 +13,12 @@ use super::{SOON, create, events, get, get_beside, until_noted, until_served};
 /// Enough that reading it takes longer than the test needs to see that it takes long.
 const KEYS: usize = 150_000;
 
+/// Has the agent keep so many keys, which the next one has to read before it is ready.
+fn fill(agent: &Agent, keys: usize) {
+    let commands: String = (0..keys).map(|key| format!("SET key:{key} {key:0100}\r\n")).collect();
+    agent.redis_cli_stdin(&["--pipe"], commands.as_bytes()).ok();
+}
+
 /// Waits until the table with the service is on disk.
 fn until_kept(agent: &Agent, service: &str) {
     let file = agent.data_dir().join("gateway").join("table.json");
@@ -27,14 +33,16 @@ fn requests_are_served_before_the_journal_is_read() {
     let mut agent = Agent::builder().durability("everysec").start();
     create(&agent, "shop", &["--route", "Host(shop.local)"]);
     until_served(&agent, "shop.local");
-    let commands: String = (0..KEYS).map(|key| format!("SET key:{key} {key:0100}\r\n")).collect();
-    agent.redis_cli_stdin(&["--pipe"], commands.as_bytes()).ok();
+    fill(&agent, KEYS);
     until_kept(&agent, "shop");
     agent.kill9();
     agent.begin();
     let served = until("the gateway answers", SOON, || get(&agent, "shop.local", "/bytes/3").ok());
-    // A level of the agent at this moment: it has not got so far as to open its HTTP face.
-    let http = http::get(agent.http(), "/v1/status/leader");
+    // A level of the agent at this moment, in which it is held until that was seen: it has not got so far as to open its
+    // HTTP face.
+    agent.signal(Signal::SIGSTOP);
+    let http = TcpStream::connect(agent.http());
+    agent.signal(Signal::SIGCONT);
     assert_eq!((served.status, served.body.as_str()), (200, "abc"));
     assert!(http.is_err(), "the journal was read already: {http:?}");
     agent.wait_ready();
@@ -181,7 +189,9 @@ fn routes_of_other_data_are_not_used() {
 
 #[test]
 fn an_agent_that_cannot_start_answers_what_its_gateway_has_taken() {
-    let mut agent = Agent::start();
+    let mut agent = Agent::builder().durability("everysec").start();
+    // It comes to what it cannot do only when it has read these: nobody is too late for it.
+    fill(&agent, KEYS / 3);
     create(&agent, "shop", &["--route", "Host(shop.local)"]);
     until_served(&agent, "shop.local");
     until_kept(&agent, "shop");

@@ -74,16 +74,22 @@ fn an_agent_killed_right_after_a_wish_was_taken_fulfils_it() {
 #[test]
 fn an_agent_killed_in_the_middle_of_an_update_keeps_an_exclusive_service_exclusive() {
     let mut agent = Agent::start();
-    web::create(&agent, "web", &["--exclusive", "--replicas", "2", "--env", "WEB_DELAY=700"]);
+    // While it is closed no new one listens, and the update stands still in its middle.
+    let gate = agent.scratch().file("gate");
+    std::fs::write(&gate, "").unwrap();
+    let waits = format!("WEB_GATE={gate}");
+    web::create(&agent, "web", &["--exclusive", "--replicas", "2", "--env", &waits]);
     for round in 1..=rounds(4, 100) {
         let before = pids(&agent);
+        std::fs::remove_file(&gate).unwrap();
         let version = format!("VERSION={round}");
         agent.adsum(&["service", "update", "web", "--env-add", &version, "--detach"]).ok();
-        let left = || pids(&agent).into_iter().filter(|pid| before.contains(pid)).count();
+        let left = |agent: &Agent| pids(agent).into_iter().filter(|pid| before.contains(pid)).count();
         // The other has to wait until the new one listens.
-        until("the first has ended", SOON, || (left() < 2).then_some(()));
-        assert_eq!(left(), 1, "the fault came too late to be in the middle");
+        until("the first has ended", SOON, || (left(&agent) < 2).then_some(()));
         crash(&mut agent, if round % 2 == 0 { Victim::Agent } else { Victim::Both });
+        assert_eq!(left(&agent), 1, "the update did not stand still in its middle");
+        std::fs::write(&gate, "").unwrap();
         until("both are replaced", SOON, || {
             let now = live(&agent, "web", "version");
             (now == [json!(round + 1), json!(round + 1)] && passing(&agent, "web").len() == 2).then_some(())

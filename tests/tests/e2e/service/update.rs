@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adsum_tests::http;
@@ -13,21 +14,33 @@ use super::*;
 /// Who passed at one moment.
 type Sample = BTreeSet<String>;
 
-/// Asks who passes, again and again, while `change` goes on.
-fn observe(agent: &Agent, change: impl FnOnce()) -> Vec<Sample> {
-    let over = AtomicBool::new(false);
+/// What has been seen so far.
+type Samples = Mutex<Vec<Sample>>;
+
+/// Asks who passes, before `change` and again and again while it goes on.
+fn observe(agent: &Agent, change: impl FnOnce(&Samples)) -> Vec<Sample> {
+    let look = || passing(agent, "web").into_iter().collect();
+    let (samples, over) = (Mutex::new(vec![look()]), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let observer = scope.spawn(|| {
-            let mut samples = Vec::new();
+        scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                samples.push(passing(agent, "web").into_iter().collect());
+                let sample = look();
+                samples.lock().unwrap().push(sample);
             }
-            samples
         });
-        change();
-        over.store(true, Ordering::Relaxed);
-        observer.join().expect("it asks until it is told to end")
-    })
+        let _over = Over(&over);
+        change(&samples);
+    });
+    samples.into_inner().unwrap()
+}
+
+/// Ends the observer, whatever has happened.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn fewest(samples: &[Sample]) -> usize {
@@ -60,7 +73,7 @@ fn an_update_replaces_all_and_never_has_fewer_passing_than_are_wanted() {
     let agent = Agent::start();
     web::create(&agent, "web", &["--replicas", "3", "--env", "VERSION=1"]);
     let before: Sample = passing(&agent, "web").into_iter().collect();
-    let samples = observe(&agent, || {
+    let samples = observe(&agent, |_| {
         agent.adsum(&["service", "update", "web", "--env-add", "VERSION=2"]).ok();
     });
     assert_eq!(versions(&agent), ["2", "2", "2"]);
@@ -76,10 +89,10 @@ fn an_update_replaces_all_and_never_has_fewer_passing_than_are_wanted() {
 #[test]
 fn an_observer_sees_when_one_is_missing() {
     let agent = Agent::start();
-    web::create(&agent, "web", &["--replicas", "3", "--restart-delay", "1s"]);
-    let samples = observe(&agent, || {
+    web::create(&agent, "web", &["--replicas", "3", "--restart-delay", "4s"]);
+    let samples = observe(&agent, |samples| {
         agent.instances_of("web")[0].signal(Signal::SIGKILL);
-        until("one is missing", SOON, || (passing(&agent, "web").len() == 2).then_some(()));
+        until("the observer misses one", SOON, || (fewest(&samples.lock().unwrap()) == 2).then_some(()));
         until("it is back", SOON, || (passing(&agent, "web").len() == 3).then_some(()));
     });
     assert_eq!(fewest(&samples), 2);
@@ -112,7 +125,7 @@ fn a_version_that_cannot_pass_leaves_the_one_before_serving() {
     web::create(&agent, "web", &["--replicas", "2", "--env", "VERSION=1"]);
     let before = passing(&agent, "web");
     let update = ["service", "update", "web", "--env-add", "WEB_EXIT=3", "--timeout", "2s"];
-    let samples = observe(&agent, || {
+    let samples = observe(&agent, |_| {
         let error = agent.adsum(&update).fails(1);
         assert!(error.contains("exited with code 3"), "{error}");
     });

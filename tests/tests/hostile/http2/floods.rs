@@ -11,16 +11,27 @@ use super::frames::{
 use crate::meters::{Waits, cpu, cpu_in_a_second, resident_bytes, waits};
 use crate::world::World;
 
-/// Sends `frames` of round after round until the other side has enough, and at most for two seconds. Returns how many
-/// rounds it took.
-fn flood(connection: &mut Connection, mut round: impl FnMut(u32) -> Vec<u8>) -> u32 {
-    let begin = Instant::now();
-    for number in 0.. {
-        if begin.elapsed() > Duration::from_secs(2) || !connection.send(&round(number)) {
-            return number;
+/// Sends `frames` of round after round until the other side has enough. Returns how many rounds it took.
+#[track_caller]
+fn flood(connection: &mut Connection, round: impl FnMut(u32) -> Vec<u8>) -> u32 {
+    let rounds = flood_for(Duration::from_secs(60), connection, round);
+    rounds.expect_err("the other side never has enough")
+}
+
+/// The same, at most for this long. How many rounds were sent, or taken until the other side had enough.
+fn flood_for(
+    time: Duration,
+    connection: &mut Connection,
+    mut round: impl FnMut(u32) -> Vec<u8>,
+) -> Result<u32, u32> {
+    let (begin, mut number) = (Instant::now(), 0);
+    while begin.elapsed() < time {
+        if !connection.send(&round(number)) {
+            return Err(number);
         }
+        number += 1;
     }
-    u32::MAX
+    Ok(number)
 }
 
 /// Others are served while it goes on, and memory has a bound.
@@ -121,7 +132,8 @@ fn pings_and_settings_whose_answers_are_not_read_are_bounded() {
         let batch = flooded.repeat(1000);
         let mut connection = Connection::open(world.gateway());
         bounded(&world, || {
-            let rounds = flood(&mut connection, |_| batch.clone());
+            let time = Duration::from_secs(2);
+            let (Ok(rounds) | Err(rounds)) = flood_for(time, &mut connection, |_| batch.clone());
             println!("{} frames were taken", rounds * 1000);
         });
         until_ok("it rests, since its answers are not read", Duration::from_secs(15), || {

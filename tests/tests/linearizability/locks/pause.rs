@@ -13,8 +13,10 @@ use crate::fault::is_stopped;
 use crate::stage::SOON;
 
 const LOCKS: usize = 50;
-const TTL: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_secs(3);
+/// Far more than it takes to grant all of them and to renew all of them, also where that is slow: only the pause is not to
+/// count.
+const TTL: Duration = Duration::from_secs(6);
+const PAUSE: Duration = Duration::from_secs(7);
 /// Longer than the test.
 const LONG: Duration = Duration::from_secs(60);
 

@@ -324,7 +324,7 @@ async fn who_waits_for_an_instance_that_does_not_come_any_more_is_told_at_once()
     spec.exclusive = true;
     spec.routing.routes = vec![crate::kit::route("PathPrefix(/)")];
     house.put_spec(spec.clone());
-    house.instance("web", 1, Backend::nobody().await, Health::Starting);
+    house.instance("web", 1, Backend::nobody(), Health::Starting);
     house.apply();
     let mut wire = house.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;

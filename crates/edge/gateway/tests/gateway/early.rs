@@ -274,13 +274,13 @@ async fn answer_that_waits_for_an_upload_that_moves_is_not_silent() {
     })
     .await;
     let mut house = House::new();
-    let idle_timeout = Duration::from_millis(600);
+    let idle_timeout = Duration::from_secs(2);
     house.serve("web", Policy { idle_timeout, ..Policy::default() }, &[&backend]);
     let mut wire = house.connect().await;
     wire.send(format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {PIECES}\r\n\r\n")).await;
     for _ in 0..PIECES {
         // The pace of a slow client: longer than the silence that is allowed, in all.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
         wire.send("x").await;
     }
     assert_eq!(wire.answer().await.unwrap().text(), "done");

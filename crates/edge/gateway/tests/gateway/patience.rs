@@ -28,7 +28,8 @@ async fn head_that_dribbles_is_answered_with_408_and_the_connection_ends() {
 #[tokio::test]
 async fn connection_that_rests_too_long_is_closed() {
     let backend = Backend::saying("hello").await;
-    let mut house = house(|limits| limits.idle_timeout = Duration::from_millis(300));
+    // Not shorter: the request is to come before it is over, also on a busy machine.
+    let mut house = house(|limits| limits.idle_timeout = Duration::from_secs(1));
     house.instance("web", 1, backend.addr, Health::Passing);
     house.apply();
     let mut wire = house.connect().await;
@@ -40,13 +41,13 @@ async fn connection_that_rests_too_long_is_closed() {
 async fn answer_that_takes_long_is_waited_for_longer_than_a_connection_may_rest() {
     let backend = Backend::new(|mut peer| async move {
         peer.request().await?;
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(2500)).await;
         peer.say("late").await
     })
     .await;
     let mut house = house(|limits| {
-        limits.idle_timeout = Duration::from_millis(200);
-        limits.head_timeout = Duration::from_millis(200);
+        limits.idle_timeout = Duration::from_secs(1);
+        limits.head_timeout = Duration::from_secs(1);
     });
     house.instance("web", 1, backend.addr, Health::Passing);
     house.apply();
@@ -81,7 +82,10 @@ async fn client_that_takes_nothing_is_cut() {
     house.apply();
     let mut wire = house.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    house.metric_becomes("adsum_gateway_in_flight", "", 1.0).await;
+    // That it was in flight is no level: on a busy machine it may be cut before anybody looks.
+    while backend.seen.count() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     house.metric_becomes("adsum_gateway_in_flight", "", 0.0).await;
     house.metric_becomes("adsum_gateway_connections", "", 0.0).await;
 }

@@ -116,7 +116,7 @@ async fn tcp_is_carried_with_the_clients_address_before_it_and_each_side_ends_by
 
 #[tokio::test]
 async fn tcp_goes_to_the_instance_that_is_there_and_is_cut_when_its_drain_is_over() {
-    let nobody = Backend::nobody().await;
+    let nobody = Backend::nobody();
     let backend = Backend::new(|mut peer| async move {
         peer.write("hello").await?;
         assert_eq!(peer.wire.rest().await?, b"");

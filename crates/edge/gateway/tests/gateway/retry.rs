@@ -28,7 +28,7 @@ async fn resetting() -> Backend {
 
 #[tokio::test]
 async fn request_goes_to_another_instance_when_one_is_not_there() {
-    let nobody = Backend::nobody().await;
+    let nobody = Backend::nobody();
     let backend = Backend::saying("hello").await;
     let mut house = House::serving(&[&backend]);
     house.instance("web", 2, nobody, Health::Passing);
