@@ -201,3 +201,23 @@ fn bits_end_where_a_value_does() {
     assert_eq!(world.run(&mut peer, &line), refused);
     assert_eq!(world.run(&mut peer, "BITOP OR b a a"), ":8388608");
 }
+
+#[test]
+fn lcs_is_refused_what_would_hold_others_up() {
+    check(
+        r#"
+        SETRANGE a 1022 x -> :1023
+        SETRANGE b 4094 x -> :4095
+        LCS b b LEN -> :4095
+        MULTI -> +OK
+        LCS a a LEN -> +QUEUED
+        LCS b b LEN -> +QUEUED
+        EXEC -> *2 :1023 -ERR LCS compares 1048576 pairs of bytes at most, not 16777216: ask for shorter strings
+        EVAL "return redis.call('lcs','a','a','len')" 0 -> :1023
+        APPEND a x -> :1024
+        EVAL "return redis.pcall('lcs','a','a','len').err" 0 -> $85 ERR LCS compares 1048576 pairs of bytes at most, not 1050625: ask for shorter strings
+        APPEND b x -> :4096
+        LCS b b LEN -> -ERR LCS compares 16777216 pairs of bytes at most, not 16785409: ask for shorter strings
+        "#,
+    );
+}
