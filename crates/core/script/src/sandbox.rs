@@ -55,7 +55,7 @@ impl Sandbox {
         natives.raw_set("rep", lua.create_function(rep)?)?;
         natives.raw_set("reveal", lua.create_function(reveal)?)?;
         let own = course.clone();
-        natives.raw_set("is_over", lua.create_function(move |_, ()| Ok(own.run.lock().end.is_some()))?)?;
+        natives.raw_set("is_over", lua.create_function(move |_, ()| Ok(own.is_over()))?)?;
         natives.raw_set("locate", lua.create_function(locate)?)?;
         natives.raw_set("compile", lua.create_function(compile)?)?;
         let overseer = course.overseer.clone();
