@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use mlua::{Either, Function, IntoLuaMulti, Lua, MultiValue, Value};
+use mlua::{BString, Either, Function, IntoLuaMulti, Lua, MultiValue, Value};
 use scoped_tls_hkt::scoped_thread_local;
 use smallvec::SmallVec;
 
@@ -25,8 +25,13 @@ pub enum Reply<'r> {
     Integer(i64),
     Text(&'r [u8]),
     /// What is made in Lua piece by piece.
-    Made(Box<dyn FnOnce(&Lua) -> mlua::Result<Value> + 'r>),
+    Made(Make<'r>),
 }
+
+/// Makes a value of what was answered.
+pub type Make<'r> = Box<dyn FnOnce(&Lua) -> mlua::Result<Value> + 'r>;
+
+const NO_ARGUMENT: &str = "Lua redis lib command arguments must be strings or integers";
 
 /// Bytes up to which text is copied on its way to Lua rather than given a handle.
 const SHORT: usize = 512;
@@ -46,21 +51,29 @@ pub(crate) fn lend<T>(commands: &mut dyn Commands, script: impl FnOnce() -> T) -
 /// `redis.call`
 pub(crate) fn function(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Function> {
     let own = course.clone();
-    lua.create_function(move |lua, values: MultiValue| call(lua, &own, &values))
+    lua.create_function(move |lua, (name, values): (Name, MultiValue)| call(lua, &own, &name, &values))
 }
 
-fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Returned> {
-    if values.is_empty() {
-        return refuse("Please specify at least one argument for this redis lib call");
-    }
-    let mut arguments = SmallVec::<[Argument; 6]>::new();
+/// The name of a command, which needs no handle: as a number, which Lua prints in its own way, it is none. Of the others Lua
+/// would not tell that they were numbers.
+type Name = Either<BString, Value>;
+
+fn call(lua: &Lua, course: &Course, name: &Name, values: &MultiValue) -> mlua::Result<Returned> {
+    let name = match name {
+        Either::Left(name) => name.as_slice(),
+        // Nil by itself is as if nothing was given.
+        Either::Right(Value::Nil) if values.is_empty() => {
+            return refuse("Please specify at least one argument for this redis lib call");
+        }
+        Either::Right(_) => return refuse(NO_ARGUMENT),
+    };
+    let mut arguments = SmallVec::<[Argument; 5]>::new();
     for value in values {
-        let Some(argument) = argument(value) else {
-            return refuse("Lua redis lib command arguments must be strings or integers");
-        };
-        arguments.push(argument);
+        arguments.push(argument(value).map_or_else(|| refuse(NO_ARGUMENT), Ok)?);
     }
-    let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
+    let mut bytes = SmallVec::<[&[u8]; 6]>::new();
+    bytes.push(name);
+    bytes.extend(arguments.iter().map(Argument::bytes));
     let resp3 = course.begin_command()?;
     COMMANDS.with(|commands| {
         let reply = commands.call(&bytes, resp3);
@@ -85,11 +98,22 @@ fn return_text(lua: &Lua, text: &[u8]) -> mlua::Result<Returned> {
     if text.len() > SHORT {
         return Ok((Either::Right(text_value(lua, text)?), Limit::Stands));
     }
-    match std::str::from_utf8(text) {
+    match copy(text) {
         // Here nothing fails any more before the limit is back: there is room on the stack, and text needs no more.
-        Ok(text) => Ok((Either::Left(text.to_owned()), Limit::lift(lua)?)),
-        Err(_) => Ok((Either::Right(text_value(lua, text)?), Limit::Stands)),
+        Some(text) => Ok((Either::Left(text), Limit::lift(lua)?)),
+        None => Ok((Either::Right(text_value(lua, text)?), Limit::Stands)),
     }
+}
+
+/// None if it is not UTF-8. That is looked at sixteen bytes at a time where as many are left, and else at each by itself.
+fn copy(text: &[u8]) -> Option<String> {
+    const STEP: usize = 16;
+    let mut bytes = Vec::with_capacity(text.len() + STEP);
+    bytes.extend_from_slice(text);
+    bytes.resize(text.len().next_multiple_of(STEP), 0);
+    let mut copy = String::from_utf8(bytes).ok()?;
+    copy.truncate(text.len());
+    Some(copy)
 }
 
 fn value(lua: &Lua, reply: Reply<'_>) -> mlua::Result<Value> {
