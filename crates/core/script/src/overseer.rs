@@ -112,7 +112,7 @@ impl Overseer {
     }
 
     /// The same for one that is about to run a command. For the first of them the clock is not asked: it was when the script
-    /// began, a few instructions before, or else the script has been looked at for them.
+    /// began, and one that has computed much since has been looked at for that.
     pub(crate) fn verdict_before_command(&self, patience: Patience) -> Option<End> {
         if !self.is_fresh.load(Ordering::Relaxed) {
             return self.verdict(patience);
