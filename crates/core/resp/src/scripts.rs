@@ -23,6 +23,8 @@ pub(crate) struct Scripts {
     pub(crate) overseer: Arc<Overseer>,
     /// Of the thread that runs the request.
     pub(crate) patience: Patience,
+    /// For the replies to commands of scripts; nothing in it is for the next one.
+    buffer: Vec<u8>,
 }
 
 /// A script about to be run.
@@ -37,7 +39,7 @@ pub(crate) struct Script<'a> {
 
 impl Scripts {
     pub(crate) fn new() -> Scripts {
-        Scripts { interpreter: None, overseer: Arc::default(), patience: Patience::Long }
+        Scripts { interpreter: None, overseer: Arc::default(), patience: Patience::Long, buffer: Vec::new() }
     }
 
     pub(crate) fn oversee(&mut self, overseer: Arc<Overseer>) {
@@ -104,6 +106,7 @@ impl Server {
         let result = interpreter.run(&script.sha, &input, &mut host, |value, resp3| {
             answer::write(&value, resp3, out).inspect_err(|_| out.truncate(mark))
         });
+        host.end();
         session.select(database);
         self.scripts.interpreter = Some(interpreter);
         match result {

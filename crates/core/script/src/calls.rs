@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use mlua::{Function, Lua, MultiValue, Value};
+use mlua::{BString, Either, Function, IntoLuaMulti, Lua, MultiValue, Value};
 use scoped_tls_hkt::scoped_thread_local;
 use smallvec::SmallVec;
 
@@ -14,10 +14,29 @@ use crate::redis::refuse;
 
 /// What a script can do beside computing.
 pub trait Commands {
-    /// Runs a command and gives its reply, as a value of `lua`. `resp3`: whether the script has asked for replies in
-    /// that protocol.
-    fn call(&mut self, lua: &Lua, arguments: &[&[u8]], resp3: bool) -> Result<Value, Raised>;
+    /// Runs a command and gives its reply. `resp3`: whether the script has asked for replies in that protocol.
+    fn call(&mut self, arguments: &[&[u8]], resp3: bool) -> Result<Reply<'_>, Raised>;
 }
+
+/// What a command has answered, as a script is to see it.
+pub enum Reply<'r> {
+    Nil,
+    Boolean(bool),
+    Integer(i64),
+    Text(&'r [u8]),
+    /// What is made in Lua piece by piece.
+    Made(Make<'r>),
+}
+
+/// Makes a value of what was answered.
+pub type Make<'r> = Box<dyn FnOnce(&Lua) -> mlua::Result<Value> + 'r>;
+
+const NO_ARGUMENT: &str = "Lua redis lib command arguments must be strings or integers";
+
+/// Bytes up to which text is copied on its way to Lua rather than given a handle.
+const SHORT: usize = 512;
+/// Arguments behind which the stack of Lua has room for sure for what is returned.
+const FEW: usize = 64;
 
 scoped_thread_local!(
     /// Those of the script that this thread runs. A function that lives as long as the interpreter cannot borrow them.
@@ -32,41 +51,125 @@ pub(crate) fn lend<T>(commands: &mut dyn Commands, script: impl FnOnce() -> T) -
 /// `redis.call`
 pub(crate) fn function(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Function> {
     let own = course.clone();
-    lua.create_function(move |lua, values: MultiValue| beyond_limit(lua, || call(lua, &own, &values)))
+    lua.create_function(move |lua, (name, values): (Name, MultiValue)| call(lua, &own, &name, &values))
+}
+
+/// The name of a command, which needs no handle: as a number, which Lua prints in its own way, it is none. Of the others Lua
+/// would not tell that they were numbers.
+type Name = Either<BString, Value>;
+
+fn call(lua: &Lua, course: &Course, name: &Name, values: &MultiValue) -> mlua::Result<Returned> {
+    let name = match name {
+        Either::Left(name) => name.as_slice(),
+        // Nil by itself is as if nothing was given.
+        Either::Right(Value::Nil) if values.is_empty() => {
+            return refuse("Please specify at least one argument for this redis lib call");
+        }
+        Either::Right(_) => return refuse(NO_ARGUMENT),
+    };
+    let mut arguments = SmallVec::<[Argument; 5]>::new();
+    for value in values {
+        arguments.push(argument(value).map_or_else(|| refuse(NO_ARGUMENT), Ok)?);
+    }
+    let mut bytes = SmallVec::<[&[u8]; 6]>::new();
+    bytes.push(name);
+    bytes.extend(arguments.iter().map(Argument::bytes));
+    let resp3 = course.begin_command()?;
+    COMMANDS.with(|commands| {
+        let reply = commands.call(&bytes, resp3);
+        course.in_command.store(false, Relaxed);
+        match reply {
+            Ok(Reply::Text(text)) if values.len() <= FEW => return_text(lua, text),
+            Ok(reply) => Ok((Either::Right(value(lua, reply)?), Limit::Stands)),
+            Err(raised) => {
+                if let Raised::Ended(end) = &raised {
+                    course.end(end.clone());
+                }
+                Err(raised.into())
+            }
+        }
+    })
+}
+
+/// What a script gets of `redis.call`: one value, and what becomes of the limit of memory when Lua has it.
+type Returned = (Either<String, Value>, Limit);
+
+fn return_text(lua: &Lua, text: &[u8]) -> mlua::Result<Returned> {
+    if text.len() > SHORT {
+        return Ok((Either::Right(text_value(lua, text)?), Limit::Stands));
+    }
+    match copy(text) {
+        // Here nothing fails any more before the limit is back: there is room on the stack, and text needs no more.
+        Some(text) => Ok((Either::Left(text), Limit::lift(lua)?)),
+        None => Ok((Either::Right(text_value(lua, text)?), Limit::Stands)),
+    }
+}
+
+/// None if it is not UTF-8. That is looked at sixteen bytes at a time where as many are left, and else at each by itself.
+fn copy(text: &[u8]) -> Option<String> {
+    const STEP: usize = 16;
+    let mut bytes = Vec::with_capacity(text.len() + STEP);
+    bytes.extend_from_slice(text);
+    bytes.resize(text.len().next_multiple_of(STEP), 0);
+    let mut copy = String::from_utf8(bytes).ok()?;
+    copy.truncate(text.len());
+    Some(copy)
+}
+
+fn value(lua: &Lua, reply: Reply<'_>) -> mlua::Result<Value> {
+    match reply {
+        Reply::Nil => Ok(Value::Nil),
+        Reply::Boolean(value) => Ok(Value::Boolean(value)),
+        Reply::Integer(number) => Ok(Value::Integer(number)),
+        Reply::Text(text) => text_value(lua, text),
+        Reply::Made(make) => {
+            beyond_limit(lua, || make(lua).map_err(|error| Raised::Text(error.to_string()).into()))
+        }
+    }
+}
+
+fn text_value(lua: &Lua, text: &[u8]) -> mlua::Result<Value> {
+    beyond_limit(lua, || Ok(Value::String(lua.create_string(text)?)))
 }
 
 /// Does one thing for a script that must not fail half-way, and says afterwards whether it was too much. Where memory is
 /// limited, each step of the binding to Lua is run so that it can fail, which costs some hundred instructions and something
 /// to be collected.
 fn beyond_limit<T>(lua: &Lua, work: impl FnOnce() -> mlua::Result<T>) -> mlua::Result<T> {
-    let limit = lua.set_memory_limit(0)?;
+    let limit = Limit::lift(lua)?;
     let done = work();
-    lua.set_memory_limit(limit)?;
-    if limit > 0 && lua.used_memory() > limit {
-        return Err(Raised::Text("not enough memory".to_owned()).into());
-    }
+    limit.restore(lua)?;
     done
 }
 
-fn call(lua: &Lua, course: &Course, values: &MultiValue) -> mlua::Result<Value> {
-    if values.is_empty() {
-        return refuse("Please specify at least one argument for this redis lib call");
+/// The limit of memory while something is done beyond it.
+enum Limit {
+    Stands,
+    /// This one is to come back.
+    Lifted(usize),
+}
+
+impl Limit {
+    fn lift(lua: &Lua) -> mlua::Result<Limit> {
+        Ok(Limit::Lifted(lua.set_memory_limit(0)?))
     }
-    let mut arguments = SmallVec::<[Argument; 6]>::new();
-    for value in values {
-        let Some(argument) = argument(value) else {
-            return refuse("Lua redis lib command arguments must be strings or integers");
-        };
-        arguments.push(argument);
+
+    fn restore(self, lua: &Lua) -> mlua::Result<()> {
+        let Limit::Lifted(limit) = self else { return Ok(()) };
+        lua.set_memory_limit(limit)?;
+        if limit > 0 && lua.used_memory() > limit {
+            return Err(Raised::Text("not enough memory".to_owned()).into());
+        }
+        Ok(())
     }
-    let bytes: SmallVec<[&[u8]; 6]> = arguments.iter().map(Argument::bytes).collect();
-    let resp3 = course.begin_command()?;
-    let reply = COMMANDS.with(|commands| commands.call(lua, &bytes, resp3));
-    course.in_command.store(false, Relaxed);
-    if let Err(Raised::Ended(end)) = &reply {
-        course.run.lock().end.get_or_insert_with(|| end.clone());
+}
+
+/// Behind what is returned, it comes back as soon as Lua has that, and is no value itself.
+impl IntoLuaMulti for Limit {
+    fn into_lua_multi(self, lua: &Lua) -> mlua::Result<MultiValue> {
+        self.restore(lua)?;
+        Ok(MultiValue::new())
     }
-    Ok(reply?)
 }
 
 enum Argument {
@@ -102,7 +205,7 @@ mod tests {
     struct Panics;
 
     impl Commands for Panics {
-        fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+        fn call(&mut self, _: &[&[u8]], _: bool) -> Result<Reply<'_>, Raised> {
             std::panic::panic_any("a command")
         }
     }
@@ -111,7 +214,7 @@ mod tests {
     struct Panicked(u64);
 
     impl Commands for Panicked {
-        fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+        fn call(&mut self, _: &[&[u8]], _: bool) -> Result<Reply<'_>, Raised> {
             self.0 += 1;
             std::panic::panic_any("a command")
         }
@@ -120,9 +223,9 @@ mod tests {
     struct Counts(u64);
 
     impl Commands for Counts {
-        fn call(&mut self, _: &Lua, _: &[&[u8]], _: bool) -> Result<Value, Raised> {
+        fn call(&mut self, _: &[&[u8]], _: bool) -> Result<Reply<'_>, Raised> {
             self.0 += 1;
-            Ok(Value::Number(self.0 as f64))
+            Ok(Reply::Integer(self.0 as i64))
         }
     }
 

@@ -1,8 +1,7 @@
 //! The one interpreter: compiles scripts and runs them, one at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
@@ -65,6 +64,12 @@ pub(crate) struct Course {
     pub(crate) overseer: Arc<Overseer>,
     pub(crate) json: cjson::Shared,
     pub(crate) run: Mutex<Run>,
+    /// Whether the script has asked for replies in RESP3.
+    pub(crate) resp3: AtomicBool,
+    /// Whether the thread that runs the script can be spared for it.
+    is_patient: AtomicBool,
+    /// Whether it has to end: then `run` says why. Only the thread of the script reads and sets this and the others here.
+    is_over: AtomicBool,
     /// Whether a command of the script is being run. Where the script goes on, one is that has panicked, of which Lua has
     /// lost what was raised: it had no stack left for it.
     pub(crate) in_command: AtomicBool,
@@ -72,34 +77,60 @@ pub(crate) struct Course {
 
 /// Of the script that runs.
 pub(crate) struct Run {
-    pub(crate) resp3: bool,
     pub(crate) chance: Chance,
-    patience: Patience,
     /// Why it has to end, once that is known.
-    pub(crate) end: Option<End>,
+    end: Option<End>,
 }
 
 impl Course {
     /// Whether the script may go on, and if so, whether it has asked for replies in RESP3.
     pub(crate) fn check(&self) -> Result<bool, Raised> {
-        self.look_at(&mut self.run.lock())
+        self.look_at(Overseer::verdict)
     }
 
     /// The same; if so, it is in a command from now on.
     pub(crate) fn begin_command(&self) -> Result<bool, Raised> {
-        let resp3 = self.check()?;
+        let resp3 = self.look_at(Overseer::verdict_before_command)?;
         self.in_command.store(true, Relaxed);
         Ok(resp3)
     }
 
-    fn look_at(&self, run: &mut Run) -> Result<bool, Raised> {
+    /// It has to end; the first reason is the one that counts.
+    pub(crate) fn end(&self, end: End) {
+        self.run.lock().end.get_or_insert(end);
+        self.is_over.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Relaxed)
+    }
+
+    fn begin(&self, input: &Input<'_>) {
+        *self.json.lock() = cjson::Settings::default();
+        *self.run.lock() = Run { chance: Chance::new(input.seed), end: None };
+        self.resp3.store(false, Relaxed);
+        self.is_patient.store(input.patience == Patience::Long, Relaxed);
+        self.is_over.store(false, Relaxed);
+        self.in_command.store(false, Relaxed);
+    }
+
+    fn take_end(&self) -> Option<End> {
+        if self.is_over() { self.run.lock().end.take() } else { None }
+    }
+
+    fn look_at(&self, verdict: fn(&Overseer, Patience) -> Option<End>) -> Result<bool, Raised> {
         if self.in_command.load(Relaxed) {
-            run.end.get_or_insert(End::Refused(PANICKED.to_owned()));
+            self.end(End::Refused(PANICKED.to_owned()));
         }
-        if run.end.is_none() {
-            run.end = self.overseer.verdict(run.patience);
+        if !self.is_over() {
+            let patience = if self.is_patient.load(Relaxed) { Patience::Long } else { Patience::Short };
+            let Some(end) = verdict(&self.overseer, patience) else {
+                return Ok(self.resp3.load(Relaxed));
+            };
+            self.end(end);
         }
-        run.end.clone().map_or(Ok(run.resp3), |end| Err(Raised::Ended(end)))
+        let end = self.run.lock().end.clone().expect("what is over has a reason");
+        Err(Raised::Ended(end))
     }
 }
 
@@ -130,12 +161,14 @@ impl Interpreter {
         // A panic of a command is to reach those who know what it means, and no script: the sandbox passes it on.
         let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, options)?;
-        let chance = Chance::new(0);
-        let run = Run { resp3: false, chance, patience: Patience::Long, end: None };
+        let run = Run { chance: Chance::new(0), end: None };
         let course = Arc::new(Course {
             overseer,
             json: cjson::Shared::default(),
             run: Mutex::new(run),
+            resp3: false.into(),
+            is_patient: true.into(),
+            is_over: false.into(),
             in_command: false.into(),
         });
         let sandbox = Sandbox::new(&lua, &course)?;
@@ -216,20 +249,20 @@ impl Interpreter {
         commands: &mut dyn Commands,
         take: impl FnOnce(Value, bool) -> T,
     ) -> Result<T, Failure> {
-        self.begin(input);
+        self.course.begin(input);
         self.look_up(sha)?;
         let function = &self.last.as_ref().expect("it was looked up").function;
         let (lua, sandbox, course) = (&self.lua, &self.sandbox, &self.course);
         let outcome = calls::lend(commands, || sandbox.run(lua, function, input));
         // It can only fail for an interpreter that is not our own.
         let _ = lua.set_memory_limit(0);
-        let end = course.run.lock().end.take();
+        let end = course.take_end();
         if end.is_some() {
             // From now on not every instruction is looked at any more.
             watch(lua, course, INSTRUCTIONS).map_err(|error| failed(&error))?;
         }
         assert!(!course.in_command.load(Relaxed), "{PANICKED}");
-        let resp3 = course.run.lock().resp3;
+        let resp3 = course.resp3.load(Relaxed);
         let result = match (end, outcome) {
             (Some(end), _) => Err(Failure::Ended(end)),
             (None, Ok((true, value))) => Ok(take(value, resp3)),
@@ -238,13 +271,6 @@ impl Interpreter {
         };
         self.garbage.look_after(&self.lua);
         result
-    }
-
-    fn begin(&self, input: &Input<'_>) {
-        *self.course.json.lock() = cjson::Settings::default();
-        let chance = Chance::new(input.seed);
-        *self.course.run.lock() = Run { resp3: false, chance, patience: input.patience, end: None };
-        self.course.in_command.store(false, Relaxed);
     }
 
     /// Makes a script that is in the cache the last one.

@@ -34,7 +34,7 @@ mod sha1;
 mod shebang;
 mod structs;
 
-pub use calls::Commands;
+pub use calls::{Commands, Make, Reply};
 pub use digits::shortest;
 pub use interpreter::{Failure, Input, Interpreter};
 pub use mlua;

@@ -3,6 +3,7 @@
 //! What concerns replication and debugging has no effect: what goes to the journal are changes, never scripts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use mlua::{Lua, Table, Value, Variadic};
 
@@ -107,7 +108,7 @@ fn set_repl(_: &Lua, values: Variadic<Value>) -> mlua::Result<()> {
 
 fn setresp(course: &Course, values: &[Value]) -> mlua::Result<()> {
     match values {
-        [Value::Integer(protocol @ (2 | 3))] => course.run.lock().resp3 = *protocol == 3,
+        [Value::Integer(protocol @ (2 | 3))] => course.resp3.store(*protocol == 3, Relaxed),
         [_] => return refuse("RESP version must be 2 or 3."),
         _ => return refuse("redis.setresp() requires one argument."),
     }

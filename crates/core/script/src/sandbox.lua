@@ -246,4 +246,29 @@ local function run_with_two_keys(script, handler, one, two, ...)
   return raw_xpcall(script, handler)
 end
 
-return environment, locate, run, run_without_key, run_with_key, run_with_two_keys
+-- The same for so many keys and arguments as most have: of tables and functions whose size is known Lua makes less work.
+
+local function names(letter, count)
+  local all = {}
+  for at = 1, count do
+    all[at] = letter .. at
+  end
+  return all
+end
+
+local function runner(key_count, argument_count)
+  local keys, arguments = names("k", key_count), names("a", argument_count)
+  local parameters = { "script", "handler" }
+  for _, list in G.ipairs({ keys, arguments }) do
+    for _, name in G.ipairs(list) do
+      insert(parameters, name)
+    end
+  end
+  local comma = ", "
+  local text = "local globals, xpcall = ... return function(" .. table.concat(parameters, comma) .. ") "
+    .. "globals.KEYS, globals.ARGV = { " .. table.concat(keys, comma) .. " }, { " .. table.concat(arguments, comma) .. " } "
+    .. "return xpcall(script, handler) end"
+  return G.loadstring(text, "=sandbox")(globals, raw_xpcall)
+end
+
+return environment, locate, run, run_without_key, run_with_key, run_with_two_keys, runner

@@ -24,12 +24,17 @@ pub(crate) struct Sandbox {
     run: Function,
     /// The same with the words of both, as many of them keys as its place here says.
     run_with: [Function; 3],
+    /// The same for exactly as many keys and arguments as its place says.
+    run_exactly: Vec<[Function; EXACT]>,
     /// What becomes of an error: where it came from is added.
     handler: Function,
 }
 
 /// Words that are given to a function each by itself: they have to have room on its stack.
 const FEW: usize = 64;
+
+/// Arguments from which on there is no function for exactly as many.
+const EXACT: usize = 4;
 
 /// The last of what a script is given: from there on memory is limited, to what a script may have beside what is there
 /// already. Were it limited before, whatever is given would cost some hundred instructions and something to be collected.
@@ -55,22 +60,40 @@ impl Sandbox {
         natives.raw_set("rep", lua.create_function(rep)?)?;
         natives.raw_set("reveal", lua.create_function(reveal)?)?;
         let own = course.clone();
-        natives.raw_set("is_over", lua.create_function(move |_, ()| Ok(own.run.lock().end.is_some()))?)?;
+        natives.raw_set("is_over", lua.create_function(move |_, ()| Ok(own.is_over()))?)?;
         natives.raw_set("locate", lua.create_function(locate)?)?;
         natives.raw_set("compile", lua.create_function(compile)?)?;
         let overseer = course.overseer.clone();
         natives.raw_set("clock", lua.create_function(move |_, ()| Ok(overseer.time().as_secs_f64()))?)?;
         add_chance(lua, &natives, course)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(NAME);
-        let (environment, handler, run, none, one, two) = sandbox.call((natives, lua.globals()))?;
-        Ok(Sandbox { environment, run, run_with: [none, one, two], handler })
+        let (environment, handler, run, none, one, two, runner): (_, _, _, _, _, _, Function) =
+            sandbox.call((natives, lua.globals()))?;
+        let run_with = [none, one, two];
+        let run_exactly = (0..run_with.len()).map(|keys| {
+            let make = |arguments| runner.call((keys, arguments));
+            Ok([make(0)?, make(1)?, make(2)?, make(3)?])
+        });
+        let run_exactly = run_exactly.collect::<mlua::Result<_>>()?;
+        Ok(Sandbox { environment, run, run_with, run_exactly, handler })
+    }
+
+    /// The function for so many words, each by itself.
+    fn run_with(&self, keys: usize, arguments: usize) -> Option<&Function> {
+        let exactly = self.run_exactly.get(keys).and_then(|run| run.get(arguments));
+        exactly.or_else(|| self.run_with.get(keys).filter(|_| arguments <= FEW))
     }
 
     /// Runs a script: whether it has come to its end, and what it has returned or raised. Memory is limited from then on.
     pub(crate) fn run(&self, lua: &Lua, script: &Function, input: &Input<'_>) -> mlua::Result<(bool, Value)> {
         let (keys, arguments) = (input.keys, input.arguments);
-        if let Some(run) = self.run_with.get(keys.len()).filter(|_| arguments.len() <= FEW) {
+        if let Some(run) = self.run_with(keys.len(), arguments.len()) {
             // What is text can be given to Lua without a handle for each of them.
+            if let ([key], [argument]) = (keys, arguments)
+                && let (Ok(key), Ok(argument)) = (text(key), text(argument))
+            {
+                return run.call((script, &self.handler, key, argument, Limit));
+            }
             let words = keys.iter().chain(arguments).map(|word| text(word).map(Either::Left));
             let limit = iter::once(Ok(Either::Right(Limit)));
             let words: Result<Variadic<Either<&str, Limit>>, _> = words.chain(limit).collect();

@@ -1,14 +1,16 @@
 //! The commands of a script: `redis.call` and `redis.pcall`.
 
 use adsum_keyspace::Now;
-use adsum_script::mlua::{Lua, Value};
-use adsum_script::{Commands, End, MEMORY, Raised};
+use adsum_script::{Commands, End, MEMORY, Raised, Reply};
 
 use super::reply;
 use crate::command::{Command, NO_SCRIPT, WRITE, blocks};
 use crate::refusal::{Answer, Refusal};
 use crate::server::fill_in;
 use crate::{Protocol, Server, Session, Writer};
+
+/// Bytes of the buffer for replies that are kept from one script to the next.
+const BUFFER: usize = 64 * 1024;
 
 /// Runs commands for a script, each as a part of the transaction that the script is a part of.
 pub(super) struct Host<'h> {
@@ -27,7 +29,14 @@ impl<'h> Host<'h> {
         now: Now,
         read_only: bool,
     ) -> Host<'h> {
-        Host { server, session, now, read_only, buffer: Vec::new() }
+        let buffer = std::mem::take(&mut server.scripts.buffer);
+        Host { server, session, now, read_only, buffer }
+    }
+
+    /// The script is over: the next one gets the buffer.
+    pub(super) fn end(mut self) {
+        self.buffer.shrink_to(BUFFER);
+        self.server.scripts.buffer = self.buffer;
     }
 
     fn run(&mut self, arguments: &[&[u8]], protocol: Protocol) -> Answer {
@@ -74,7 +83,7 @@ impl<'h> Host<'h> {
 }
 
 impl Commands for Host<'_> {
-    fn call(&mut self, lua: &Lua, arguments: &[&[u8]], resp3: bool) -> Result<Value, Raised> {
+    fn call(&mut self, arguments: &[&[u8]], resp3: bool) -> Result<Reply<'_>, Raised> {
         let protocol = if resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
         match self.run(arguments, protocol) {
             Ok(()) => {}
@@ -87,7 +96,7 @@ impl Commands for Host<'_> {
         if is_too_much(&self.buffer) {
             return Err(Raised::Text("not enough memory".to_owned()));
         }
-        reply::read(lua, &self.buffer).map_err(|error| Raised::Text(error.to_string()))
+        Ok(reply::read(&self.buffer))
     }
 }
 

@@ -1,20 +1,50 @@
 //! Replies as values of Lua. <https://redis.io/docs/latest/develop/programmability/lua-api/#data-type-conversion>
 
+use adsum_script::Reply;
 use adsum_script::mlua::{self, Lua, Table, Value};
 
 /// A reply that was written here.
-pub(super) fn read(lua: &Lua, bytes: &[u8]) -> mlua::Result<Value> {
-    Reader { lua, rest: bytes }.value()
+pub(super) fn read(bytes: &[u8]) -> Reply<'_> {
+    let mut rest = Rest(bytes);
+    let (kind, line) = rest.line();
+    match (kind, usize::try_from(number(line))) {
+        (b':', _) => Reply::Integer(number(line)),
+        (b'#', _) => Reply::Boolean(line == b"t"),
+        (b'_', _) => Reply::Nil,
+        (b'$', Ok(length)) => Reply::Text(rest.bytes(length)),
+        // What is not there is false.
+        (b'$', Err(_)) => Reply::Boolean(false),
+        _ => Reply::Made(Box::new(move |lua| Reader { lua, rest: Rest(bytes) }.value())),
+    }
 }
 
-struct Reader<'a> {
-    lua: &'a Lua,
-    rest: &'a [u8],
+/// What has not been read yet.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    /// The kind of what follows, and what is said of it.
+    fn line(&mut self) -> (u8, &'a [u8]) {
+        let end = self.0.iter().position(|byte| *byte == b'\r').unwrap_or(self.0.len());
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest.get(2..).unwrap_or_default();
+        line.split_first().map_or((b'_', &[][..]), |(kind, line)| (*kind, line))
+    }
+
+    fn bytes(&mut self, length: usize) -> &'a [u8] {
+        let (bytes, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest.get(2..).unwrap_or_default();
+        bytes
+    }
 }
 
-impl<'a> Reader<'a> {
+struct Reader<'l, 'a> {
+    lua: &'l Lua,
+    rest: Rest<'a>,
+}
+
+impl Reader<'_, '_> {
     fn value(&mut self) -> mlua::Result<Value> {
-        let (kind, line) = self.line();
+        let (kind, line) = self.rest.line();
         match kind {
             b'+' => self.field("ok", line),
             b'-' => self.field("err", line),
@@ -29,20 +59,6 @@ impl<'a> Reader<'a> {
             b'~' => self.set(line),
             _ => self.array(line),
         }
-    }
-
-    /// The kind of what follows, and what is said of it.
-    fn line(&mut self) -> (u8, &'a [u8]) {
-        let end = self.rest.iter().position(|byte| *byte == b'\r').unwrap_or(self.rest.len());
-        let (line, rest) = self.rest.split_at(end);
-        self.rest = rest.get(2..).unwrap_or_default();
-        line.split_first().map_or((b'_', &[][..]), |(kind, line)| (*kind, line))
-    }
-
-    fn bytes(&mut self, length: usize) -> &'a [u8] {
-        let (bytes, rest) = self.rest.split_at(length.min(self.rest.len()));
-        self.rest = rest.get(2..).unwrap_or_default();
-        bytes
     }
 
     fn text(&self, bytes: &[u8]) -> mlua::Result<Value> {
@@ -68,7 +84,7 @@ impl<'a> Reader<'a> {
     fn bulk(&mut self, line: &[u8]) -> mlua::Result<Value> {
         match usize::try_from(number(line)) {
             Ok(length) => {
-                let bytes = self.bytes(length);
+                let bytes = self.rest.bytes(length);
                 self.text(bytes)
             }
             Err(_) => Ok(Value::Boolean(false)),
@@ -76,7 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     fn verbatim(&mut self, line: &[u8]) -> mlua::Result<Value> {
-        let bytes = self.bytes(number(line) as usize);
+        let bytes = self.rest.bytes(number(line) as usize);
         let (format, text) = bytes.split_at(bytes.len().min(4));
         let inner = self.lua.create_table_with_capacity(0, 2)?;
         inner.raw_set("format", self.text(format.strip_suffix(b":").unwrap_or(format))?)?;

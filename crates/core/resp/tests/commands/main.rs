@@ -19,6 +19,7 @@ mod pauses;
 mod pubsub;
 mod robustness;
 mod scan;
+mod script_words;
 mod scripts;
 mod server;
 mod streams;

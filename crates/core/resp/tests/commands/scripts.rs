@@ -177,6 +177,11 @@ fn what_a_script_may_have_of_memory_ends() {
         "return ('x'):rep(1e9)",
         "local t={} for i=1,1e9 do t[i]=('x'):rep(1e6)..i end",
         "local s=('x'):rep(1e6) local t={} for i=1,100 do t[i]=s end return cjson.encode(t)",
+        // The limit stands behind a reply, whatever becomes of it.
+        "redis.call('set','k','v') local t={} for i=1,1e9 do t[i]={redis.call('get','k')} end",
+        "local w={} for i=1,7900 do w[i]='k' end redis.call('del',unpack(w)) local t={} for i=1,1e9 do t[i]=i end",
+        "local w={'v'} for i=2,7900 do w[i]=0 end pcall(redis.call,'echo',unpack(w)) local t={} for i=1,1e9 do t[i]=i end",
+        "pcall(redis.call,'get') pcall(redis.call,{}) local t={} for i=1,1e9 do t[i]=i end",
         // Nothing but the replies takes memory while there is too much.
         "local t={} for i=1,1e4 do t[i]=0 end for i=1,1e4 do t[i]=redis.call('getrange','large',i,-1) end",
     ] {
