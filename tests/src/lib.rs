@@ -46,4 +46,4 @@ pub use running::Running;
 pub use scratch::Scratch;
 pub use stage::Stage;
 pub use traffic::Traffic;
-pub use wait::{until, until_ok};
+pub use wait::{until, until_ok, until_through};

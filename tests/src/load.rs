@@ -26,16 +26,19 @@ use tokio::sync::mpsc;
 pub use plan::{Plan, Protocol, Shot, get, post};
 pub use report::{Latencies, Outcome, Record, Report};
 
-/// Load that runs beside the test.
+/// Load that runs beside the test, and ends with it however that ends: the next test may get the address that it goes to.
 pub struct Load {
     begin: Instant,
     shared: Arc<Shared>,
-    thread: JoinHandle<Report>,
+    /// None when it was stopped.
+    thread: Option<JoinHandle<Report>>,
 }
 
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
+    /// Nobody asks what has become of what is in flight.
+    given_up: AtomicBool,
     begun: AtomicU64,
     answered: AtomicU64,
 }
@@ -53,7 +56,7 @@ impl Load {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime can be made").block_on(generate(plan, begin, &inside))
         });
-        Load { begin, shared, thread }
+        Load { begin, shared, thread: Some(thread) }
     }
 
     /// How long it has gone on: what the records count from.
@@ -91,9 +94,21 @@ impl Load {
     }
 
     /// Begins no more, and waits for the end of those that are in flight.
-    pub fn stop(self) -> Report {
+    pub fn stop(mut self) -> Report {
         self.shared.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the load generator does not panic")
+        let thread = self.thread.take().expect("it is stopped once");
+        thread.join().expect("the load generator does not panic")
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.shared.given_up.store(true, Ordering::Relaxed);
+            self.shared.stop.store(true, Ordering::Relaxed);
+            // Whatever it has to say, nobody asks.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -123,7 +138,9 @@ async fn generate(plan: Plan, begin: Instant, shared: &Arc<Shared>) -> Report {
     }
     drop(ended);
     let mut all = Vec::new();
-    while let Some(record) = records.recv().await {
+    // What is in flight when it was given up is gone with the runtime.
+    while !shared.given_up.load(Ordering::Relaxed) {
+        let Some(record) = records.recv().await else { break };
         all.push(record);
     }
     Report::new(all, begin.elapsed())

@@ -26,6 +26,21 @@ pub fn until_ok<T, E: Display>(what: &str, deadline: Duration, mut level: impl F
     }
 }
 
+/// Like [`until_ok`], for work of which nobody can say how long it takes on this machine: the error says how far it is, and
+/// as long as that changes it goes on. Panics when it stands still for so long.
+#[track_caller]
+pub fn until_through<T>(what: &str, still: Duration, mut level: impl FnMut() -> Result<T, String>) -> T {
+    let (mut since, mut far) = (Instant::now(), String::new());
+    loop {
+        match level() {
+            Ok(value) => return value,
+            Err(now) if now != far => (since, far) = (Instant::now(), now),
+            Err(_) if since.elapsed() >= still => panic!("{still:?} without a change until {what}: {far}"),
+            Err(_) => std::thread::sleep(INTERVAL),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +59,22 @@ mod tests {
             (polls == 5).then_some(polls)
         });
         assert_eq!(reached, 5);
+    }
+
+    #[test]
+    fn work_may_take_as_long_as_it_goes_on_and_not_stand_still() {
+        let still = Duration::from_secs(20);
+        let mut far = 0;
+        let done = until_through("it is done", still, || {
+            far += 1;
+            if far > 50 { Ok(far) } else { Err(far.to_string()) }
+        });
+        assert_eq!(done, 51);
+        let level =
+            || until_through("it is done", Duration::from_millis(20), || Err::<(), _>("7 of 9".into()));
+        let panic = catch_unwind(level).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.contains("without a change until it is done: 7 of 9"), "{message}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn a_server_that_stands_still_does_not_slow_the_load_down() {
 fn each_way_to_fail_is_told_apart() {
     let backend = Backend::start();
     let shots = ["/status/503", "/reset/before", "/reset/body", "/hang"].map(get);
-    let report = Load::start(plan(&backend, 100).mix(shots).requests(4).patience(millis(500))).stop_after(4);
+    let report = Load::start(plan(&backend, 100).mix(shots).requests(4).patience(millis(3000))).stop_after(4);
     let outcomes: Vec<&Outcome> = report.records().iter().map(|record| &record.outcome).collect();
     let seen = matches!(
         outcomes[..],
@@ -50,6 +50,22 @@ fn each_way_to_fail_is_told_apart() {
     let nobody = Block::reserve();
     let report = Load::start(Plan::new(nobody.address(0), "a", 100).requests(1)).stop_after(1);
     assert!(matches!(report.records()[0].outcome, Outcome::Unconnected(_)), "{report}");
+}
+
+#[test]
+fn load_that_nobody_stops_ends_when_it_is_dropped() {
+    let backend = Backend::start();
+    let load = Load::start(plan(&backend, 500).mix([get("/hang")]));
+    crate::until("some is in flight", Duration::from_secs(20), || {
+        (backend.entries().count("request") > 10).then_some(())
+    });
+    drop(load);
+    let before = backend.entries().count("request");
+    crate::until("all of it is gone", Duration::from_secs(20), || {
+        let load = Load::start(plan(&backend, 500).mix([get("/")]).requests(10));
+        let others = load.stop_after(10).total();
+        (backend.entries().count("request GET /hang") <= before && others == 10).then_some(())
+    });
 }
 
 /// The control of the tests of that race behind a gateway: a client that uses kept connections at the wrong moment and

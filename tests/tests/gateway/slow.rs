@@ -24,8 +24,9 @@ fn a_slow_service_is_limited_and_does_not_slow_down_others() {
     println!("alone {alone}\nbeside {beside}\nslow {slow}");
     assert!(beside.failures().is_empty(), "{beside}");
     let p99 = beside.latencies(|_| true).quantile(0.99);
-    // Far from what waits for the slow one, and with room for a machine that has other work too.
-    assert!(p99 < Duration::from_millis(SLOW) / 3, "{beside}");
+    // Far from what waits for the slow one, and with room for a machine that has other work too: without it, it is as busy.
+    let before = alone.latencies(|_| true).quantile(0.99);
+    assert!(p99 < Duration::from_millis(SLOW) / 3 + before, "{beside}\nalone {alone}");
     check_limited(&stage, &slow);
 }
 

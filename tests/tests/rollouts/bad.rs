@@ -23,8 +23,9 @@ const IN_TURN: [&str; 2] = ["--label", "adsum.gateway.balance=round-robin"];
 
 /// A service of which a bad version is tried.
 struct Trial {
-    stage: Stage,
+    /// Before the stage: it ends before there is nobody to go to.
     traffic: Traffic,
+    stage: Stage,
     /// The processes of the good version, and the instances that they are.
     good: BTreeSet<(i32, String)>,
 }

@@ -42,15 +42,16 @@ fn put_for(tx: &mut Transaction<'_>, key: &str, ttl: u64) {
 pub(crate) async fn a_key_that_was_renewed_stays<W: World>(mut world: W) {
     let (one, other) = (world.node().await, world.node().await);
     let mut watch = other.watch(Space::User, Revision::ZERO);
+    // Long enough for the other to come in time, on any machine.
     let set =
-        |tx: &mut Transaction<'_>| ["renewed", "persisted", "replaced"].map(|key| put_for(tx, key, 300));
+        |tx: &mut Transaction<'_>| ["renewed", "persisted", "replaced"].map(|key| put_for(tx, key, 3000));
     one.transact(set).await.unwrap();
     let keep = |tx: &mut Transaction<'_>| {
         let later = Deadline::after(60_000, tx.now());
         tx.set_deadline(DB, b"renewed", Some(later), Notice::Expire);
         tx.set_deadline(DB, b"persisted", None, Notice::Persist);
         put(tx, "replaced", "w");
-        put_for(tx, "mark", 600);
+        put_for(tx, "mark", 3200);
     };
     other.transact(keep).await.unwrap();
     // What is due later has gone by now.
@@ -72,7 +73,7 @@ pub(crate) async fn a_deadline_of_the_wall_clock_is_kept<W: World>(mut world: W)
     let (one, other) = (world.node().await, world.node().await);
     let mut commits = Commits::of(other.watch(Space::User, Revision::ZERO));
     let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-    let at = wall() + 300;
+    let at = wall() + 1500;
     let set = |tx: &mut Transaction<'_>| {
         tx.put(DB, "k", Value::String(Blob::from("v")), Some(Deadline::wall(at)), &[Notice::Set]);
     };

@@ -94,15 +94,10 @@ impl Witness {
 fn a_witness_sees_an_agent_that_stands_still_and_one_that_grows() {
     let agent = Agent::start();
     agent.signal(nix::sys::signal::Signal::SIGSTOP);
-    let witness = thread::scope(|scope| {
-        let frozen = scope.spawn(|| {
-            thread::sleep(HELD_UP + Duration::from_millis(200));
-            agent.signal(nix::sys::signal::Signal::SIGCONT);
-        });
-        let witness = Witness::watch(&agent);
-        frozen.join().unwrap();
-        witness
-    });
+    let witness = Witness::watch(&agent);
+    // Its thread has a second to begin.
+    thread::sleep(HELD_UP + Duration::from_secs(1));
+    agent.signal(nix::sys::signal::Signal::SIGCONT);
     assert!(witness.end().1 > HELD_UP);
     let before = memory(&agent, "VmRSS:");
     let mut connection = Connection::open(agent.resp()).unwrap();

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use adsum_tests::{Agent, http, program, running, until_ok};
+use adsum_tests::{Agent, http, program, running, until_through};
 use serde_json::Value;
 
 use crate::web;
 
-/// A worker that was killed may have held a lock for 30 s, on a machine that runs other tests too.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// For how long nothing may come further: a worker that was killed may have held a lock for 30 s. A hundred services take as
+/// long as the machine makes them.
+const STILL: Duration = Duration::from_secs(120);
 
 /// One agent with reader, workers and proxy on it, and a service per user that tweeted.
 pub(super) struct Deployment {
@@ -85,7 +86,7 @@ impl Deployment {
     /// Waits until so many users have a service, and says how many have one then.
     #[track_caller]
     pub(super) fn until_users(&self, least: usize) -> usize {
-        until_ok(&format!("{least} users have a service"), PATIENCE, || {
+        until_through(&format!("{least} users have a service"), STILL, || {
             let users = self.users();
             if users >= least { Ok(users) } else { Err(format!("{users} have one")) }
         })
@@ -94,13 +95,14 @@ impl Deployment {
     /// Waits until every tweet of the stream has been taken in and brought to its user.
     #[track_caller]
     pub(super) fn until_through(&self) {
-        until_ok("every tweet is delivered", PATIENCE, || {
+        until_through("every tweet is delivered", STILL, || {
             let done = self.agent.redis_cli(&["GET", "/chirp/reader/done"]).ok();
             let queued = self.agent.redis_cli(&["LLEN", "/chirp/queue"]).ok();
             let in_hand = self.agent.redis_cli(&["KEYS", "/chirp/processing/*"]).ok();
             let through = !done.is_empty() && queued == "0" && in_hand.is_empty();
+            let in_hand = in_hand.lines().count();
             through.then_some(()).ok_or_else(|| {
-                format!("read {done:?}, queued {queued}, in hand {in_hand:?}, users {}", self.users())
+                format!("read {done:?}, queued {queued}, in hand {in_hand}, users {}", self.users())
             })
         });
         self.until_users(self.tweets.len());
