@@ -29,8 +29,10 @@ use crate::Blob;
 mod ahead;
 mod iter;
 mod leaf;
+mod way;
 
 pub use iter::Iter;
+pub(crate) use way::Search;
 
 use self::leaf::Leaf;
 

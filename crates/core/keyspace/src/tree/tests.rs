@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Branch, Node, Tree, leaf};
+use super::{Branch, Node, Search, Tree, leaf};
 use crate::Blob;
 
 #[derive(Clone, Debug)]
@@ -100,6 +100,30 @@ fn sound(node: &Arc<Node<u16, u32>>, is_root: bool) -> usize {
             depths[0] + 1
         }
     }
+}
+
+#[test]
+fn what_was_searched_for_is_found_again_and_a_way_from_before_a_change_leads_nobody_astray() {
+    let mut tree: Tree<u32, u32> = (0..5000).map(|key| (2 * key, key)).collect();
+    let keys = (0..10_000).step_by(7);
+    let searches: Vec<_> = keys.map(|key| (key, tree.search(&key).1)).collect();
+    for (key, search) in &searches {
+        assert_eq!(*search == Search::Missed, key % 2 == 1);
+        assert_eq!(tree.get_again(key, *search), tree.get(key));
+        let expected = tree.get(key).copied();
+        assert_eq!(tree.get_mut_again(key, *search).copied(), expected);
+    }
+    let reader = tree.clone();
+    let there = searches.iter().filter(|(_, search)| *search != Search::Missed);
+    // Each moves what stands behind it, so that all ways but the first are old ones.
+    for (key, search) in there {
+        assert_eq!(tree.get_again(key, *search), Some(&(key / 2)));
+        assert_eq!(tree.remove_again(key, *search), Some(key / 2));
+        assert_eq!(tree.get_mut_again(key, *search), None);
+        assert_eq!(tree.remove_again(key, *search), None);
+        assert_eq!(tree.get_again(key, Search::Untold), None);
+    }
+    assert_eq!((tree.len(), reader.len()), (5000 - 5000usize.div_ceil(7), 5000));
 }
 
 #[test]
