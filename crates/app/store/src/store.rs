@@ -438,11 +438,15 @@ impl Shared {
         let _whole = AbortOnPanic;
         // With a sync now and then nobody hastens, as nobody waits.
         let follows = if self.durability == Durability::Always { follows } else { Follows::Nothing };
-        for commit in state.server.take_commits() {
-            // Noted first: the journal may have it on disk before it returns.
-            self.visible.note(&commit);
-            self.journal.append_and(follows, commit.revision.0, |buffer| encode_commit(&commit, buffer));
-            state.marked = commit.now.tick;
+        if state.server.has_commits() {
+            let marked = &mut state.marked;
+            let records = state.server.take_commits().map(|commit| {
+                // Noted first: the journal may have it on disk before it returns.
+                self.visible.note(&commit);
+                *marked = commit.now.tick;
+                (commit.revision.0, move |buffer: &mut Vec<u8>| encode_commit(&commit, buffer))
+            });
+            self.journal.append_all(follows, records);
         }
         // On a full disk a second may become any time, and in a journal that has ended for ever: nothing is promised then
         // that is not written.

@@ -5,6 +5,7 @@
 use adsum_model::Revision;
 use smallvec::SmallVec;
 
+use crate::spares::Spare;
 use crate::{Blob, Deadline, Edits, Now, Value, limits};
 
 /// Adsum's own keys and everybody's are apart, so that no user key is reserved.
@@ -221,6 +222,16 @@ impl Notice {
 impl Commit {
     /// Bytes that it keeps in memory beside its changes.
     pub(crate) const WEIGHT: usize = size_of::<Commit>() - size_of::<Change>() + 2 * size_of::<usize>();
+}
+
+impl Spare for Commit {
+    fn empty(&mut self) {
+        if self.changes.spilled() {
+            self.changes = Changes::new();
+        } else {
+            self.changes.clear();
+        }
+    }
 }
 
 impl Change {

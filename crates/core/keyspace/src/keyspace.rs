@@ -1,7 +1,7 @@
 //! The state with its past, and the one way in which it goes on.
 
 use std::hint::black_box;
-use std::mem::take;
+use std::mem::{swap, take};
 use std::sync::Arc;
 
 use adsum_model::Revision;
@@ -11,9 +11,10 @@ use crate::history::{History, Past};
 use crate::spares::Spares;
 use crate::state::{State, Undo};
 use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
+use crate::tree::Search;
 use crate::{
-    Blob, Change, Changes, Commit, Compacted, Database, Entry, EntryAt, Garbage, Now, Op, Place, Reads,
-    Snapshot, Space, Tree, limits,
+    Blob, Change, Commit, Compacted, Database, Entry, EntryAt, Garbage, Now, Op, Place, Reads, Snapshot,
+    Space, Tree, limits,
 };
 
 /// The keys of one database in order.
@@ -171,13 +172,12 @@ impl Keyspace {
             self.roll_back();
             return Err(TooBig { bytes });
         }
-        // Each by itself: the whole would be moved twice.
-        let Draft { changes, undos, publishes, bytes, reads } = &mut self.draft;
+        let Draft { changes, undos, publishes, bytes, reads, sought: _ } = &mut self.draft;
         (*bytes, *reads) = (0, None);
-        let (changes, undos, publishes) = (take(changes), take(undos), take(publishes));
+        let publishes = take(publishes);
         // Of the undos, before any of them is lost.
-        let made = if self.tells_made { made_by(&changes, &undos) } else { Vec::new() };
-        let commit = (!changes.is_empty()).then(|| self.commit(now, changes, undos));
+        let made = if self.tells_made { made_by(changes, undos) } else { Vec::new() };
+        let commit = (!changes.is_empty()).then(|| self.commit(now));
         Ok(Outcome { reply: (), commit, made, publishes })
     }
 
@@ -245,16 +245,17 @@ impl Keyspace {
 
     /// A commit that changes nothing and marks the clock.
     pub fn mark_clock(&mut self, now: Now) -> Arc<Commit> {
-        self.commit(now, Changes::new(), Undos::new())
+        self.commit(now)
     }
 
     /// Applies a commit that was made before: read from the journal, or made elsewhere.
     pub fn replay(&mut self, mut commit: Commit) {
+        self.draft.sought = None;
         let mut undos = Undos::new();
         for at in 0..commit.changes.len() {
             let (before, rest) = commit.changes.split_at_mut(at);
             self.fill_in(&mut rest[0], before, &undos);
-            undos.push(self.state.apply(&rest[0], commit.revision).undo);
+            undos.push(self.state.apply(&rest[0], commit.revision, Search::Untold).undo);
         }
         self.revision = commit.revision;
         self.remember(&Arc::new(commit), undos);
@@ -280,6 +281,7 @@ impl Keyspace {
     }
 
     pub(crate) fn put_row(&mut self, database: Database, key: &Blob, entry: Entry) {
+        self.draft.sought = None;
         self.state.put_entry(database, key, Arc::new(entry));
     }
 
@@ -298,9 +300,15 @@ impl Keyspace {
         }
     }
 
-    fn commit(&mut self, now: Now, changes: Changes, undos: Undos) -> Arc<Commit> {
+    /// What was drafted, or nothing.
+    fn commit(&mut self, now: Now) -> Arc<Commit> {
         self.revision = self.revision.next();
-        let commit = self.spares.fill(Commit { revision: self.revision, now, changes });
+        let Keyspace { draft, spares, revision, .. } = self;
+        let commit = spares.fill(|commit| {
+            (commit.revision, commit.now) = (*revision, now);
+            swap(&mut commit.changes, &mut draft.changes);
+        });
+        let undos = take(&mut draft.undos);
         self.remember(&commit, undos);
         commit
     }
@@ -320,7 +328,9 @@ impl Keyspace {
                 return garbage.push(Garbage::of_past(commit, undos));
             }
             spares.keep(commit);
-            undos.into_iter().flatten().for_each(|undo| state.keep(undo));
+            if let Some(mut undos) = undos {
+                undos.iter_mut().for_each(|undo| state.keep(undo));
+            }
         };
         if user > 0 {
             user_history.push(commit, Some(undos), user + kept + Commit::WEIGHT, &mut let_go);

@@ -67,13 +67,12 @@ impl List {
     /// to be removed; a rank beyond the end is the end. Returns what was taken out.
     pub fn splice(&mut self, rank: usize, remove: usize, insert: &[Blob]) -> SmallVec<[Blob; 1]> {
         let rank = rank.min(self.len());
-        let positions: SmallVec<[i64; 1]> = match remove {
-            0 => SmallVec::new(),
-            1 => self.nth(rank).map(|(position, _)| position).into_iter().collect(),
-            _ => self.elements.iter_from_rank(rank).take(remove).map(|(position, _)| *position).collect(),
-        };
-        let removed: SmallVec<[Blob; 1]> =
-            positions.iter().filter_map(|position| self.elements.remove(position)).collect();
+        let mut removed: SmallVec<[Blob; 1]> = SmallVec::new();
+        while removed.len() < remove
+            && let Some((_, element)) = self.elements.remove_nth(rank)
+        {
+            removed.push(element);
+        }
         for (offset, element) in insert.iter().enumerate() {
             let position = self.room_at(rank + offset);
             self.elements.insert(position, element.clone());

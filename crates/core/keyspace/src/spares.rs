@@ -11,29 +11,33 @@ const KEPT: usize = 16;
 
 pub(crate) struct Spares<T>(Vec<Arc<T>>);
 
+/// What leaves a place behind. The default is an empty one.
+pub(crate) trait Spare: Default {
+    /// Frees all that it holds on to, and nothing else.
+    fn empty(&mut self);
+}
+
 impl<T> Default for Spares<T> {
     fn default() -> Self {
         Spares(Vec::new())
     }
 }
 
-impl<T: Default> Spares<T> {
+impl<T: Spare> Spares<T> {
     /// Keeps the place of what nobody else holds, and frees what was in it.
     pub(crate) fn keep(&mut self, mut place: Arc<T>) {
         if self.0.len() < KEPT
             && let Some(content) = Arc::get_mut(&mut place)
         {
-            *content = T::default();
+            content.empty();
             self.0.push(place);
         }
     }
 
-    pub(crate) fn fill(&mut self, content: T) -> Arc<T> {
-        let Some(mut place) = self.0.pop() else { return Arc::new(content) };
-        match Arc::get_mut(&mut place) {
-            Some(empty) => *empty = content,
-            None => return Arc::new(content),
-        }
+    /// `fill` gets an empty place, written in which costs less than moved there.
+    pub(crate) fn fill(&mut self, fill: impl FnOnce(&mut T)) -> Arc<T> {
+        let mut place = self.0.pop().unwrap_or_default();
+        fill(Arc::get_mut(&mut place).expect("nobody else held it, and nobody has got it since"));
         place
     }
 }
@@ -42,6 +46,18 @@ impl<T: Default> Spares<T> {
 mod tests {
     use super::*;
 
+    impl Spare for i32 {
+        fn empty(&mut self) {
+            *self = 0;
+        }
+    }
+
+    impl Spare for Option<Arc<()>> {
+        fn empty(&mut self) {
+            *self = None;
+        }
+    }
+
     #[test]
     fn what_nobody_holds_any_more_is_filled_again_and_what_somebody_holds_is_not() {
         let mut spares = Spares::default();
@@ -49,9 +65,9 @@ mod tests {
         let place = Arc::as_ptr(&one);
         spares.keep(one);
         spares.keep(other.clone());
-        let filled = spares.fill(3);
+        let filled = spares.fill(|place| *place += 3);
         assert_eq!((Arc::as_ptr(&filled), *filled), (place, 3));
-        assert_ne!(Arc::as_ptr(&spares.fill(4)), Arc::as_ptr(&other));
+        assert_ne!(Arc::as_ptr(&spares.fill(|place| *place += 4)), Arc::as_ptr(&other));
         assert_eq!(*other, 2);
     }
 

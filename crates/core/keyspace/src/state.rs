@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::deadlines::{Deadlines, Next};
 use crate::spares::Spares;
+use crate::tree::Search;
 use crate::{Blob, Change, Database, Deadline, Edits, Entry, Keys, List, Now, Op, Value, limits};
 
 /// One database.
@@ -125,31 +126,33 @@ impl State {
         self.shelves().any(|(_, shelf)| shelf.deadlines.has_ticks())
     }
 
-    /// The whole effect of one change on the state, and how to take it back.
-    pub(crate) fn apply(&mut self, change: &Change, revision: Revision) -> Applied {
+    /// The whole effect of one change on the state, and how to take it back. `search`: for its key, in the state as it is.
+    pub(crate) fn apply(&mut self, change: &Change, revision: Revision, search: Search) -> Applied {
         let Change { database, key, .. } = change;
         let undo = match &change.op {
             Op::Put { value, deadline, copy_of } => {
                 self.next = self.next.or(Next::of(*deadline));
-                let entry = Entry { deadline: *deadline, ..Entry::new(value.clone(), revision) };
-                let entry = self.spares.fill(entry);
+                let entry = self.spares.fill(|entry| {
+                    entry.value = value.clone();
+                    (entry.created, entry.modified, entry.deadline) = (revision, revision, *deadline);
+                });
                 let shelf = self.shelf_mut(*database);
                 match copy_of {
-                    None => shelf.put(key, entry),
+                    None => shelf.put(key, entry, search),
                     Some(_) => shelf.put_anew(key, entry),
                 }
             }
-            Op::Delete => Undo::Entry(self.shelf_mut(*database).set(key, None)),
+            Op::Delete => Undo::Entry(self.shelf_mut(*database).delete(key, search)),
             Op::SetDeadline(deadline) => {
                 self.next = self.next.or(Next::of(*deadline));
-                self.shelf_mut(*database).set_deadline(key, *deadline)
+                self.shelf_mut(*database).set_deadline(key, *deadline, search)
             }
-            Op::Append(tail) => self.shelf_mut(*database).append(key, tail, revision),
+            Op::Append(tail) => self.shelf_mut(*database).append(key, tail, revision, search),
             Op::Splice { rank, remove, insert } => {
                 let place = (*rank as usize, *remove as usize);
-                return self.shelf_mut(*database).splice(key, place, insert, revision);
+                return self.shelf_mut(*database).splice((key, search), place, insert, revision);
             }
-            Op::Edit(edits) => return self.shelf_mut(*database).edit(key, edits, revision),
+            Op::Edit(edits) => return self.shelf_mut(*database).edit(key, edits, revision, search),
             Op::Clear => Undo::Cleared(Box::new(std::mem::take(self.shelf_mut(*database)))),
         };
         undo.into()
@@ -159,7 +162,7 @@ impl State {
     pub(crate) fn revert(&mut self, change: &Change, undo: Undo) {
         match undo {
             Undo::Cleared(shelf) => *self.shelf_mut(change.database) = *shelf,
-            Undo::Entry(None) => drop(self.shelf_mut(change.database).set(&change.key, None)),
+            Undo::Entry(None) => drop(self.shelf_mut(change.database).delete(&change.key, Search::Untold)),
             undo => {
                 let Some(mut entry) = self.shelf(change.database).keys.get(&change.key).cloned() else {
                     return self.put_back(change, undo);
@@ -178,15 +181,17 @@ impl State {
     }
 
     /// Keeps the place of an entry that is needed no more.
-    pub(crate) fn keep(&mut self, undo: Undo) {
-        if let Undo::Entry(Some(entry)) = undo {
+    pub(crate) fn keep(&mut self, undo: &mut Undo) {
+        if let Undo::Entry(entry) = undo
+            && let Some(entry) = entry.take()
+        {
             self.spares.keep(entry);
         }
     }
 
     pub(crate) fn put_entry(&mut self, database: Database, key: &Blob, entry: Arc<Entry>) {
         self.next = self.next.or(Next::of(entry.deadline));
-        self.shelf_mut(database).set(key, Some(entry));
+        self.shelf_mut(database).set(key, entry);
     }
 }
 
@@ -247,15 +252,18 @@ impl Shelf {
         self.keys.iter().map(|(_, entry)| KEY + entry.value.weight()).sum()
     }
 
-    /// Puts an entry in place of the one that is there, or takes it out. Returns the one that was there.
-    fn set(&mut self, key: &Blob, entry: Option<Arc<Entry>>) -> Option<Arc<Entry>> {
-        let deadline = entry.as_ref().and_then(|entry| entry.deadline);
-        let before = match entry {
-            Some(entry) => self.keys.insert(key.clone(), entry),
-            None => self.keys.remove(key),
-        };
+    /// Puts an entry in place of the one that is there, which it returns.
+    fn set(&mut self, key: &Blob, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        let deadline = entry.deadline;
+        let before = self.keys.insert(key.clone(), entry);
         self.move_deadline(key, before.as_ref().and_then(|before| before.deadline), deadline);
         before
+    }
+
+    fn delete(&mut self, key: &Blob, search: Search) -> Option<Arc<Entry>> {
+        let before = self.keys.remove_again(key, search)?;
+        self.move_deadline(key, before.deadline, None);
+        Some(before)
     }
 
     fn move_deadline(&mut self, key: &Blob, from: Option<Deadline>, to: Option<Deadline>) {
@@ -267,12 +275,12 @@ impl Shelf {
 
     /// As if the key had not been there.
     fn put_anew(&mut self, key: &Blob, entry: Arc<Entry>) -> Undo {
-        Undo::Entry(self.set(key, Some(entry)))
+        Undo::Entry(self.set(key, entry))
     }
 
     /// Nobody else holds the entry yet.
-    fn put(&mut self, key: &Blob, mut entry: Arc<Entry>) -> Undo {
-        let Some(slot) = self.keys.get_mut(key) else { return self.put_anew(key, entry) };
+    fn put(&mut self, key: &Blob, mut entry: Arc<Entry>, search: Search) -> Undo {
+        let Some(slot) = self.keys.get_mut_again(key, search) else { return self.put_anew(key, entry) };
         Arc::make_mut(&mut entry).created = slot.created;
         let deadline = entry.deadline;
         let before = std::mem::replace(slot, entry);
@@ -280,15 +288,15 @@ impl Shelf {
         Undo::Entry(Some(before))
     }
 
-    fn set_deadline(&mut self, key: &Blob, deadline: Option<Deadline>) -> Undo {
-        let Some(slot) = self.keys.get_mut(key) else { return Undo::Nothing };
+    fn set_deadline(&mut self, key: &Blob, deadline: Option<Deadline>, search: Search) -> Undo {
+        let Some(slot) = self.keys.get_mut_again(key, search) else { return Undo::Nothing };
         let before = std::mem::replace(&mut Arc::make_mut(slot).deadline, deadline);
         self.move_deadline(key, before, deadline);
         Undo::Deadline(before)
     }
 
-    fn append(&mut self, key: &Blob, tail: &Blob, revision: Revision) -> Undo {
-        let Some(slot) = self.keys.get_mut(key) else { return Undo::Nothing };
+    fn append(&mut self, key: &Blob, tail: &Blob, revision: Revision, search: Search) -> Undo {
+        let Some(slot) = self.keys.get_mut_again(key, search) else { return Undo::Nothing };
         let entry = Arc::make_mut(slot);
         let Value::String(bytes) = &mut entry.value else { return Undo::Nothing };
         let length = bytes.len();
@@ -299,12 +307,12 @@ impl Shelf {
     /// Makes the list when the key is not there.
     fn splice(
         &mut self,
-        key: &Blob,
+        (key, search): (&Blob, Search),
         (rank, remove): (usize, usize),
         insert: &[Blob],
         revision: Revision,
     ) -> Applied {
-        let Some(slot) = self.keys.get_mut(key) else {
+        let Some(slot) = self.keys.get_mut_again(key, search) else {
             let mut list = List::default();
             list.splice(0, 0, insert);
             let emptied = list.is_empty();
@@ -322,8 +330,8 @@ impl Shelf {
     }
 
     /// Makes the aggregate when the key is not there.
-    fn edit(&mut self, key: &Blob, edits: &Edits, revision: Revision) -> Applied {
-        let Some(slot) = self.keys.get_mut(key) else {
+    fn edit(&mut self, key: &Blob, edits: &Edits, revision: Revision, search: Search) -> Applied {
+        let Some(slot) = self.keys.get_mut_again(key, search) else {
             let mut value = edits.fresh();
             let added = edits.apply(&mut value).map_or(0, |back| back.removals());
             let emptied = value.is_empty_aggregate();

@@ -29,8 +29,10 @@ use crate::Blob;
 mod ahead;
 mod iter;
 mod leaf;
+mod way;
 
 pub use iter::Iter;
+pub(crate) use way::Search;
 
 use self::leaf::Leaf;
 
@@ -44,7 +46,13 @@ pub struct Tree<K, V> {
 
 enum Node<K, V> {
     Leaf(Leaf<K, V>),
-    Branch(Vec<Child<K, V>>),
+    Branch(Branch<K, V>),
+}
+
+struct Branch<K, V> {
+    children: Vec<Child<K, V>>,
+    /// Of all entries below: asked for far more often than it changes.
+    count: usize,
 }
 
 /// `low` is at most the smallest key below and greater than every key of the child before.
@@ -86,14 +94,7 @@ impl<K, V> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf(leaf) => return leaf.entries().get(rank).map(|(key, value)| (key, value)),
-                Node::Branch(children) => {
-                    let below = children.iter().find(|child| {
-                        let here = rank < child.count;
-                        rank -= if here { 0 } else { child.count };
-                        here
-                    });
-                    node = &below?.node;
-                }
+                Node::Branch(branch) => node = &branch.children[branch.child_at(&mut rank)].node,
             }
         }
     }
@@ -103,7 +104,7 @@ impl<K, V> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf(leaf) => return leaf.entries().first().map(|(key, value)| (key, value)),
-                Node::Branch(children) => node = &children.first()?.node,
+                Node::Branch(branch) => node = &branch.children.first()?.node,
             }
         }
     }
@@ -113,7 +114,7 @@ impl<K, V> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf(leaf) => return leaf.entries().last().map(|(key, value)| (key, value)),
-                Node::Branch(children) => node = &children.last()?.node,
+                Node::Branch(branch) => node = &branch.children.last()?.node,
             }
         }
     }
@@ -136,7 +137,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf(leaf) => return leaf.find(key).map(|at| leaf.value_mut(at)),
-                Node::Branch(children) => {
+                Node::Branch(Branch { children, .. }) => {
                     let at = child_of(children, key);
                     node = Arc::make_mut(&mut children[at].node);
                 }
@@ -151,7 +152,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
             Inserted::Added { split: None } => None,
             Inserted::Added { split: Some(right) } => {
                 let left = Child::of(std::mem::take(&mut self.root));
-                self.root = Arc::new(Node::Branch(vec![left, right]));
+                self.root = Arc::new(Node::Branch(Branch::of(vec![left, right])));
                 None
             }
         }
@@ -164,6 +165,16 @@ impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
         let value = remove_from(&mut self.root, key);
         self.lower_root();
         value
+    }
+
+    /// Takes the entry with this rank out, counted from 0.
+    pub fn remove_nth(&mut self, rank: usize) -> Option<(K, V)> {
+        if rank >= self.len() {
+            return None;
+        }
+        let entry = remove_nth(&mut self.root, rank);
+        self.lower_root();
+        Some(entry)
     }
 
     /// The entries in order from `key` on, itself included.
@@ -184,7 +195,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf(leaf) => return rank + leaf.count_while(|k| k.borrow() < key),
-                Node::Branch(children) => {
+                Node::Branch(Branch { children, .. }) => {
                     let at = child_of(children, key);
                     rank += children[..at].iter().map(|child| child.count).sum::<usize>();
                     node = &children[at].node;
@@ -200,7 +211,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf(leaf) => return count + leaf.count_while(before),
-                Node::Branch(children) => {
+                Node::Branch(Branch { children, .. }) => {
                     let at = children[1..].partition_point(|child| before(&child.low));
                     count += children[..at].iter().map(|child| child.count).sum::<usize>();
                     node = &children[at].node;
@@ -211,8 +222,8 @@ impl<K: Ord + Hash + Clone, V: Clone> Tree<K, V> {
 
     /// Takes away levels that have become a single path.
     fn lower_root(&mut self) {
-        while let Node::Branch(children) = &*self.root {
-            match children.as_slice() {
+        while let Node::Branch(branch) = &*self.root {
+            match branch.children.as_slice() {
                 [] => self.root = Arc::default(),
                 [only] => self.root = only.node.clone(),
                 _ => return,
@@ -258,10 +269,10 @@ impl<K: Clone, V: Clone> Clone for Node<K, V> {
     fn clone(&self) -> Self {
         match self {
             Node::Leaf(leaf) => Node::Leaf(leaf.clone()),
-            Node::Branch(children) => {
-                let mut copy = Vec::with_capacity(WIDTH);
-                copy.extend_from_slice(children);
-                Node::Branch(copy)
+            Node::Branch(branch) => {
+                let mut children = Vec::with_capacity(WIDTH);
+                children.extend_from_slice(&branch.children);
+                Node::Branch(Branch { children, count: branch.count })
             }
         }
     }
@@ -277,7 +288,7 @@ impl<K, V> Node<K, V> {
     fn count(&self) -> usize {
         match self {
             Node::Leaf(leaf) => leaf.entries().len(),
-            Node::Branch(children) => children.iter().map(|child| child.count).sum(),
+            Node::Branch(branch) => branch.count,
         }
     }
 
@@ -285,8 +296,41 @@ impl<K, V> Node<K, V> {
     fn width(&self) -> (usize, usize) {
         match self {
             Node::Leaf(leaf) => (leaf.entries().len(), leaf::WIDTH),
-            Node::Branch(children) => (children.len(), WIDTH),
+            Node::Branch(branch) => (branch.children.len(), WIDTH),
         }
+    }
+}
+
+impl<K, V> Branch<K, V> {
+    fn of(children: Vec<Child<K, V>>) -> Self {
+        let count = children.iter().map(|child| child.count).sum();
+        Branch { children, count }
+    }
+
+    /// The child that has the entry with this rank, or the last one. The rank becomes that in it. At both ends, where most
+    /// is asked for of a list, nothing is counted.
+    fn child_at(&self, rank: &mut usize) -> usize {
+        let last = self.children.len() - 1;
+        let behind = self.count - self.children[last].count;
+        if *rank >= behind {
+            *rank -= behind;
+            return last;
+        }
+        let mut at = 0;
+        while *rank >= self.children[at].count {
+            *rank -= self.children[at].count;
+            at += 1;
+        }
+        at
+    }
+}
+
+impl<K: Clone, V: Clone> Branch<K, V> {
+    /// An entry below this child has been removed.
+    fn has_lost_one(&mut self, at: usize) {
+        self.children[at].count -= 1;
+        self.count -= 1;
+        thin_out(&mut self.children, at);
     }
 }
 
@@ -294,7 +338,7 @@ impl<K: Clone, V> Child<K, V> {
     fn of(node: Arc<Node<K, V>>) -> Self {
         let low = match &*node {
             Node::Leaf(leaf) => leaf.entries()[0].0.clone(),
-            Node::Branch(children) => children[0].low.clone(),
+            Node::Branch(branch) => branch.children[0].low.clone(),
         };
         Child { low, count: node.count(), node }
     }
@@ -307,7 +351,7 @@ fn find_below<'n, K: Ord + Borrow<Q>, V, Q: Ord + Hash + ?Sized>(
     loop {
         match node {
             Node::Leaf(leaf) => return leaf.find(key).map(|at| &leaf.entries()[at].1),
-            Node::Branch(children) => node = &children[child_of(children, key)].node,
+            Node::Branch(Branch { children, .. }) => node = &children[child_of(children, key)].node,
         }
     }
 }
@@ -339,15 +383,16 @@ fn insert_into<K: Ord + Hash + Clone, V: Clone>(
             let half = leaf.add(at, key, value);
             Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Leaf(half)))) }
         }
-        Node::Branch(children) => insert_below(children, key, value),
+        Node::Branch(branch) => insert_below(branch, key, value),
     }
 }
 
 fn insert_below<K: Ord + Hash + Clone, V: Clone>(
-    children: &mut Vec<Child<K, V>>,
+    branch: &mut Branch<K, V>,
     key: K,
     value: V,
 ) -> Inserted<K, V> {
+    let Branch { children, count } = branch;
     let at = child_of(children, &key);
     let child = &mut children[at];
     if key < child.low {
@@ -358,9 +403,11 @@ fn insert_below<K: Ord + Hash + Clone, V: Clone>(
         Inserted::Added { split } => split,
     };
     child.count += 1;
+    *count += 1;
     let Some(right) = split else { return Inserted::Added { split: None } };
     child.count -= right.count;
-    let half = add_child(children, at + 1, right);
+    let half = add_child(children, at + 1, right).map(Branch::of);
+    *count -= half.as_ref().map_or(0, |half| half.count);
     Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Branch(half)))) }
 }
 
@@ -395,12 +442,24 @@ fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + Hash + ?Sized>(
     }
     match Arc::make_mut(node) {
         Node::Leaf(leaf) => leaf.find(key).map(|at| leaf.remove(at)),
-        Node::Branch(children) => {
-            let at = child_of(children, key);
-            let value = remove_from(&mut children[at].node, key)?;
-            children[at].count -= 1;
-            thin_out(children, at);
+        Node::Branch(branch) => {
+            let at = child_of(&branch.children, key);
+            let value = remove_from(&mut branch.children[at].node, key)?;
+            branch.has_lost_one(at);
             Some(value)
+        }
+    }
+}
+
+/// Removes the entry with this rank, which has to be there.
+fn remove_nth<K: Clone, V: Clone>(node: &mut Arc<Node<K, V>>, mut rank: usize) -> (K, V) {
+    match Arc::make_mut(node) {
+        Node::Leaf(leaf) => leaf.take(rank),
+        Node::Branch(branch) => {
+            let at = branch.child_at(&mut rank);
+            let entry = remove_nth(&mut branch.children[at].node, rank);
+            branch.has_lost_one(at);
+            entry
         }
     }
 }
@@ -424,7 +483,10 @@ fn thin_out<K: Clone, V: Clone>(children: &mut Vec<Child<K, V>>, at: usize) {
     children[left].count += right.count;
     match (Arc::make_mut(&mut children[left].node), Arc::unwrap_or_clone(right.node)) {
         (Node::Leaf(left), Node::Leaf(right)) => left.append(right),
-        (Node::Branch(left), Node::Branch(right)) => left.extend(right),
+        (Node::Branch(left), Node::Branch(right)) => {
+            left.children.extend(right.children);
+            left.count += right.count;
+        }
         (Node::Leaf(_), Node::Branch(_)) | (Node::Branch(_), Node::Leaf(_)) => {
             unreachable!("all leaves have the same depth")
         }

@@ -1,5 +1,6 @@
 //! What a key can hold.
 
+use crate::spares::Spare;
 use crate::{Blob, Deadline, Hash, List, Set, SortedSet, Stream};
 use adsum_model::Revision;
 
@@ -39,6 +40,12 @@ pub struct Entry {
 impl Entry {
     pub(crate) fn new(value: Value, revision: Revision) -> Entry {
         Entry { value, created: revision, modified: revision, deadline: None }
+    }
+}
+
+impl Spare for Entry {
+    fn empty(&mut self) {
+        self.value = Value::default();
     }
 }
 

@@ -316,9 +316,7 @@ impl Table {
 fn hash(name: &[u8]) -> usize {
     let (start, end) = (name.first_chunk(), name.last_chunk());
     let word = match (start, end) {
-        (Some(start), Some(end)) => {
-            u64::from(u32::from_le_bytes(*start)) << 32 | u64::from(u32::from_le_bytes(*end))
-        }
+        (Some(start), Some(end)) => joined(start, end),
         _ => name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     // Makes one of upper and lower case, and of some other bytes that no name has.
@@ -326,7 +324,66 @@ fn hash(name: &[u8]) -> usize {
     (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize % SLOTS
 }
 
-/// As [`<[u8]>::eq_ignore_ascii_case`], which is made for what is longer.
+/// As [`<[u8]>::eq_ignore_ascii_case`], which is made for what is longer; `own` is in lower case.
 fn is_name(own: &str, name: &[u8]) -> bool {
-    own.len() == name.len() && own.bytes().zip(name).all(|(own, byte)| own == byte.to_ascii_lowercase())
+    let own = own.as_bytes();
+    if own.len() != name.len() {
+        return false;
+    }
+    match (own.first_chunk(), own.last_chunk(), name.first_chunk(), name.last_chunk()) {
+        (Some(start), Some(end), Some(name_start), Some(name_end)) if own.len() <= 8 => {
+            joined(start, end) == lower(joined(name_start, name_end))
+        }
+        _ => own.iter().zip(name).all(|(own, byte)| *own == byte.to_ascii_lowercase()),
+    }
+}
+
+/// Of up to eight bytes and no less than four.
+fn joined(start: &[u8; 4], end: &[u8; 4]) -> u64 {
+    u64::from(u32::from_le_bytes(*start)) << 32 | u64::from(u32::from_le_bytes(*end))
+}
+
+/// Eight bytes with the letters among them in lower case.
+fn lower(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let low = word & (ONES * 0x7f);
+    // The upper bit of each byte: above `Z`, not below `A`, no letter at all.
+    let above = low + ONES * (0x7f - u64::from(b'Z'));
+    let from = low + ONES * (0x80 - u64::from(b'A'));
+    let upper = from & !above & !word & (ONES << 7);
+    word | upper >> 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_in_upper_and_lower_case_and_nothing_else_by_it() {
+        let table = Table::new();
+        for (_, command) in table.all() {
+            let found = |name: &[u8]| table.find(name).map(|found| found.name);
+            let mut name = command.name.to_uppercase().into_bytes();
+            assert_eq!(found(&name), Some(command.name));
+            for at in 0..name.len() {
+                let before = name[at];
+                name[at] = command.name.as_bytes()[at];
+                assert_eq!(found(&name), Some(command.name));
+                for bit in [0x20, 0x40, 0x80] {
+                    name[at] = before ^ bit;
+                    assert_eq!(found(&name).is_some(), name.eq_ignore_ascii_case(command.name.as_bytes()));
+                }
+                name[at] = before;
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_made_lower_as_it_is_alone() {
+        for byte in 0..=255_u8 {
+            let bytes = [byte, b'A', byte, b'z', 0xff, byte, b'@', byte];
+            let expected = bytes.map(|byte| byte.to_ascii_lowercase());
+            assert_eq!(lower(u64::from_le_bytes(bytes)).to_le_bytes(), expected);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 
-use crate::number::print_float;
+use crate::number::{print_float, print_integer};
 
 /// The version that a client asked for with HELLO; RESP2 before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,21 +215,7 @@ impl<'a> Writer<'a> {
     }
 
     fn digits(&mut self, number: i64) {
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        let mut rest = number.unsigned_abs();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            self.out.push(b'-');
-        }
-        self.out.extend_from_slice(&digits[at..]);
+        print_integer(number, |digits| self.out.extend_from_slice(digits));
         self.out.extend_from_slice(b"\r\n");
     }
 }

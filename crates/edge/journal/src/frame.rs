@@ -123,10 +123,43 @@ pub(crate) fn seal(frame: &mut [u8], settled: u64, salt: u32, chain: u32) -> u32
     let head_crc = crc32c::crc32c_append(salt, &frame[..SUMMED]);
     frame[SUMMED..HEAD].copy_from_slice(&head_crc.to_le_bytes());
     let end = frame.len() - 4;
-    let crc = sum(chain, &frame[..end]);
+    let crc = crc32c::crc32c_append(reseeded(head_crc, salt, chain), &frame[HEAD..end]);
     frame[end..].copy_from_slice(&crc.to_le_bytes());
     crc
 }
+
+/// What the sum of a head would be had it begun with another seed: sums are linear, so that both differ by what becomes of
+/// the difference of the seeds when as many zeros follow it.
+fn reseeded(head_crc: u32, from: u32, to: u32) -> u32 {
+    let difference = (from ^ to).to_le_bytes();
+    let behind_zeros = BEHIND_ZEROS.iter().zip(difference).map(|(of, byte)| of[usize::from(byte)]);
+    behind_zeros.fold(head_crc, |crc, part| crc ^ part)
+}
+
+/// What becomes of each byte of a sum when as many zeros follow as a head has bytes.
+static BEHIND_ZEROS: [[u32; 256]; 4] = {
+    /// Of CRC-32C, reflected.
+    const POLYNOMIAL: u32 = 0x82F6_3B78;
+    let mut table = [[0; 256]; 4];
+    let mut bit = 0;
+    while bit < 32 {
+        let mut sum = 1_u32 << bit;
+        let mut zero = 0;
+        while zero < SUMMED * 8 {
+            sum = if sum & 1 == 1 { sum >> 1 ^ POLYNOMIAL } else { sum >> 1 };
+            zero += 1;
+        }
+        let mut byte = 0;
+        while byte < 256 {
+            if byte >> (bit % 8) & 1 == 1 {
+                table[bit / 8][byte] ^= sum;
+            }
+            byte += 1;
+        }
+        bit += 1;
+    }
+    table
+};
 
 /// A sealed mark.
 pub(crate) fn mark(number: u64, salt: u32, chain: u32) -> (Vec<u8>, u32) {
@@ -186,6 +219,16 @@ mod tests {
         let (first, second) = (sealed(7, b"first!!", 5), sealed(8, b"second!", 5));
         let mixed = [&first[..HEAD], &second[HEAD..]].concat();
         assert!(verify(&mixed, 5).is_err());
+    }
+
+    #[test]
+    fn a_sum_with_another_seed_is_the_one_that_is_computed_with_it() {
+        for n in 0..1000_u32 {
+            let (from, to) = (n.wrapping_mul(0x9E37_79B9), n.wrapping_mul(0x85EB_CA6B) ^ 0x8000_0001);
+            let head: [u8; SUMMED] = std::array::from_fn(|at| (n as usize * 31 + at * 7) as u8);
+            let [one, other] = [from, to].map(|seed| crc32c::crc32c_append(seed, &head));
+            assert_eq!(reseeded(one, from, to), other);
+        }
     }
 
     #[test]

@@ -101,15 +101,19 @@ impl Journal {
     /// # Panics
     /// As [`append`](Journal::append).
     pub fn append_with(&self, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
-        self.append_and(Follows::Nothing, revision, fill);
+        self.queue.append(revision, Follows::Nothing, fill);
     }
 
-    /// The same, said whether it is to wait for more.
+    /// Appends several records, each as [`append_with`](Journal::append_with) does, said whether they are to wait for more.
     ///
     /// # Panics
     /// As [`append`](Journal::append).
-    pub fn append_and(&self, follows: Follows, revision: u64, fill: impl FnOnce(&mut Vec<u8>)) {
-        self.queue.append(revision, follows, fill);
+    pub fn append_all<F: FnOnce(&mut Vec<u8>)>(
+        &self,
+        follows: Follows,
+        records: impl Iterator<Item = (u64, F)>,
+    ) {
+        self.queue.append_all(follows, records);
     }
 
     /// Nothing more follows what was appended. Returns at once.

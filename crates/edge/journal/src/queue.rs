@@ -50,6 +50,19 @@ pub enum Follows {
     More,
 }
 
+/// Counted when all of it is there, or when the author of one more has panicked.
+struct Appended<'a> {
+    queue: &'a Queue,
+    bytes: u64,
+}
+
+impl Drop for Appended<'_> {
+    fn drop(&mut self) {
+        self.queue.unwritten.fetch_add(self.bytes, Ordering::Relaxed);
+        self.queue.since_snapshot.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// Bytes for which the committer is woken while it lets a batch gather.
 const ENOUGH: usize = 1 << 20;
 
@@ -89,17 +102,30 @@ impl Queue {
     }
 
     pub(crate) fn append(&self, revision: u64, follows: Follows, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.append_all(follows, std::iter::once((revision, fill)));
+    }
+
+    /// Under one lock, which costs about as much as a record.
+    pub(crate) fn append_all<F: FnOnce(&mut Vec<u8>)>(
+        &self,
+        follows: Follows,
+        records: impl Iterator<Item = (u64, F)>,
+    ) {
         let mut pending = self.pending.lock();
-        assert!(revision > pending.last, "revision {revision} is appended after {}", pending.last);
-        pending.last = revision;
-        if self.failure.get().is_some() {
+        let mut appended = Appended { queue: self, bytes: 0 };
+        for (revision, fill) in records {
+            assert!(revision > pending.last, "revision {revision} is appended after {}", pending.last);
+            pending.last = revision;
+            if self.failure.get().is_none() {
+                let mut draft = Draft::begin(&mut pending.frames, revision);
+                fill(draft.payload());
+                appended.bytes += draft.finish() as u64;
+            }
+        }
+        if appended.bytes == 0 {
             return;
         }
-        let mut draft = Draft::begin(&mut pending.frames, revision);
-        fill(draft.payload());
-        let bytes = draft.finish() as u64;
-        self.unwritten.fetch_add(bytes, Ordering::Relaxed);
-        self.since_snapshot.fetch_add(bytes, Ordering::Relaxed);
+        drop(appended);
         let enough = pending.frames.len() >= ENOUGH;
         pending.urgent |= enough || follows == Follows::Nothing;
         if enough || (pending.urgent && !pending.gathers) {
@@ -281,6 +307,28 @@ mod tests {
         queue.append(3, Follows::Nothing, |buffer| buffer.push(3));
         queue.close();
         assert!(queue.take(&mut Vec::new(), None, Some(never)) == Wake::Close);
+    }
+
+    #[test]
+    fn records_that_come_together_are_counted_as_if_each_came_alone_and_without_the_one_that_panics() {
+        let fill = |bytes: usize| {
+            move |buffer: &mut Vec<u8>| {
+                assert!(bytes < 9, "the author panics");
+                buffer.resize(buffer.len() + bytes, 7);
+            }
+        };
+        let alone = Queue::new(0, 5, false);
+        (1..=3).for_each(|n| alone.append(n, Follows::Nothing, fill(n as usize)));
+        let together = Queue::new(0, 5, false);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let records = [(1, 1), (2, 2), (3, 3), (4, 9)];
+            together.append_all(Follows::Nothing, records.map(|(n, bytes)| (n, fill(bytes))).into_iter());
+        }));
+        assert!(panicked.is_err());
+        together.append_all(Follows::Nothing, std::iter::empty::<(u64, fn(&mut Vec<u8>))>());
+        assert_eq!(together.pending.lock().frames, alone.pending.lock().frames);
+        assert_eq!(together.unwritten(), alone.unwritten());
+        assert_eq!(together.since_snapshot(), alone.since_snapshot());
     }
 
     #[test]

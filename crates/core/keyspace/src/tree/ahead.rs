@@ -10,7 +10,7 @@ use std::hint::black_box;
 use smallvec::SmallVec;
 
 use super::leaf::{Leaf, mark};
-use super::{Node, Tree, child_of};
+use super::{Branch, Node, Tree, child_of};
 use crate::Blob;
 
 /// A processor fetches about so many lines at once.
@@ -48,7 +48,7 @@ impl<V> Tree<Blob, V> {
         // All leaves have the same depth.
         while matches!(nodes.first(), Some(Node::Branch(_))) {
             for (node, name) in nodes.iter_mut().zip(names) {
-                if let Node::Branch(children) = node {
+                if let Node::Branch(Branch { children, .. }) = node {
                     let at = match Blob::short(name) {
                         Some(name) => child_of(children, &name),
                         None => child_of(children, *name),

@@ -1,6 +1,6 @@
 //! A walk over a tree in order.
 
-use super::{Child, Node};
+use super::{Branch, Child, Node};
 
 /// Entries in order. Holds the path from the root, so that a step costs no search.
 pub struct Iter<'a, K, V> {
@@ -24,7 +24,7 @@ impl<'a, K, V> Iter<'a, K, V> {
                     self.leaf = entries[rank.min(entries.len())..].iter();
                     return;
                 }
-                Node::Branch(children) => {
+                Node::Branch(Branch { children, .. }) => {
                     let mut at = 0;
                     while at + 1 < children.len() && rank >= children[at].count {
                         rank -= children[at].count;

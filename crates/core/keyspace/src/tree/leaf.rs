@@ -71,8 +71,12 @@ impl<K, V> Leaf<K, V> {
     }
 
     pub(super) fn remove(&mut self, at: usize) -> V {
+        self.take(at).1
+    }
+
+    pub(super) fn take(&mut self, at: usize) -> (K, V) {
         self.marks.copy_within(at + 1.., at);
-        self.entries.remove(at).1
+        self.entries.remove(at)
     }
 
     /// All entries of the leaf behind this one, which there has to be room for.
@@ -85,19 +89,23 @@ impl<K, V> Leaf<K, V> {
 
 impl<K: Hash, V> Leaf<K, V> {
     /// Puts an entry at `at`. A full leaf is split and its right half given back. At the end, as ascending keys come,
-    /// nothing moves over, so that a leaf filled in order stays full.
+    /// nothing moves over, and at the start, as descending ones do, everything, so that a leaf filled in order stays full.
     pub(super) fn add(&mut self, at: usize, key: K, value: V) -> Option<Leaf<K, V>> {
         if self.entries.len() < WIDTH {
             self.put(at, key, value);
             return None;
         }
-        let keep = if at == WIDTH { WIDTH } else { WIDTH / 2 };
+        let keep = match at {
+            0 => 0,
+            WIDTH => WIDTH,
+            _ => WIDTH / 2,
+        };
         let mut half = Leaf { entries: Vec::with_capacity(WIDTH), ..Leaf::default() };
         half.entries.extend(self.entries.drain(keep..));
         half.marks[..WIDTH - keep].copy_from_slice(&self.marks[keep..]);
         match at.checked_sub(keep) {
-            Some(at) => half.put(at, key, value),
-            None => self.put(at, key, value),
+            Some(at) if keep > 0 => half.put(at, key, value),
+            _ => self.put(at, key, value),
         }
         Some(half)
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Node, Tree, leaf};
+use super::{Branch, Node, Search, Tree, leaf};
 use crate::Blob;
 
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u16, u32),
     Remove(u16),
+    RemoveNth(usize),
     Change(u16),
     Clone,
 }
@@ -21,6 +22,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (key.clone(), any::<u32>()).prop_map(|(k, v)| Step::Insert(k, v)),
         4 => key.clone().prop_map(Step::Remove),
+        2 => prop_oneof![Just(0), Just(usize::MAX), 0..600usize].prop_map(Step::RemoveNth),
         1 => key.prop_map(Step::Change),
         1 => Just(Step::Clone),
     ];
@@ -39,6 +41,15 @@ proptest! {
             match step {
                 Step::Insert(k, v) => assert_eq!(tree.insert(k, v), map.insert(k, v)),
                 Step::Remove(k) => assert_eq!(tree.remove(&k), map.remove(&k)),
+                Step::RemoveNth(rank) => {
+                    // The last one for what is beyond every end.
+                    let rank = if rank == usize::MAX { map.len().saturating_sub(1) } else { rank };
+                    let expected = map.iter().nth(rank).map(|(k, v)| (*k, *v));
+                    if let Some((k, _)) = &expected {
+                        map.remove(k);
+                    }
+                    assert_eq!(tree.remove_nth(rank), expected);
+                }
                 Step::Change(k) => {
                     let (ours, theirs) = (tree.get_mut(&k), map.get_mut(&k));
                     assert_eq!(ours, theirs);
@@ -81,13 +92,38 @@ fn sound(node: &Arc<Node<u16, u32>>, is_root: bool) -> usize {
             assert!(keys.enumerate().all(|(at, key)| leaf.find(key) == Some(at)));
             0
         }
-        Node::Branch(children) => {
+        Node::Branch(Branch { children, count }) => {
+            assert_eq!(*count, children.iter().map(|child| child.count).sum::<usize>());
             let depths: Vec<usize> = children.iter().map(|child| sound(&child.node, false)).collect();
             assert!(depths.windows(2).all(|pair| pair[0] == pair[1]));
             assert!(children.iter().all(|child| child.count == child.node.count()));
             depths[0] + 1
         }
     }
+}
+
+#[test]
+fn what_was_searched_for_is_found_again_and_a_way_from_before_a_change_leads_nobody_astray() {
+    let mut tree: Tree<u32, u32> = (0..5000).map(|key| (2 * key, key)).collect();
+    let keys = (0..10_000).step_by(7);
+    let searches: Vec<_> = keys.map(|key| (key, tree.search(&key).1)).collect();
+    for (key, search) in &searches {
+        assert_eq!(*search == Search::Missed, key % 2 == 1);
+        assert_eq!(tree.get_again(key, *search), tree.get(key));
+        let expected = tree.get(key).copied();
+        assert_eq!(tree.get_mut_again(key, *search).copied(), expected);
+    }
+    let reader = tree.clone();
+    let there = searches.iter().filter(|(_, search)| *search != Search::Missed);
+    // Each moves what stands behind it, so that all ways but the first are old ones.
+    for (key, search) in there {
+        assert_eq!(tree.get_again(key, *search), Some(&(key / 2)));
+        assert_eq!(tree.remove_again(key, *search), Some(key / 2));
+        assert_eq!(tree.get_mut_again(key, *search), None);
+        assert_eq!(tree.remove_again(key, *search), None);
+        assert_eq!(tree.get_again(key, Search::Untold), None);
+    }
+    assert_eq!((tree.len(), reader.len()), (5000 - 5000usize.div_ceil(7), 5000));
 }
 
 #[test]
@@ -107,17 +143,20 @@ fn what_is_fetched_for_names_is_nearly_always_theirs() {
 }
 
 #[test]
-fn ascending_keys_leave_full_leaves() {
-    let tree: Tree<u32, ()> = (0..10_000).map(|key| (key, ())).collect();
-    let mut leaves = 0;
-    count_leaves(&tree.root, &mut leaves);
-    assert_eq!(leaves, 10_000usize.div_ceil(leaf::WIDTH));
+fn keys_in_order_leave_full_leaves() {
+    let ascending: Tree<u32, ()> = (0..10_000).map(|key| (key, ())).collect();
+    let descending: Tree<u32, ()> = (0..10_000).rev().map(|key| (key, ())).collect();
+    for tree in [ascending, descending] {
+        let mut leaves = 0;
+        count_leaves(&tree.root, &mut leaves);
+        assert_eq!(leaves, 10_000usize.div_ceil(leaf::WIDTH));
+    }
 }
 
 fn count_leaves<K, V>(node: &Node<K, V>, leaves: &mut usize) {
     match node {
         Node::Leaf(_) => *leaves += 1,
-        Node::Branch(children) => children.iter().for_each(|child| count_leaves(&child.node, leaves)),
+        Node::Branch(branch) => branch.children.iter().for_each(|child| count_leaves(&child.node, leaves)),
     }
 }
 
@@ -150,6 +189,6 @@ fn a_miss_copies_nothing_of_what_a_reader_holds_even_below_what_is_no_longer_sha
 fn leaves_at<K, V>(node: &Arc<Node<K, V>>) -> Vec<*const Node<K, V>> {
     match &**node {
         Node::Leaf(_) => vec![Arc::as_ptr(node)],
-        Node::Branch(children) => children.iter().flat_map(|child| leaves_at(&child.node)).collect(),
+        Node::Branch(branch) => branch.children.iter().flat_map(|child| leaves_at(&child.node)).collect(),
     }
 }
