@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use smallvec::SmallVec;
 
 use crate::state::Undo;
-use crate::tree::Search;
 use crate::{Blob, Change, Changes, Database, Publish};
 
 /// Applied to the state, and in no commit yet.
@@ -19,25 +18,6 @@ pub(crate) struct Draft {
     pub(crate) bytes: usize,
     /// Noted when somebody else is to decide whether what was read still holds.
     pub(crate) reads: Option<Reads>,
-    /// The key that was looked for last, unless the state has been changed since.
-    pub(crate) sought: Option<Sought>,
-}
-
-/// A short key and what came of looking for it: most changes are of a key that has just been read.
-pub(crate) struct Sought {
-    database: Database,
-    key: Blob,
-    search: Search,
-}
-
-impl Sought {
-    pub(crate) fn new(database: Database, key: Blob, search: Search) -> Sought {
-        Sought { database, key, search }
-    }
-
-    pub(crate) fn of(&self, database: Database, key: &Blob) -> Option<Search> {
-        (self.database == database && self.key == *key).then_some(self.search)
-    }
 }
 
 pub(crate) type Undos = SmallVec<[Undo; 1]>;

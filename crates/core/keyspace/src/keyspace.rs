@@ -11,7 +11,6 @@ use crate::history::{History, Past};
 use crate::spares::Spares;
 use crate::state::{State, Undo};
 use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
-use crate::tree::Search;
 use crate::{
     Blob, Change, Commit, Compacted, Database, Entry, EntryAt, Garbage, Now, Op, Place, Reads, Snapshot,
     Space, Tree, limits,
@@ -172,7 +171,7 @@ impl Keyspace {
             self.roll_back();
             return Err(TooBig { bytes });
         }
-        let Draft { changes, undos, publishes, bytes, reads, sought: _ } = &mut self.draft;
+        let Draft { changes, undos, publishes, bytes, reads } = &mut self.draft;
         (*bytes, *reads) = (0, None);
         let publishes = take(publishes);
         // Of the undos, before any of them is lost.
@@ -250,12 +249,11 @@ impl Keyspace {
 
     /// Applies a commit that was made before: read from the journal, or made elsewhere.
     pub fn replay(&mut self, mut commit: Commit) {
-        self.draft.sought = None;
         let mut undos = Undos::new();
         for at in 0..commit.changes.len() {
             let (before, rest) = commit.changes.split_at_mut(at);
             self.fill_in(&mut rest[0], before, &undos);
-            undos.push(self.state.apply(&rest[0], commit.revision, Search::Untold).undo);
+            undos.push(self.state.apply(&rest[0], commit.revision).undo);
         }
         self.revision = commit.revision;
         self.remember(&Arc::new(commit), undos);
@@ -281,7 +279,6 @@ impl Keyspace {
     }
 
     pub(crate) fn put_row(&mut self, database: Database, key: &Blob, entry: Entry) {
-        self.draft.sought = None;
         self.state.put_entry(database, key, Arc::new(entry));
     }
 

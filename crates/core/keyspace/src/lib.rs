@@ -31,6 +31,7 @@ mod list;
 pub mod members;
 mod snapshot;
 mod sorted_set;
+mod sought;
 mod spares;
 mod state;
 pub mod stream;

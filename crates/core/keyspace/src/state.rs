@@ -6,6 +6,7 @@ use adsum_model::Revision;
 use smallvec::SmallVec;
 
 use crate::deadlines::{Deadlines, Next};
+use crate::sought::Sought;
 use crate::spares::Spares;
 use crate::tree::Search;
 use crate::{Blob, Change, Database, Deadline, Edits, Entry, Keys, List, Now, Op, Value, limits};
@@ -23,6 +24,8 @@ pub(crate) struct State {
     /// No key is due before it; it may have been earlier than any is by now.
     next: Next,
     spares: Spares<Entry>,
+    /// What was looked for last, unless anything has been changed since.
+    sought: Option<Sought>,
 }
 
 /// What a change has taken away: enough to have it back.
@@ -76,23 +79,43 @@ impl Default for State {
             system: Shelf::default(),
             next: Next::NEVER,
             spares: Spares::default(),
+            sought: None,
         }
+    }
+}
+
+fn shelf_of<'s>(users: &'s [Shelf], system: &'s Shelf, database: Database) -> &'s Shelf {
+    match database {
+        Database::User(number) => &users[usize::from(number)],
+        Database::System => system,
     }
 }
 
 impl State {
     pub(crate) fn shelf(&self, database: Database) -> &Shelf {
-        match database {
-            Database::User(number) => &self.users[usize::from(number)],
-            Database::System => &self.system,
-        }
+        shelf_of(&self.users, &self.system, database)
     }
 
+    /// The way to every change, before which it has to be forgotten where anything is.
     fn shelf_mut(&mut self, database: Database) -> &mut Shelf {
+        self.sought = None;
         match database {
             Database::User(number) => &mut self.users[usize::from(number)],
             Database::System => &mut self.system,
         }
+    }
+
+    /// The entry of a key, and for whoever changes it next, where it is.
+    pub(crate) fn find(&mut self, database: Database, key: &[u8]) -> Option<&Arc<Entry>> {
+        let State { users, system, sought, .. } = self;
+        let keys = &shelf_of(users, system, database).keys;
+        let Some(key) = Blob::short(key) else { return keys.get(key) };
+        if let Some(search) = sought.as_ref().and_then(|sought| sought.of(database, &key)) {
+            return keys.get_again(&key, search);
+        }
+        let (entry, search) = keys.search(&key);
+        *sought = Some(Sought::new(database, key, search));
+        entry
     }
 
     /// Every database with its keys.
@@ -126,9 +149,11 @@ impl State {
         self.shelves().any(|(_, shelf)| shelf.deadlines.has_ticks())
     }
 
-    /// The whole effect of one change on the state, and how to take it back. `search`: for its key, in the state as it is.
-    pub(crate) fn apply(&mut self, change: &Change, revision: Revision, search: Search) -> Applied {
+    /// The whole effect of one change on the state, and how to take it back.
+    pub(crate) fn apply(&mut self, change: &Change, revision: Revision) -> Applied {
         let Change { database, key, .. } = change;
+        let search =
+            self.sought.as_ref().and_then(|sought| sought.of_change(change)).unwrap_or(Search::Untold);
         let undo = match &change.op {
             Op::Put { value, deadline, copy_of } => {
                 self.next = self.next.or(Next::of(*deadline));

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use adsum_model::Revision;
 use smallvec::{SmallVec, smallvec};
 
-use crate::draft::{Draft, Sought};
+use crate::draft::Draft;
 use crate::state::{Applied, State};
-use crate::tree::Search;
 use crate::{
     Blob, Change, Changes, Commit, Database, Deadline, Edits, Entry, Keys, Notice, Notices, Now, Op, Reads,
     Value, limits, switch,
@@ -106,18 +105,7 @@ impl<'a> Transaction<'a> {
         if let Some(reads) = &mut self.draft.reads {
             reads.keys.insert((database, key.into()));
         }
-        self.find(database, key).map(Arc::as_ref)
-    }
-
-    fn find(&mut self, database: Database, key: &[u8]) -> Option<&Arc<Entry>> {
-        let keys = &self.state.shelf(database).keys;
-        let Some(key) = Blob::short(key) else { return keys.get(key) };
-        if let Some(search) = self.draft.sought.as_ref().and_then(|sought| sought.of(database, &key)) {
-            return keys.get_again(&key, search);
-        }
-        let (entry, search) = keys.search(&key);
-        self.draft.sought = Some(Sought::new(database, key, search));
-        entry
+        self.state.find(database, key).map(Arc::as_ref)
     }
 
     /// All keys of a database. Of very many that are due at once some may still be there, as long as nobody has been
@@ -223,7 +211,6 @@ impl<'a> Transaction<'a> {
         }
         self.draft.publishes.clear();
         self.draft.bytes = 0;
-        self.draft.sought = None;
     }
 
     /// Changes a list, or makes one. A list that has nothing left goes, with its own `del`.
@@ -295,9 +282,7 @@ impl<'a> Transaction<'a> {
     /// Whether an aggregate has nothing left, and how many elements it has by new names.
     fn change(&mut self, database: Database, key: Blob, op: Op, notices: Notices) -> (bool, usize) {
         let change = Change { database, key, op, notices };
-        let sought = self.draft.sought.take();
-        let search = sought.and_then(|sought| sought.of(database, &change.key)).unwrap_or(Search::Untold);
-        let Applied { undo, emptied, added } = self.state.apply(&change, self.revision.next(), search);
+        let Applied { undo, emptied, added } = self.state.apply(&change, self.revision.next());
         self.draft.push(change, undo);
         (emptied, added)
     }

@@ -270,6 +270,45 @@ fn a_copy_of_a_large_value_costs_its_name() {
 }
 
 #[test]
+fn what_was_looked_for_in_vain_is_found_however_it_has_come() {
+    let filled = |tx: &mut Transaction<'_>| tx.splice(DB, b"a", 0, 0, smallvec!["b".into()], &[]);
+    let in_vain = |tx: &mut Transaction<'_>| assert!(tx.get(DB, b"a").is_none());
+    let commit = transact(&mut Keyspace::default(), at(0), filled).commit.unwrap();
+    let row = || Entry::new(Value::List(["b".into()].into_iter().collect()), Revision(1));
+    let ways: [(&str, &dyn Fn(&mut Keyspace)); 5] = [
+        ("written", &|keyspace| drop(transact(keyspace, at(0), filled))),
+        ("replayed", &|keyspace| keyspace.replay((*commit).clone())),
+        ("restored", &|keyspace| keyspace.put_row(DB, &"a".into(), row())),
+        ("kept by an attempt", &|keyspace| {
+            transact(keyspace, at(0), filled);
+            keyspace.attempt(at(0), |tx| {
+                tx.clear(DB);
+                in_vain(tx);
+            });
+        }),
+        ("taken back", &|keyspace| {
+            transact(keyspace, at(0), filled);
+            transact(keyspace, at(0), |tx| {
+                tx.delete(DB, b"a", Notice::Del);
+                in_vain(tx);
+                tx.take_back();
+            });
+        }),
+    ];
+    for (how, way) in ways {
+        let mut keyspace = Keyspace::default();
+        transact(&mut keyspace, at(0), in_vain);
+        way(&mut keyspace);
+        transact(&mut keyspace, at(0), |tx| tx.splice(DB, b"a", 1, 0, smallvec!["c".into()], &[]));
+        let length = transact(&mut keyspace, at(0), |tx| match tx.get(DB, b"a").map(|entry| &entry.value) {
+            Some(Value::List(list)) => list.len(),
+            _ => 0,
+        });
+        assert_eq!(length.reply, 2, "{how}");
+    }
+}
+
+#[test]
 fn an_attempt_says_what_it_would_do_and_on_what_it_depends() {
     let mut keyspace = Keyspace::default();
     put(&mut keyspace, "a", "1", None, at(0));

@@ -9,6 +9,7 @@ use crate::{Edits, Score, stream};
 
 #[derive(Clone, Debug)]
 enum Step {
+    Get(u8),
     Put(u8, u8, Option<u64>),
     Delete(u8),
     Push(u8, Vec<u8>),
@@ -58,6 +59,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let key = 0..12u8;
     let step = prop_oneof![
         (key.clone(), any::<u8>(), prop::option::of(1..50u64)).prop_map(|(k, v, t)| Step::Put(k, v, t)),
+        key.clone().prop_map(Step::Get),
         key.clone().prop_map(Step::Delete),
         (key.clone(), prop::collection::vec(any::<u8>(), 1..4)).prop_map(|(k, v)| Step::Push(k, v)),
         (key.clone(), 0..4u8, 0..4u8).prop_map(|(k, r, n)| Step::Splice(k, r, n)),
@@ -86,6 +88,7 @@ fn apply(tx: &mut Transaction<'_>, step: Step) {
             let deadline = ttl.map(|ttl| Deadline::after(ttl, tx.now()));
             tx.put(DB, &key(k), Value::String(Blob::from(&[v])), deadline, &[Notice::Set]);
         }
+        Step::Get(k) => drop(tx.get(DB, &key(k)).map(|entry| entry.modified)),
         Step::Delete(k) => {
             tx.delete(DB, &key(k), Notice::Del);
         }
