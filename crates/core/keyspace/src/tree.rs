@@ -27,6 +27,7 @@ use std::sync::Arc;
 use crate::Blob;
 
 mod ahead;
+mod branch;
 mod iter;
 mod leaf;
 mod way;
@@ -34,10 +35,8 @@ mod way;
 pub use iter::Iter;
 pub(crate) use way::Search;
 
+use self::branch::{Branch, Child, add_child, child_of};
 use self::leaf::Leaf;
-
-/// Children of a branch at most.
-const WIDTH: usize = 32;
 
 #[derive(Clone)]
 pub struct Tree<K, V> {
@@ -47,20 +46,6 @@ pub struct Tree<K, V> {
 enum Node<K, V> {
     Leaf(Leaf<K, V>),
     Branch(Branch<K, V>),
-}
-
-struct Branch<K, V> {
-    children: Vec<Child<K, V>>,
-    /// Of all entries below: asked for far more often than it changes.
-    count: usize,
-}
-
-/// `low` is at most the smallest key below and greater than every key of the child before.
-#[derive(Clone)]
-struct Child<K, V> {
-    low: K,
-    count: usize,
-    node: Arc<Node<K, V>>,
 }
 
 impl<K, V> Default for Tree<K, V> {
@@ -270,7 +255,7 @@ impl<K: Clone, V: Clone> Clone for Node<K, V> {
         match self {
             Node::Leaf(leaf) => Node::Leaf(leaf.clone()),
             Node::Branch(branch) => {
-                let mut children = Vec::with_capacity(WIDTH);
+                let mut children = Vec::with_capacity(branch::WIDTH);
                 children.extend_from_slice(&branch.children);
                 Node::Branch(Branch { children, count: branch.count })
             }
@@ -296,51 +281,8 @@ impl<K, V> Node<K, V> {
     fn width(&self) -> (usize, usize) {
         match self {
             Node::Leaf(leaf) => (leaf.entries().len(), leaf::WIDTH),
-            Node::Branch(branch) => (branch.children.len(), WIDTH),
+            Node::Branch(branch) => (branch.children.len(), branch::WIDTH),
         }
-    }
-}
-
-impl<K, V> Branch<K, V> {
-    fn of(children: Vec<Child<K, V>>) -> Self {
-        let count = children.iter().map(|child| child.count).sum();
-        Branch { children, count }
-    }
-
-    /// The child that has the entry with this rank, or the last one. The rank becomes that in it. At both ends, where most
-    /// is asked for of a list, nothing is counted.
-    fn child_at(&self, rank: &mut usize) -> usize {
-        let last = self.children.len() - 1;
-        let behind = self.count - self.children[last].count;
-        if *rank >= behind {
-            *rank -= behind;
-            return last;
-        }
-        let mut at = 0;
-        while *rank >= self.children[at].count {
-            *rank -= self.children[at].count;
-            at += 1;
-        }
-        at
-    }
-}
-
-impl<K: Clone, V: Clone> Branch<K, V> {
-    /// An entry below this child has been removed.
-    fn has_lost_one(&mut self, at: usize) {
-        self.children[at].count -= 1;
-        self.count -= 1;
-        thin_out(&mut self.children, at);
-    }
-}
-
-impl<K: Clone, V> Child<K, V> {
-    fn of(node: Arc<Node<K, V>>) -> Self {
-        let low = match &*node {
-            Node::Leaf(leaf) => leaf.entries()[0].0.clone(),
-            Node::Branch(branch) => branch.children[0].low.clone(),
-        };
-        Child { low, count: node.count(), node }
     }
 }
 
@@ -362,11 +304,6 @@ enum Inserted<K, V> {
     Added {
         split: Option<Child<K, V>>,
     },
-}
-
-/// The child whose keys `key` belongs to.
-fn child_of<K: Borrow<Q>, V, Q: Ord + ?Sized>(children: &[Child<K, V>], key: &Q) -> usize {
-    children[1..].partition_point(|child| child.low.borrow().cmp(key).is_le())
 }
 
 fn insert_into<K: Ord + Hash + Clone, V: Clone>(
@@ -411,26 +348,6 @@ fn insert_below<K: Ord + Hash + Clone, V: Clone>(
     Inserted::Added { split: half.map(|half| Child::of(Arc::new(Node::Branch(half)))) }
 }
 
-/// As [`Leaf::add`] does.
-fn add_child<K, V>(
-    children: &mut Vec<Child<K, V>>,
-    at: usize,
-    child: Child<K, V>,
-) -> Option<Vec<Child<K, V>>> {
-    if children.len() < WIDTH {
-        children.insert(at, child);
-        return None;
-    }
-    let keep = if at == WIDTH { WIDTH } else { WIDTH / 2 };
-    let mut half = Vec::with_capacity(WIDTH);
-    half.extend(children.drain(keep..));
-    match at.checked_sub(keep) {
-        Some(at) => half.insert(at, child),
-        None => children.insert(at, child),
-    }
-    Some(half)
-}
-
 /// Removes `key` if it is there.
 fn remove_from<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + Hash + ?Sized>(
     node: &mut Arc<Node<K, V>>,
@@ -460,35 +377,6 @@ fn remove_nth<K: Clone, V: Clone>(node: &mut Arc<Node<K, V>>, mut rank: usize) -
             let entry = remove_nth(&mut branch.children[at].node, rank);
             branch.has_lost_one(at);
             entry
-        }
-    }
-}
-
-/// Removes the child if it is empty and merges it with a neighbour if it is thin.
-fn thin_out<K: Clone, V: Clone>(children: &mut Vec<Child<K, V>>, at: usize) {
-    let (width, most) = children[at].node.width();
-    if width == 0 {
-        children.remove(at);
-        return;
-    }
-    let thin = most / 4;
-    if width >= thin || children.len() == 1 {
-        return;
-    }
-    let left = if at + 1 < children.len() { at } else { at - 1 };
-    if children[left].node.width().0 + children[left + 1].node.width().0 > most - thin {
-        return;
-    }
-    let right = children.remove(left + 1);
-    children[left].count += right.count;
-    match (Arc::make_mut(&mut children[left].node), Arc::unwrap_or_clone(right.node)) {
-        (Node::Leaf(left), Node::Leaf(right)) => left.append(right),
-        (Node::Branch(left), Node::Branch(right)) => {
-            left.children.extend(right.children);
-            left.count += right.count;
-        }
-        (Node::Leaf(_), Node::Branch(_)) | (Node::Branch(_), Node::Leaf(_)) => {
-            unreachable!("all leaves have the same depth")
         }
     }
 }

@@ -275,7 +275,8 @@ fn what_was_looked_for_in_vain_is_found_however_it_has_come() {
     let in_vain = |tx: &mut Transaction<'_>| assert!(tx.get(DB, b"a").is_none());
     let commit = transact(&mut Keyspace::default(), at(0), filled).commit.unwrap();
     let row = || Entry::new(Value::List(["b".into()].into_iter().collect()), Revision(1));
-    let ways: [(&str, &dyn Fn(&mut Keyspace)); 5] = [
+    type Way<'a> = (&'a str, &'a dyn Fn(&mut Keyspace));
+    let ways: [Way<'_>; 5] = [
         ("written", &|keyspace| drop(transact(keyspace, at(0), filled))),
         ("replayed", &|keyspace| keyspace.replay((*commit).clone())),
         ("restored", &|keyspace| keyspace.put_row(DB, &"a".into(), row())),
