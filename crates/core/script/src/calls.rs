@@ -76,18 +76,18 @@ fn call(lua: &Lua, course: &Course, name: &Name, values: &MultiValue) -> mlua::R
     bytes.extend(arguments.iter().map(Argument::bytes));
     let resp3 = course.begin_command()?;
     COMMANDS.with(|commands| {
-        let reply = commands.call(&bytes, resp3);
-        course.in_command.store(false, Relaxed);
-        match reply {
+        let returned = match commands.call(&bytes, resp3) {
             Ok(Reply::Text(text)) if values.len() <= FEW => return_text(lua, text),
-            Ok(reply) => Ok((Either::Right(value(lua, reply)?), Limit::Stands)),
+            Ok(reply) => value(lua, reply).map(|value| (Either::Right(value), Limit::Stands)),
             Err(raised) => {
                 if let Raised::Ended(end) = &raised {
                     course.end(end.clone());
                 }
                 Err(raised.into())
             }
-        }
+        };
+        course.in_command.store(false, Relaxed);
+        returned
     })
 }
 

@@ -85,12 +85,23 @@ pub(crate) struct Run {
 impl Course {
     /// Whether the script may go on, and if so, whether it has asked for replies in RESP3.
     pub(crate) fn check(&self) -> Result<bool, Raised> {
-        self.look_at(Overseer::verdict)
+        if self.in_command.load(Relaxed) {
+            self.end(End::Refused(PANICKED.to_owned()));
+        }
+        if !self.is_over() {
+            let patience = if self.is_patient.load(Relaxed) { Patience::Long } else { Patience::Short };
+            let Some(end) = self.overseer.verdict(patience) else {
+                return Ok(self.resp3.load(Relaxed));
+            };
+            self.end(end);
+        }
+        let end = self.run.lock().end.clone().expect("what is over has a reason");
+        Err(Raised::Ended(end))
     }
 
     /// The same; if so, it is in a command from now on.
     pub(crate) fn begin_command(&self) -> Result<bool, Raised> {
-        let resp3 = self.look_at(Overseer::verdict_before_command)?;
+        let resp3 = self.check()?;
         self.in_command.store(true, Relaxed);
         Ok(resp3)
     }
@@ -116,21 +127,6 @@ impl Course {
 
     fn take_end(&self) -> Option<End> {
         if self.is_over() { self.run.lock().end.take() } else { None }
-    }
-
-    fn look_at(&self, verdict: fn(&Overseer, Patience) -> Option<End>) -> Result<bool, Raised> {
-        if self.in_command.load(Relaxed) {
-            self.end(End::Refused(PANICKED.to_owned()));
-        }
-        if !self.is_over() {
-            let patience = if self.is_patient.load(Relaxed) { Patience::Long } else { Patience::Short };
-            let Some(end) = verdict(&self.overseer, patience) else {
-                return Ok(self.resp3.load(Relaxed));
-            };
-            self.end(end);
-        }
-        let end = self.run.lock().end.clone().expect("what is over has a reason");
-        Err(Raised::Ended(end))
     }
 }
 

@@ -45,8 +45,6 @@ pub struct Overseer {
     /// It has done so much work that it was asked whether it is to end. One that has not is short, and late only because
     /// the machine has better things to do.
     works: AtomicBool,
-    /// It has run no command yet. Only the thread that runs it reads and sets this.
-    is_fresh: AtomicBool,
 }
 
 impl Overseer {
@@ -58,7 +56,6 @@ impl Overseer {
             since: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             works: AtomicBool::new(false),
-            is_fresh: AtomicBool::new(false),
         }
     }
 
@@ -67,7 +64,6 @@ impl Overseer {
         if self.since.load(Ordering::Relaxed) == 0 {
             self.killed.store(false, Ordering::Relaxed);
             self.works.store(false, Ordering::Relaxed);
-            self.is_fresh.store(true, Ordering::Relaxed);
             self.since.store(self.now() + 1, Ordering::Release);
         }
     }
@@ -109,17 +105,6 @@ impl Overseer {
             Patience::Short => (IN_PASSING, End::HoldsUp),
         };
         self.running_for().filter(|time| *time >= limit).map(|_| end)
-    }
-
-    /// The same for one that is about to run a command. For the first of them the clock is not asked: it was when the script
-    /// began, and one that has computed much since has been looked at for that.
-    pub(crate) fn verdict_before_command(&self, patience: Patience) -> Option<End> {
-        if !self.is_fresh.load(Ordering::Relaxed) {
-            return self.verdict(patience);
-        }
-        self.is_fresh.store(false, Ordering::Relaxed);
-        self.works.store(true, Ordering::Release);
-        self.killed.load(Ordering::Acquire).then_some(End::Killed)
     }
 
     fn running_for(&self) -> Option<Duration> {
@@ -190,26 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_is_not_asked_before_the_first_command_of_a_transaction() {
-        let (overseer, time) = overseer();
-        overseer.begin();
-        time.store(60, Ordering::Relaxed);
-        assert_eq!(overseer.verdict_before_command(Patience::Short), None);
-        assert_eq!(overseer.verdict_before_command(Patience::Short), Some(End::HoldsUp));
-        // Of the next script in the same transaction the first one is none.
-        overseer.begin();
-        assert_eq!(overseer.verdict_before_command(Patience::Short), Some(End::HoldsUp));
-        overseer.end();
-        overseer.begin();
-        assert!(overseer.kill());
-        assert_eq!(overseer.verdict_before_command(Patience::Long), Some(End::Killed));
-    }
-
-    #[test]
     fn a_script_is_busy_in_its_first_command() {
         let (overseer, time) = overseer();
         overseer.begin();
-        assert_eq!(overseer.verdict_before_command(Patience::Long), None);
+        assert_eq!(overseer.verdict(Patience::Long), None);
         time.store(250, Ordering::Relaxed);
         assert!(overseer.is_busy());
     }

@@ -34,9 +34,8 @@ impl<'h> Host<'h> {
     }
 
     /// The script is over: the next one gets the buffer.
-    pub(super) fn end(mut self) {
-        self.buffer.shrink_to(BUFFER);
-        self.server.scripts.buffer = self.buffer;
+    pub(super) fn end(self) {
+        self.server.scripts.buffer = emptied(self.buffer);
     }
 
     fn run(&mut self, arguments: &[&[u8]], protocol: Protocol) -> Answer {
@@ -112,4 +111,23 @@ fn is_too_much(reply: &[u8]) -> bool {
     }
     let lines = reply.windows(2).filter(|pair| pair == b"\r\n").count();
     reply.len() + lines / 2 * ELEMENT > MEMORY
+}
+
+/// Without the room that a long reply took.
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    // What is in it would not be given up.
+    buffer.clear();
+    buffer.shrink_to(BUFFER);
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_of_a_long_reply_is_given_back() {
+        let buffer = emptied(vec![1; 10 * BUFFER]);
+        assert!(buffer.is_empty() && buffer.capacity() <= BUFFER, "{}", buffer.capacity());
+    }
 }
