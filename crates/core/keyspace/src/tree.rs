@@ -324,6 +324,15 @@ fn insert_into<K: Ord + Hash + Clone, V: Clone>(
     }
 }
 
+/// Whether the first of these is a full leaf that ends before the key, and the next has room.
+fn goes_on<K: Ord, V>(children: &[Child<K, V>], key: &K) -> bool {
+    let [first, next, ..] = children else { return false };
+    let Node::Leaf(leaf) = &*first.node else { return false };
+    leaf.entries().len() == leaf::WIDTH
+        && next.count < leaf::WIDTH
+        && leaf.entries().last().is_some_and(|(last, _)| last < key)
+}
+
 fn insert_below<K: Ord + Hash + Clone, V: Clone>(
     branch: &mut Branch<K, V>,
     key: K,
@@ -331,6 +340,8 @@ fn insert_below<K: Ord + Hash + Clone, V: Clone>(
 ) -> Inserted<K, V> {
     let Branch { children, count } = branch;
     let at = child_of(children, &key);
+    // Behind a full leaf, as descending keys come behind others, each would get a leaf of its own.
+    let at = at + usize::from(goes_on(&children[at..], &key));
     let child = &mut children[at];
     if key < child.low {
         child.low = key.clone();

@@ -80,7 +80,7 @@ pub(super) fn add_child<K, V>(
         children.insert(at, child);
         return None;
     }
-    let keep = if at == WIDTH { WIDTH } else { WIDTH / 2 };
+    let keep = WIDTH / 2;
     let mut half = Vec::with_capacity(WIDTH);
     half.extend(children.drain(keep..));
     match at.checked_sub(keep) {

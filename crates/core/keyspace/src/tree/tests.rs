@@ -153,6 +153,20 @@ fn keys_in_order_leave_full_leaves() {
     }
 }
 
+#[test]
+fn descending_keys_behind_full_leaves_leave_full_leaves_too() {
+    for before in [leaf::WIDTH as u32, 32 * leaf::WIDTH as u32, 1024 * leaf::WIDTH as u32] {
+        let mut tree: Tree<u32, ()> = (0..before).map(|key| (key, ())).collect();
+        for key in (before..before + 10_000).rev() {
+            tree.insert(key, ());
+        }
+        let mut leaves = 0;
+        count_leaves(&tree.root, &mut leaves);
+        let fewest = tree.len().div_ceil(leaf::WIDTH);
+        assert!(leaves < fewest + fewest / 10 + 2, "{leaves} leaves, not {fewest}, behind {before} keys");
+    }
+}
+
 fn count_leaves<K, V>(node: &Node<K, V>, leaves: &mut usize) {
     match node {
         Node::Leaf(_) => *leaves += 1,
