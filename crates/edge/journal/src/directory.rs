@@ -66,6 +66,9 @@ impl Disk for Directory {
     fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
         let file = Directory::options().open(self.path.join(name))?;
         file.sync_all()?;
+        if let Some(ext4) = Ext4::of(&file)? {
+            ext4.confirm_all(&file)?;
+        }
         forget_cached(&file);
         OnDisk::boxed(file)
     }
@@ -116,7 +119,9 @@ impl File for OnDisk {
     }
 
     fn preallocate(&self, len: u64) -> io::Result<()> {
-        preallocate(&self.file, len)
+        preallocate(&self.file, len)?;
+        self.ext4.iter().for_each(Ext4::reserved);
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

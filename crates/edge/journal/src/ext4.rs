@@ -27,6 +27,11 @@ impl Ext4 {
         Ok(Some(Ext4 { block, written: Cell::new(0), confirmed: Cell::new(0) }))
     }
 
+    /// What was reserved begins where it likes, and what is written there needs the file's new length.
+    pub(crate) fn reserved(&self) {
+        self.confirmed.set(0);
+    }
+
     pub(crate) fn wrote_to(&self, end: u64) {
         self.written.set(self.written.get().max(end));
     }
@@ -35,10 +40,15 @@ impl Ext4 {
     pub(crate) fn confirm(&self, file: &fs::File) -> io::Result<()> {
         let begun = self.written.get().div_ceil(self.block);
         if begun > self.confirmed.get() {
-            begin_transaction(file)?;
+            self.confirm_all(file)?;
             self.confirmed.set(begun);
         }
         Ok(())
+    }
+
+    /// The same for a file that others have written.
+    pub(crate) fn confirm_all(&self, file: &fs::File) -> io::Result<()> {
+        begin_transaction(file)
     }
 }
 
@@ -53,8 +63,10 @@ fn is_ext4(file: &fs::File) -> io::Result<bool> {
 fn begin_transaction(file: &fs::File) -> io::Result<()> {
     use rustix::{fs::XattrFlags, io::Errno};
     match rustix::fs::fsetxattr(file, c"user.adsum", &[], XattrFlags::REPLACE) {
-        // As it should be; or mounted without attributes, where nothing can be asked.
-        Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+        // As it should be.
+        Ok(()) | Err(Errno::NODATA) => Ok(()),
+        // Mounted without attributes, or not ours any more since we have opened it, which no write minds: nothing can be asked.
+        Err(Errno::OPNOTSUPP | Errno::ACCESS | Errno::PERM | Errno::NOSYS) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
