@@ -8,6 +8,8 @@ pub const ARGUMENTS: usize = 1024 * 1024;
 pub const LINE: usize = 64 * 1024;
 /// Bytes of one request as a whole.
 pub const REQUEST: usize = 64 * 1024 * 1024;
+/// Bytes of commits behind which a connection's next request waits for its next turn.
+pub const COMMITS: usize = 16 * 1024 * 1024;
 /// Channels and patterns that one client can be subscribed to.
 pub const SUBSCRIPTIONS: usize = 100_000;
 /// Bytes of their names.

@@ -20,7 +20,7 @@ use crate::scripts::Scripts;
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
 use crate::tracking::{Scene, Tracking};
-use crate::{About, Deferred, Outbox, Request, Session, Vitals, Wake, Writer};
+use crate::{About, Deferred, Outbox, Request, Session, Vitals, Wake, Writer, limits};
 
 mod execute;
 mod notifications;
@@ -61,6 +61,8 @@ pub struct Server {
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
     commits: Vec<Arc<Commit>>,
+    /// Bytes of them, about.
+    committed: usize,
     /// The buffer in which replies are written, kept for the next one.
     scratch: Vec<u8>,
 }
@@ -126,6 +128,7 @@ impl Server {
             misses: Misses::default(),
             no_growth: None,
             commits: Vec::new(),
+            committed: 0,
             scratch: Vec::new(),
         }
     }
@@ -190,8 +193,15 @@ impl Server {
         !self.commits.is_empty()
     }
 
+    /// Whether they are so large that the journal is to have them before there are more: a short request can commit a long
+    /// value.
+    pub fn has_large_commits(&self) -> bool {
+        self.committed > limits::COMMITS
+    }
+
     /// The commits made since the last call, in order, for the journal.
     pub fn take_commits(&mut self) -> std::vec::Drain<'_, Arc<Commit>> {
+        self.committed = 0;
         self.commits.drain(..)
     }
 

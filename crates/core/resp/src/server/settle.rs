@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adsum_keyspace::{Blob, Commit, Database, Kind, Notice, Now, Outcome, Publish};
+use adsum_keyspace::{Blob, Change, Commit, Database, Kind, Notice, Now, Outcome, Publish};
 
 use super::transaction::fill_in;
 use super::{Server, writer};
@@ -83,6 +83,7 @@ impl Server {
         self.grants.note(&commit);
         let (clients, author, revision) = (&self.clients, self.author, commit.revision);
         self.tracking.note(&commit, Scene { clients, author, changed_by, revision });
+        self.committed += commit.changes.iter().map(Change::weight).sum::<usize>();
         self.commits.push(commit);
     }
 

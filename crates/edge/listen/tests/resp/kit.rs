@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use adsum_keyspace::{Keyspace, Now};
@@ -27,6 +27,8 @@ struct Inner {
     /// How often it was said that nothing follows.
     hastened: AtomicU64,
     durable: AtomicU64,
+    /// Bytes that were committed at once, at most.
+    most: AtomicUsize,
     rises: Mutex<Option<watch::Sender<Revision>>>,
 }
 
@@ -44,6 +46,7 @@ impl Memory {
             hasty: AtomicBool::new(false),
             hastened: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            most: AtomicUsize::new(0),
             rises: Mutex::new(Some(watch::channel(Revision::ZERO).0)),
         }))
     }
@@ -86,6 +89,11 @@ impl Memory {
         self.0.hastened.load(SeqCst)
     }
 
+    /// Bytes that were committed at once, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.0.most.load(SeqCst)
+    }
+
     /// Does something while nobody else has the server.
     pub(crate) fn alone<T>(&self, body: impl FnOnce(&Server) -> T) -> T {
         body(&self.0.server.lock())
@@ -109,7 +117,9 @@ impl Engine for Memory {
         let now = Now { tick, wall: 1_700_000_000_000 + tick };
         server.expire(now);
         let result = body(server, now);
-        server.take_commits();
+        let bytes =
+            server.take_commits().flat_map(|commit| commit.changes.clone()).map(|it| it.weight()).sum();
+        self.0.most.fetch_max(bytes, SeqCst);
         let revision = server.keyspace().revision();
         if self.0.prompt.load(SeqCst) && revision > self.durable() {
             self.release(revision);

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use adsum_listen::resp::Limits;
+use adsum_resp::limits;
 
 use crate::kit::Face;
 
@@ -98,4 +99,17 @@ fn number(client: &mut crate::kit::Client) -> usize {
     line();
     line();
     line().parse().unwrap()
+}
+
+#[test]
+fn short_requests_that_commit_much_have_turns_of_their_own() {
+    const LENGTH: usize = 4 * 1024 * 1024;
+    let face = Face::new();
+    let mut client = face.connect();
+    client.ask(&format!("SETRANGE a {} x", LENGTH - 1), &format!(":{LENGTH}\r\n"));
+    client.send("SETRANGE a 5 y\r\n".repeat(50));
+    client.expect(format!(":{LENGTH}\r\n").repeat(50));
+    let most = face.engine.most_at_once();
+    assert!(most > limits::COMMITS, "{most} bytes at once are no matter");
+    assert!(most < limits::COMMITS + 2 * LENGTH, "{most} bytes at once");
 }

@@ -47,12 +47,12 @@ impl<E: Engine> Connection<E> {
         }
         let mut done = 0;
         let mut budget = REQUESTS_PER_TURN;
-        let mut after = |flow, length| {
+        let mut after = |flow, length, is_large: bool| {
             let bytes = &input[done..done + length];
             done += length;
             budget -= 1;
             match flow {
-                Flow::Continue if budget > 0 && mailbox.len() < limits.replies => return None,
+                Flow::Continue if budget > 0 && mailbox.len() < limits.replies && !is_large => return None,
                 Flow::Continue => return Some(Turn::Full),
                 Flow::HeldUp => return Some(Turn::HeldUp(bytes.to_vec())),
                 Flow::Paused { .. } => done -= length,
@@ -66,7 +66,8 @@ impl<E: Engine> Connection<E> {
                 server.expect(session, &requests);
                 for (length, request) in &requests {
                     rest = &rest[*length..];
-                    if let Some(turn) = after(server.execute(session, request, now), *length) {
+                    let flow = server.execute(session, request, now);
+                    if let Some(turn) = after(flow, *length, server.has_large_commits()) {
                         return turn;
                     }
                 }
@@ -75,7 +76,8 @@ impl<E: Engine> Connection<E> {
                     Parsed::Error(error) => return Turn::Garbage(error),
                     Parsed::Request { consumed, request } => {
                         rest = &rest[consumed..];
-                        if let Some(turn) = after(server.execute(session, &request, now), consumed) {
+                        let flow = server.execute(session, &request, now);
+                        if let Some(turn) = after(flow, consumed, server.has_large_commits()) {
                             return turn;
                         }
                     }
