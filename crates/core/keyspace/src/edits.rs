@@ -1,13 +1,14 @@
 //! What changed in an aggregate whose elements have names, and what takes it back.
 
+use crate::members::EditList;
 use crate::{Blob, Hash, Score, Set, Value, members, stream};
 
 /// In order, each of one element. Of which type they are is the type of the aggregate.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edits {
-    Hash(Vec<members::Edit<Blob>>),
-    Set(Vec<members::Edit<()>>),
-    SortedSet(Vec<members::Edit<Score>>),
+    Hash(EditList<Blob>),
+    Set(EditList<()>),
+    SortedSet(EditList<Score>),
     Stream(Vec<stream::Edit>),
 }
 
@@ -75,11 +76,8 @@ impl Edits {
 }
 
 /// Does all edits in order, and gives what takes them back, the last one first.
-fn each<V>(
-    edits: &[members::Edit<V>],
-    mut edit: impl FnMut(&members::Edit<V>) -> Option<V>,
-) -> Vec<members::Edit<V>> {
-    let mut back: Vec<_> = edits.iter().map(|one| (one.0.clone(), edit(one))).collect();
+fn each<V>(edits: &[members::Edit<V>], mut edit: impl FnMut(&members::Edit<V>) -> Option<V>) -> EditList<V> {
+    let mut back: EditList<V> = edits.iter().map(|one| (one.0.clone(), edit(one))).collect();
     back.reverse();
     back
 }

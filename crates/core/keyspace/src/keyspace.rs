@@ -13,7 +13,7 @@ use crate::state::{State, Undo};
 use crate::transaction::{Attempt, Outcome, TooBig, Transaction};
 use crate::{
     Blob, Change, Commit, Compacted, Database, Entry, EntryAt, Garbage, Now, Op, Place, Reads, Snapshot,
-    Space, Tree, limits,
+    Space, Tree, Value, limits,
 };
 
 /// The keys of one database in order.
@@ -66,12 +66,26 @@ impl Keyspace {
         &self.state.shelf(database).keys
     }
 
-    /// Has fetched what lookups of these keys will read, and so many writes: for who knows several before the first is
-    /// run. It may be asked for too much or too little.
-    pub fn expect(&self, database: Database, keys: &[&[u8]], writes: usize) {
+    /// Has fetched what lookups of these keys will read: for who knows several before the first is run. It may be asked for
+    /// too much or too little.
+    pub fn expect(&self, database: Database, keys: &[&[u8]]) {
         for entry in self.keys(database).fetch(keys) {
             black_box(Arc::strong_count(entry));
         }
+    }
+
+    /// The same for elements of one key, by their names.
+    pub fn expect_elements(&self, database: Database, key: &[u8], names: &[&[u8]]) {
+        match self.keys(database).find(key).map(|entry| &entry.value) {
+            Some(Value::Hash(hash)) => hash.fetch(names),
+            Some(Value::Set(set)) => set.fetch(names),
+            Some(Value::SortedSet(set)) => set.fetch(names),
+            Some(Value::String(_) | Value::List(_) | Value::Stream(_)) | None => {}
+        }
+    }
+
+    /// The same for what so many writes will make the history forget.
+    pub fn expect_writes(&self, writes: usize) {
         self.user_history.expect(writes);
     }
 

@@ -6,6 +6,8 @@
 //! An edit says what one name stands for from now on, or that it goes. What it has taken away is an edit again, so that
 //! edits are taken back by edits.
 
+use smallvec::SmallVec;
+
 use crate::{Blob, Tree};
 
 /// What a name stands for.
@@ -21,6 +23,8 @@ pub type Set = Members<()>;
 
 /// What a name stands for from now on; None takes it out.
 pub type Edit<V> = (Blob, Option<V>);
+/// Mostly there is one, which then needs no room of its own.
+pub type EditList<V> = SmallVec<[Edit<V>; 1]>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Members<V> {
@@ -87,6 +91,11 @@ impl<V: Payload> Members<V> {
     /// The elements from this name on, itself included.
     pub fn iter_from(&self, name: &[u8]) -> impl Iterator<Item = (&Blob, &V)> {
         self.elements.iter_from(name)
+    }
+
+    /// Has fetched what looking for each of these names will read.
+    pub(crate) fn fetch(&self, names: &[&[u8]]) {
+        self.elements.fetch(names);
     }
 
     /// Makes `name` stand for `payload`, or takes it out. Returns what it stood for.

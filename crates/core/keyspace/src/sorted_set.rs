@@ -32,32 +32,42 @@ impl Score {
     pub fn get(self) -> f64 {
         self.0
     }
+
+    /// A number that compares as the score does, without a case to be told apart: the bits of what is positive ascend with
+    /// it, those of what is negative descend. The sum makes one zero of both.
+    #[inline]
+    fn place(self) -> i64 {
+        let bits = (self.0 + 0.0).to_bits().cast_signed();
+        bits ^ (bits >> 63).cast_unsigned().wrapping_shr(1).cast_signed()
+    }
 }
 
 impl PartialEq for Score {
+    #[inline]
     fn eq(&self, other: &Score) -> bool {
-        self.0 == other.0
+        self.place() == other.place()
     }
 }
 
 impl Eq for Score {}
 
 impl PartialOrd for Score {
+    #[inline]
     fn partial_cmp(&self, other: &Score) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Score {
+    #[inline]
     fn cmp(&self, other: &Score) -> Ordering {
-        self.0.partial_cmp(&other.0).expect("a score is a number")
+        self.place().cmp(&other.place())
     }
 }
 
 impl Hash for Score {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The sum makes one zero of both.
-        (self.0 + 0.0).to_bits().hash(state);
+        self.place().hash(state);
     }
 }
 
@@ -110,6 +120,11 @@ impl SortedSet {
     /// All elements in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Blob, Score)> {
         self.iter_from_rank(0)
+    }
+
+    /// Has fetched what looking for each of these members will read.
+    pub(crate) fn fetch(&self, members: &[&[u8]]) {
+        self.scores.fetch(members);
     }
 
     /// How many of the first elements are `before` a bound. Whoever is has nobody in front of it who is not.
@@ -179,6 +194,33 @@ mod tests {
             for bound in -6..6i8 {
                 let below = order.iter().filter(|(number, _)| *number < bound).count();
                 prop_assert_eq!(set.count_while(|_, score| score.get() < f64::from(bound)), below);
+            }
+        }
+    }
+
+    #[test]
+    fn scores_compare_as_their_numbers_do() {
+        let positive = [
+            0.0,
+            f64::MIN_POSITIVE / 4.0,
+            f64::MIN_POSITIVE,
+            0.1,
+            1.0,
+            1.5,
+            2.0,
+            1e300,
+            f64::MAX,
+            f64::INFINITY,
+        ];
+        let all: Vec<f64> = positive.iter().flat_map(|number| [*number, -number]).collect();
+        for one in &all {
+            for other in &all {
+                assert_eq!(
+                    score(*one).cmp(&score(*other)),
+                    one.partial_cmp(other).unwrap(),
+                    "{one} and {other}"
+                );
+                assert_eq!(score(*one) == score(*other), one == other, "{one} and {other}");
             }
         }
     }

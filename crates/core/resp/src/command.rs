@@ -23,6 +23,8 @@ pub(crate) struct Command {
     pub(crate) arity: i32,
     pub(crate) flags: Flags,
     pub(crate) keys: KeysAt,
+    /// Where an element of the only key is named, if any is: the first one, when no options come before it.
+    pub(crate) element: Option<usize>,
     pub(crate) run: Run,
     pub(crate) subcommands: &'static [Command],
 }
@@ -166,7 +168,7 @@ impl Command {
         keys: KeysAt,
         run: fn(&mut Work<'_, '_>) -> Answer,
     ) -> Command {
-        Command { name, arity, flags, keys, run: Run::Keys(run), subcommands: &[] }
+        Command { name, arity, flags, keys, element: None, run: Run::Keys(run), subcommands: &[] }
     }
 
     pub(crate) const fn blocking(
@@ -176,7 +178,7 @@ impl Command {
         run: fn(&[&[u8]]) -> Result<Wait, Refusal>,
     ) -> Command {
         let flags = WRITE.and(BLOCKS);
-        Command { name, arity, flags, keys, run: Run::Blocking(run), subcommands: &[] }
+        Command { name, arity, flags, keys, element: None, run: Run::Blocking(run), subcommands: &[] }
     }
 
     /// The same, but no script may use it.
@@ -191,11 +193,24 @@ impl Command {
         run: fn(&mut Call<'_>) -> Answer,
     ) -> Command {
         let keys = KeysAt::None;
-        Command { name, arity, flags, keys, run: Run::Server(run), subcommands: &[] }
+        Command { name, arity, flags, keys, element: None, run: Run::Server(run), subcommands: &[] }
     }
 
     pub(crate) const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
-        Command { name, arity: -2, flags: Flags(0), keys: KeysAt::None, run: Run::Container, subcommands }
+        Command {
+            name,
+            arity: -2,
+            flags: Flags(0),
+            keys: KeysAt::None,
+            element: None,
+            run: Run::Container,
+            subcommands,
+        }
+    }
+
+    /// The same, with the name of an element as this argument.
+    pub(crate) const fn of_element(self, at: usize) -> Command {
+        Command { element: Some(at), ..self }
     }
 
     pub(crate) fn takes(&self, words: usize) -> bool {
@@ -207,6 +222,11 @@ impl Command {
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
         let behind = self.name.len() + 1;
         self.subcommands.iter().find(|command| command.name.as_bytes()[behind..].eq_ignore_ascii_case(name))
+    }
+
+    /// The name of an element of the only key.
+    pub(crate) fn element_in<'a>(&self, args: &'a [&'a [u8]]) -> Option<&'a [u8]> {
+        args.get(self.element?).copied()
     }
 
     /// The keys among `args`; None when the count of them is none.
@@ -375,6 +395,19 @@ mod tests {
                 }
                 name[at] = before;
             }
+        }
+    }
+
+    #[test]
+    fn an_element_is_named_behind_the_only_key_in_every_request_that_is_allowed() {
+        let table = Table::new();
+        let with_element = |command: &&Command| command.element.is_some();
+        let commands: Vec<_> = table.all().iter().map(|(_, command)| *command).filter(with_element).collect();
+        assert!(commands.iter().any(|command| command.name == "zadd"));
+        for command in commands {
+            assert_eq!(command.keys, ONE_KEY, "{}", command.name);
+            let shortest: Vec<&[u8]> = (0..command.arity.unsigned_abs()).map(|_| b"x".as_slice()).collect();
+            assert!(command.element_in(&shortest).is_some(), "{}", command.name);
         }
     }
 

@@ -139,6 +139,7 @@ impl Server {
             return;
         }
         let mut keys: SmallVec<[&[u8]; 32]> = SmallVec::new();
+        let mut elements: SmallVec<[(&[u8], &[u8]); 32]> = SmallVec::new();
         let mut writes = 0;
         for (_, request) in requests {
             let Some(command) = request.args.first().and_then(|name| self.commands.find(name)) else {
@@ -149,11 +150,22 @@ impl Server {
                     keys.push(key);
                 }
             }
+            if let Some(name) = command.element_in(&request.args)
+                && elements.len() < elements.inline_size()
+            {
+                elements.push((request.args[1], name));
+            }
             writes += usize::from(command.flags.has(WRITE));
         }
+        let database = session.database();
         if keys.len() > 1 {
-            self.keyspace.expect(session.database(), &keys, writes);
+            self.keyspace.expect(database, &keys);
         }
+        for named in elements.chunk_by(|(key, _), (next, _)| key == next) {
+            let names: SmallVec<[&[u8]; 32]> = named.iter().map(|(_, name)| *name).collect();
+            self.keyspace.expect_elements(database, named[0].0, &names);
+        }
+        self.keyspace.expect_writes(writes);
     }
 
     pub fn keyspace(&self) -> &Keyspace {

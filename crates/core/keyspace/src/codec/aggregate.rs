@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{DecodeError, Reader, put_bytes, put_number};
+use crate::members::EditList;
 use crate::stream::{Edit, Fields, Group, Id, Marks, Pending, Position, Stream};
 use crate::{Blob, Edits, Hash, Score, Set, SortedSet};
 
@@ -212,8 +213,8 @@ impl Reader<'_> {
     fn each<V>(
         &mut self,
         payload: impl Fn(&mut Self) -> Result<V, DecodeError>,
-    ) -> Result<Vec<(Blob, Option<V>)>, DecodeError> {
-        self.list(|reader| Ok((reader.blob()?, reader.option(&payload)?)))
+    ) -> Result<EditList<V>, DecodeError> {
+        self.list(|reader| Ok((reader.blob()?, reader.option(&payload)?))).map(EditList::from)
     }
 
     fn option<V>(

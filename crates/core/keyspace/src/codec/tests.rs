@@ -54,9 +54,11 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 fn edits() -> impl Strategy<Value = Edits> {
     prop_oneof![
-        prop::collection::vec((blob(), prop::option::of(blob())), 0..5).prop_map(Edits::Hash),
-        prop::collection::vec((blob(), any::<Option<()>>()), 0..5).prop_map(Edits::Set),
-        prop::collection::vec((blob(), prop::option::of(score())), 0..5).prop_map(Edits::SortedSet),
+        prop::collection::vec((blob(), prop::option::of(blob())), 0..5)
+            .prop_map(|edits| Edits::Hash(edits.into())),
+        prop::collection::vec((blob(), any::<Option<()>>()), 0..5).prop_map(|edits| Edits::Set(edits.into())),
+        prop::collection::vec((blob(), prop::option::of(score())), 0..5)
+            .prop_map(|edits| Edits::SortedSet(edits.into())),
         prop::collection::vec(edit(), 0..5).prop_map(Edits::Stream),
     ]
 }

@@ -88,6 +88,8 @@ fn of_edit(edit: &stream::Edit) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
     use crate::{Hash, Op, SortedSet, json::delta};
 
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn deltas_name_what_came_and_what_went() {
-        let edits = Edits::Set(vec![("a".into(), Some(())), ("b".into(), None)]);
+        let edits = Edits::Set(smallvec![("a".into(), Some(())), ("b".into(), None)]);
         assert_eq!(delta(&Op::Edit(edits)), Some(json!({"add": ["a"], "remove": ["b"]})));
         let fields: stream::Fields = [Blob::from("f"), Blob::from("v")].into();
         let append = stream::Edit::Append(stream::Id { millis: 1, number: 2 }, fields);

@@ -67,7 +67,7 @@ fn a_transaction_tells_which_changes_made_a_key_to_whoever_asks() {
             tx.delete(DB, b"a", Notice::Del);
             tx.splice(DB, b"a", 0, 0, smallvec!["x".into()], &[Notice::Rpush]); // 3
             tx.splice(DB, b"a", 1, 0, smallvec!["y".into()], &[Notice::Rpush]);
-            tx.edit(DB, b"s", Edits::Set(vec![("x".into(), Some(()))]), &[Notice::Sadd]);
+            tx.edit(DB, b"s", Edits::Set(smallvec![("x".into(), Some(()))]), &[Notice::Sadd]);
             tx.copy((DB, b"s"), (DB, b"t"), Notice::CopyTo); // 6
             tx.clear(DB);
             tx.put(DB, "there", value(), None, &[Notice::Set]);
@@ -148,7 +148,7 @@ fn an_emptied_list_goes_with_a_del_of_its_own() {
 #[test]
 fn an_emptied_aggregate_goes_with_a_del_of_its_own_and_a_stream_stays() {
     let mut keyspace = Keyspace::default();
-    let set = |there: Option<()>| Edits::Set(vec![("m".into(), there)]);
+    let set = |there: Option<()>| Edits::Set(smallvec![("m".into(), there)]);
     transact(&mut keyspace, at(0), |tx| tx.edit(DB, b"s", set(Some(())), &[Notice::Sadd]));
     let removed = transact(&mut keyspace, at(0), |tx| tx.edit(DB, b"s", set(None), &[Notice::Srem]));
     let names: Vec<&str> = removed.commit.unwrap().changes.iter().map(|c| c.notices[0].as_str()).collect();
@@ -171,7 +171,7 @@ fn what_is_done_to_a_large_aggregate_costs_its_delta() {
     let field = |n: usize| (Blob::from(format!("field{n}")), Some(Blob::from("value")));
     let many = Edits::Hash((0..10_000).map(field).collect());
     transact(&mut keyspace, at(0), |tx| tx.edit(DB, b"h", many, &[Notice::Hset]));
-    let one = Edits::Hash(vec![("field7".into(), Some("new".into()))]);
+    let one = Edits::Hash(smallvec![("field7".into(), Some("new".into()))]);
     let commit = transact(&mut keyspace, at(0), |tx| tx.edit(DB, b"h", one, &[Notice::Hset])).commit.unwrap();
     let mut bytes = Vec::new();
     codec::encode_commit(&commit, &mut bytes);

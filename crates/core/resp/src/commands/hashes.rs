@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use adsum_keyspace::{Blob, Database, Edits, Hash, Notice, Transaction, Value};
 
+use smallvec::smallvec;
+
 use super::draws::Drawing;
 use super::strings::check_length;
 use super::{lists::check_weight, sorted_sets};
@@ -14,20 +16,20 @@ use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Protocol, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("hset", -4, WRITE, ONE_KEY, hset),
-    Command::keys("hmset", -4, WRITE, ONE_KEY, hmset),
-    Command::keys("hsetnx", 4, WRITE, ONE_KEY, hsetnx),
-    Command::keys("hget", 3, READ, ONE_KEY, hget),
-    Command::keys("hmget", -3, READ, ONE_KEY, hmget),
+    Command::keys("hset", -4, WRITE, ONE_KEY, hset).of_element(2),
+    Command::keys("hmset", -4, WRITE, ONE_KEY, hmset).of_element(2),
+    Command::keys("hsetnx", 4, WRITE, ONE_KEY, hsetnx).of_element(2),
+    Command::keys("hget", 3, READ, ONE_KEY, hget).of_element(2),
+    Command::keys("hmget", -3, READ, ONE_KEY, hmget).of_element(2),
     Command::keys("hgetall", 2, READ, ONE_KEY, hgetall),
     Command::keys("hkeys", 2, READ, ONE_KEY, |work| list(work, |out, field, _| out.bulk(field))),
     Command::keys("hvals", 2, READ, ONE_KEY, |work| list(work, |out, _, value| out.bulk(value))),
     Command::keys("hlen", 2, READ, ONE_KEY, hlen),
-    Command::keys("hexists", 3, READ, ONE_KEY, hexists),
-    Command::keys("hstrlen", 3, READ, ONE_KEY, hstrlen),
-    Command::keys("hdel", -3, WRITE, ONE_KEY, hdel),
-    Command::keys("hincrby", 4, WRITE, ONE_KEY, hincrby),
-    Command::keys("hincrbyfloat", 4, WRITE, ONE_KEY, hincrbyfloat),
+    Command::keys("hexists", 3, READ, ONE_KEY, hexists).of_element(2),
+    Command::keys("hstrlen", 3, READ, ONE_KEY, hstrlen).of_element(2),
+    Command::keys("hdel", -3, WRITE, ONE_KEY, hdel).of_element(2),
+    Command::keys("hincrby", 4, WRITE, ONE_KEY, hincrby).of_element(2),
+    Command::keys("hincrbyfloat", 4, WRITE, ONE_KEY, hincrbyfloat).of_element(2),
     Command::keys("hrandfield", -2, READ, ONE_KEY, hrandfield),
 ];
 
@@ -84,7 +86,7 @@ fn hsetnx(work: &mut Work<'_, '_>) -> Answer {
 /// Gives the field that the command names this value.
 fn put(work: &mut Work<'_, '_>, value: &[u8], notice: Notice) {
     let edit = (Blob::from(work.args[2]), Some(Blob::from(value)));
-    work.tx.edit(work.db, work.args[1], Edits::Hash(vec![edit]), &[notice]);
+    work.tx.edit(work.db, work.args[1], Edits::Hash(smallvec![edit]), &[notice]);
 }
 
 /// The value of the field that the command names.

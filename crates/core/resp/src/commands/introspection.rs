@@ -13,6 +13,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     arity: -1,
     flags: NONE,
     keys: KeysAt::None,
+    element: None,
     run: crate::command::Run::Server(command),
     subcommands: &[
         Command::server("command|count", 2, FLAGS, count),

@@ -24,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 const fn eval(name: &'static str, flags: Flags, run: fn(&mut Call<'_>) -> Answer) -> Command {
     let keys = KeysAt::Counted { count: 2 };
-    Command { name, arity: -3, flags, keys, run: Run::Server(run), subcommands: &[] }
+    Command { name, arity: -3, flags, keys, element: None, run: Run::Server(run), subcommands: &[] }
 }
 
 /// How a script is named.

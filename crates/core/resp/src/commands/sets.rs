@@ -12,11 +12,11 @@ use crate::number::integer;
 use crate::refusal::{Answer, Refusal, check_reply};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("sadd", -3, WRITE, ONE_KEY, sadd),
-    Command::keys("srem", -3, WRITE, ONE_KEY, srem),
+    Command::keys("sadd", -3, WRITE, ONE_KEY, sadd).of_element(2),
+    Command::keys("srem", -3, WRITE, ONE_KEY, srem).of_element(2),
     Command::keys("smembers", 2, READ, ONE_KEY, smembers),
-    Command::keys("sismember", 3, READ, ONE_KEY, sismember),
-    Command::keys("smismember", -3, READ, ONE_KEY, smismember),
+    Command::keys("sismember", 3, READ, ONE_KEY, sismember).of_element(2),
+    Command::keys("smismember", -3, READ, ONE_KEY, smismember).of_element(2),
     Command::keys("scard", 2, READ, ONE_KEY, scard),
     Command::keys("spop", -2, WRITE, ONE_KEY, spop),
     Command::keys("srandmember", -2, READ, ONE_KEY, srandmember),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use adsum_keyspace::members::EditList;
 use adsum_keyspace::{Blob, Database, Edits, Notice, Score, SortedSet, Transaction, Value};
 use smallvec::SmallVec;
 
@@ -14,12 +15,12 @@ use crate::refusal::{Answer, Refusal, check_reply};
 use crate::{Protocol, Writer};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::keys("zadd", -4, WRITE, ONE_KEY, zadd),
-    Command::keys("zincrby", 4, WRITE, ONE_KEY, zincrby),
-    Command::keys("zrem", -3, WRITE, ONE_KEY, zrem),
+    Command::keys("zadd", -4, WRITE, ONE_KEY, zadd).of_element(3),
+    Command::keys("zincrby", 4, WRITE, ONE_KEY, zincrby).of_element(3),
+    Command::keys("zrem", -3, WRITE, ONE_KEY, zrem).of_element(2),
     Command::keys("zcard", 2, READ, ONE_KEY, zcard),
-    Command::keys("zscore", 3, READ, ONE_KEY, zscore),
-    Command::keys("zmscore", -3, READ, ONE_KEY, zmscore),
+    Command::keys("zscore", 3, READ, ONE_KEY, zscore).of_element(2),
+    Command::keys("zmscore", -3, READ, ONE_KEY, zmscore).of_element(2),
     Command::keys("zrank", -3, READ, ONE_KEY, |work| zrank(work, "zrank", |rank, _| rank)),
     Command::keys("zrevrank", -3, READ, ONE_KEY, |work| {
         zrank(work, "zrevrank", |rank, length| length - 1 - rank)
@@ -156,7 +157,7 @@ impl Adding {
 /// What came of it.
 #[derive(Default)]
 struct Added {
-    edits: Vec<(Blob, Option<Score>)>,
+    edits: EditList<Score>,
     new: usize,
     changed: usize,
     /// Of the last member, if it was allowed to have one.

@@ -20,6 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -2,
         flags: FLAGS,
         keys: KeysAt::Range { first: 1, last: -1, step: 1 },
+        element: None,
         run: Run::Server(watch),
         subcommands: &[],
     },

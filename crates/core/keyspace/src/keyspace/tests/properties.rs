@@ -27,9 +27,12 @@ fn edits() -> impl Strategy<Value = Edits> {
     let score = (-3..3i8).prop_map(|score| Score::new(score.into()).unwrap());
     let times = 1..4;
     prop_oneof![
-        prop::collection::vec((name(), prop::option::of(name())), times.clone()).prop_map(Edits::Hash),
-        prop::collection::vec((name(), any::<Option<()>>()), times.clone()).prop_map(Edits::Set),
-        prop::collection::vec((name(), prop::option::of(score)), times.clone()).prop_map(Edits::SortedSet),
+        prop::collection::vec((name(), prop::option::of(name())), times.clone())
+            .prop_map(|edits| Edits::Hash(edits.into())),
+        prop::collection::vec((name(), any::<Option<()>>()), times.clone())
+            .prop_map(|edits| Edits::Set(edits.into())),
+        prop::collection::vec((name(), prop::option::of(score)), times.clone())
+            .prop_map(|edits| Edits::SortedSet(edits.into())),
         prop::collection::vec(stream_edit(), times).prop_map(Edits::Stream),
     ]
 }
