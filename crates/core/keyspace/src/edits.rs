@@ -36,6 +36,14 @@ impl Edits {
         }
     }
 
+    /// Whether only what groups of consumers know of a stream changes, and none of its entries.
+    pub fn is_of_groups(&self) -> bool {
+        match self {
+            Edits::Hash(_) | Edits::Set(_) | Edits::SortedSet(_) => false,
+            Edits::Stream(edits) => edits.iter().all(stream::Edit::is_of_groups),
+        }
+    }
+
     /// Changes `value`. Returns what takes it back; None when it is of another type.
     pub(crate) fn apply(&self, value: &mut Value) -> Option<Edits> {
         match (self, value) {

@@ -54,6 +54,6 @@ pub use members::{Hash, Members, Set};
 pub use snapshot::{RestoreError, Snapshot};
 pub use sorted_set::{Score, SortedSet};
 pub use stream::Stream;
-pub use transaction::{Attempt, Outcome, Publish, TooBig, Transaction};
+pub use transaction::{Attempt, Audience, Outcome, Publish, TooBig, Transaction};
 pub use tree::{Iter, Tree};
 pub use value::{Entry, Kind, Value};

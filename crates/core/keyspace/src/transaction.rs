@@ -50,8 +50,19 @@ pub struct TooBig {
 /// A message for whoever is subscribed at that moment. It is no part of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
+    pub to: Audience,
     pub channel: Blob,
     pub payload: Blob,
+    /// How many changes of its transaction came before it.
+    pub behind: usize,
+}
+
+/// Whose channel it is that a message goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Of all, and of those who have a pattern that matches it.
+    Channel,
+    Shard,
 }
 
 impl Publish {
@@ -246,8 +257,8 @@ impl<'a> Transaction<'a> {
         self.change(database, Blob::from(""), Op::Clear, Notices::new());
     }
 
-    pub fn publish(&mut self, channel: Blob, payload: Blob) {
-        let publish = Publish { channel, payload };
+    pub fn publish(&mut self, to: Audience, channel: Blob, payload: Blob) {
+        let publish = Publish { to, channel, payload, behind: self.draft.changes.len() };
         self.draft.bytes += publish.effect();
         self.draft.publishes.push(publish);
     }

@@ -116,13 +116,14 @@ impl Watched {
             return;
         }
         for change in &commit.changes {
-            match change.op {
+            let watchers = || self.by_place.get(&(change.database, change.key.clone()));
+            match &change.op {
                 Op::Clear => self.note_cleared(change.database),
-                _ => self
-                    .by_place
-                    .get(&(change.database, change.key.clone()))
-                    .iter()
-                    .for_each(|all| all.mark()),
+                // To Redis it is no change of a stream that is there: who watches one would hardly ever commit.
+                Op::Edit(edits) if edits.is_of_groups() => {
+                    watchers().iter().filter(|all| !all.there).for_each(|all| all.mark());
+                }
+                _ => watchers().iter().for_each(|all| all.mark()),
             }
         }
     }

@@ -30,7 +30,7 @@ mod waiting;
 
 pub(crate) use execute::{check_keys, help};
 use notifications::Misses;
-pub(crate) use transaction::{Marks, ShardMessages, fill_in};
+pub(crate) use transaction::{Marks, fill_in};
 
 /// One of it exists, behind one lock. The order in which its methods are called is the order of everything.
 pub struct Server {
@@ -55,8 +55,6 @@ pub struct Server {
     pub(crate) author: Option<ClientId>,
     /// Of the transaction that is under way.
     pub(crate) marks: Marks,
-    /// What it publishes to shard channels.
-    pub(crate) shard_messages: ShardMessages,
     misses: Misses,
     /// Why nothing may grow at the moment.
     pub(crate) no_growth: Option<Arc<str>>,
@@ -124,7 +122,6 @@ impl Server {
             pause: Pause::default(),
             author: None,
             marks: Marks::new(),
-            shard_messages: ShardMessages::default(),
             misses: Misses::default(),
             no_growth: None,
             commits: Vec::new(),

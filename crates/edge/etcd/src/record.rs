@@ -1,13 +1,13 @@
 //! The event record: everything that one transaction did, as it travels by etcd.
 
 use adsum_keyspace::{
-    Blob, Change, Commit, Deadline, DecodeError, Now, Op, Publish, decode_commit, encode_commit,
+    Audience, Blob, Change, Commit, Deadline, DecodeError, Now, Op, Publish, decode_commit, encode_commit,
 };
 use adsum_model::Revision;
 
 use crate::row::{from_wire, to_wire};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Tells one transaction from all others.
 pub(crate) type Id = [u8; 16];
@@ -26,6 +26,8 @@ pub(crate) struct Record {
 pub(crate) enum RecordError {
     #[error("an event record of the unknown format {0}: was it written by a newer release?")]
     Format(u8),
+    #[error("an event record that publishes to the unknown audience {0}")]
+    Audience(u8),
     #[error("an event record that ends too early")]
     Short,
     #[error(transparent)]
@@ -44,6 +46,11 @@ impl Record {
         bytes.extend_from_slice(&self.id);
         bytes.extend_from_slice(&(self.publishes.len() as u32).to_le_bytes());
         for publish in &self.publishes {
+            bytes.push(match publish.to {
+                Audience::Channel => 0,
+                Audience::Shard => 1,
+            });
+            bytes.extend_from_slice(&(publish.behind as u32).to_le_bytes());
             put_bytes(&mut bytes, &publish.channel);
             put_bytes(&mut bytes, &publish.payload);
         }
@@ -60,7 +67,13 @@ impl Record {
         let id = reader.take(16)?.try_into().expect("it was taken as that long");
         let mut publishes = Vec::new();
         for _ in 0..reader.number()? {
-            publishes.push(Publish { channel: reader.blob()?, payload: reader.blob()? });
+            let to = match reader.take(1)? {
+                [0] => Audience::Channel,
+                [1] => Audience::Shard,
+                other => return Err(RecordError::Audience(other[0])),
+            };
+            let behind = reader.number()? as usize;
+            publishes.push(Publish { to, channel: reader.blob()?, payload: reader.blob()?, behind });
         }
         Ok(Record { id, publishes, commit: decode_commit(reader.rest)? })
     }
@@ -126,7 +139,8 @@ mod tests {
             notices: [Notice::Set][..].into(),
         };
         let changes = [change(put), change(Op::SetDeadline(Some(Deadline::wall(9)))), change(Op::Delete)];
-        let publishes = vec![Publish { channel: Blob::from("c"), payload: Blob::from("") }];
+        let publish = |to, behind| Publish { to, channel: Blob::from("c"), payload: Blob::from(""), behind };
+        let publishes = vec![publish(Audience::Channel, 0), publish(Audience::Shard, 3)];
         Record::new([7; 16], Now { tick: 100, wall: 5 }, &changes, publishes)
     }
 

@@ -25,6 +25,18 @@ pub enum Edit {
 }
 
 impl Edit {
+    /// Whether no entry comes or goes by it.
+    pub(crate) fn is_of_groups(&self) -> bool {
+        match self {
+            Edit::Append(..) | Edit::Trim(_) | Edit::Entry(..) => false,
+            Edit::Marks(_)
+            | Edit::Group(..)
+            | Edit::Position(..)
+            | Edit::Consumer(..)
+            | Edit::Pending(..) => true,
+        }
+    }
+
     /// Bytes that it takes, roughly.
     pub(crate) fn weight(&self) -> usize {
         size_of::<Edit>()

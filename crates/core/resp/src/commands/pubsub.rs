@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use adsum_keyspace::{Blob, Publish, limits::KEY};
+use adsum_keyspace::{Audience, Blob, limits::KEY};
 
 use super::scan::check_pattern;
 use crate::command::{Call, Command, KeysAt, NO_SCRIPT, NONE, WHILE_SUBSCRIBED, Work};
@@ -18,7 +18,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::server("punsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Pattern)),
     Command::server("sunsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Shard)),
     Command::keys("publish", 3, NONE, KeysAt::None, publish),
-    Command::server("spublish", 3, NONE, spublish),
+    Command::keys("spublish", 3, NONE, KeysAt::None, spublish),
     Command::container(
         "pubsub",
         &[
@@ -111,15 +111,15 @@ fn confirm(call: &mut Call<'_>, to: To, word: &str, name: Option<&[u8]>) {
 fn publish(work: &mut Work<'_, '_>) -> Answer {
     let (channel, payload) = (work.args[1], work.args[2]);
     work.out.count(work.subscriptions.audience(channel));
-    work.tx.publish(channel.into(), payload.into());
+    work.tx.publish(Audience::Channel, channel.into(), payload.into());
     Ok(())
 }
 
 /// The same of a shard channel.
-fn spublish(call: &mut Call<'_>) -> Answer {
-    let (channel, payload) = (call.args[1], call.args[2]);
-    call.out.count(call.server.subscriptions.subscribers(To::Shard, channel));
-    call.server.shard_messages.push(Publish { channel: channel.into(), payload: payload.into() });
+fn spublish(work: &mut Work<'_, '_>) -> Answer {
+    let (channel, payload) = (work.args[1], work.args[2]);
+    work.out.count(work.subscriptions.subscribers(To::Shard, channel));
+    work.tx.publish(Audience::Shard, channel.into(), payload.into());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use adsum_keyspace::{Blob, Change, Commit, Database, Notice};
+use adsum_keyspace::{Audience, Blob, Change, Commit, Database, Notice, Publish};
 
 use super::Server;
 use crate::command::{Command, READ};
@@ -40,16 +40,35 @@ impl Misses {
 }
 
 impl Server {
-    /// Publishes the events of a commit, in order. `made`: the changes that made a key, if those are asked for.
-    pub(super) fn notify_of(&self, commit: &Commit, made: &[usize]) {
-        if !self.settings.notify.any() || !self.subscriptions.may_want_notifications() {
-            return;
+    /// Publishes the events of a commit, and what its transaction publishes itself, as they came. `made`: the changes that made
+    /// a key, if those are asked for.
+    pub(super) fn tell_of(&self, commit: &Commit, made: &[usize], mut publishes: &[Publish]) {
+        if self.settings.notify.any() && self.subscriptions.may_want_notifications() {
+            self.notify_of(commit, made, &mut publishes);
         }
+        publishes.iter().for_each(|message| self.publish(message));
+    }
+
+    pub(super) fn publish(&self, Publish { to, channel, payload, .. }: &Publish) {
+        match to {
+            Audience::Channel => self.subscriptions.publish(channel, payload, self.revision()),
+            Audience::Shard => self.subscriptions.publish_to_shard(channel, payload, self.revision()),
+        }
+    }
+
+    /// Leaves what is published behind the last change.
+    fn notify_of(&self, commit: &Commit, made: &[usize], publishes: &mut &[Publish]) {
         let tells_new = self.settings.notify.new_keys();
         let is_new = |at: usize| made.binary_search(&at).is_ok() || is_anew(&commit.changes[at]);
         // What is given another name is there under it first: told of before its old one goes.
         let mut told = None;
         for (at, change) in commit.changes.iter().enumerate() {
+            while let Some((message, rest)) = publishes.split_first()
+                && message.behind <= at
+            {
+                self.publish(message);
+                *publishes = rest;
+            }
             let here = if is_moved(change) { at + 1 } else { at };
             if tells_new && told != Some(here) && here < commit.changes.len() && is_new(here) {
                 let made = &commit.changes[here];

@@ -19,22 +19,16 @@ impl Server {
     /// for another one.
     pub(super) fn settle(&mut self, outcome: Outcome<()>, now: Now) {
         let Outcome { reply: (), commit, made, publishes } = outcome;
-        let says = !publishes.is_empty() || !self.shard_messages.is_empty() || !self.misses.is_empty();
-        if commit.is_none() && !says {
+        if commit.is_none() && publishes.is_empty() && self.misses.is_empty() {
             // A mere read.
             return;
         }
         if !self.misses.is_empty() {
             self.publish_misses();
         }
-        if let Some(commit) = commit {
-            self.record(commit, &made, self.author);
-        }
-        for Publish { channel, payload } in publishes {
-            self.subscriptions.publish(&channel, &payload, self.revision());
-        }
-        for Publish { channel, payload } in self.shard_messages.take() {
-            self.subscriptions.publish_to_shard(&channel, &payload, self.revision());
+        match commit {
+            Some(commit) => self.record(commit, &made, &publishes, self.author),
+            None => publishes.iter().for_each(|message| self.publish(message)),
         }
         while let Some(place) = self.waiters.next_ready() {
             self.serve_waiters(&place, now);
@@ -74,9 +68,15 @@ impl Server {
     }
 
     /// `made`: see [`Outcome::made`].
-    fn record(&mut self, commit: Arc<Commit>, made: &[usize], changed_by: Option<ClientId>) {
+    fn record(
+        &mut self,
+        commit: Arc<Commit>,
+        made: &[usize],
+        publishes: &[Publish],
+        changed_by: Option<ClientId>,
+    ) {
         self.count_expired(&commit);
-        self.notify_of(&commit, made);
+        self.tell_of(&commit, made, publishes);
         self.waiters.note(&commit);
         self.readers.note(&commit);
         self.watched.note(&commit);
@@ -152,7 +152,7 @@ impl Server {
             if matches!(done, Ok(true)) {
                 fill_in(&mut bytes, &marks, commit.revision.0);
             }
-            self.record(commit, &outcome.made, Some(client.id));
+            self.record(commit, &outcome.made, &outcome.publishes, Some(client.id));
         }
         bytes
     }

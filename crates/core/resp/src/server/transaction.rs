@@ -1,6 +1,6 @@
 //! MULTI to EXEC, and the parts of a transaction that one request is.
 
-use adsum_keyspace::{Database, Now, Publish, TooBig};
+use adsum_keyspace::{Database, Now, TooBig};
 use smallvec::SmallVec;
 
 use super::notifications::Misses;
@@ -15,28 +15,6 @@ use crate::{Session, Writer, limits};
 
 /// Where in a reply the revision of the transaction belongs, which is known after the commit only.
 pub(crate) type Marks = SmallVec<[usize; 1]>;
-
-/// What the transaction that is under way publishes to shard channels.
-#[derive(Default)]
-pub(crate) struct ShardMessages {
-    messages: Vec<Publish>,
-    bytes: usize,
-}
-
-impl ShardMessages {
-    pub(crate) fn push(&mut self, message: Publish) {
-        self.bytes += message.effect();
-        self.messages.push(message);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    pub(super) fn take(&mut self) -> Vec<Publish> {
-        std::mem::take(self).messages
-    }
-}
 
 impl Server {
     /// A request of a client that has said MULTI.
@@ -86,14 +64,13 @@ impl Server {
     /// Forgets what was to come of the transaction.
     fn forget_outcome(&mut self) {
         self.marks.clear();
-        self.shard_messages.take();
         self.misses = Misses::default();
         self.grants.forget_fresh();
     }
 
     /// Whether the transaction that is under way is still as small as one has to be.
     pub(crate) fn check_size(&self, reply: usize) -> Answer {
-        let bytes = self.keyspace.under_way() + self.shard_messages.bytes;
+        let bytes = self.keyspace.under_way();
         if bytes > adsum_keyspace::limits::TRANSACTION {
             return Err(TooBig { bytes }.into());
         }

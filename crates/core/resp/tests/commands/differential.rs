@@ -67,7 +67,8 @@ impl Redis {
         std::thread::spawn(move || lines.for_each(drop));
         let connect = || {
             let stream = UnixStream::connect(&socket).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            // Only lest it waits for ever: it may share its core with a build.
+            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             stream
         };
         Some(Redis { commands: connect(), events: connect(), process, _directory: directory })

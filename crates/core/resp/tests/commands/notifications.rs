@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adsum_keyspace::{Database, Notice, Value};
+use adsum_keyspace::{Audience, Database, Notice, Value};
 use adsum_resp::Flow;
 
 use super::harness::{Peer, World};
@@ -105,14 +105,45 @@ fn another_faces_writes_are_told_and_the_systems_are_not() {
         .transact(world.now, |tx| {
             tx.put(Database::System, "catalog", Value::String("x".into()), None, &[Notice::Set]);
             tx.put(Database::User(0), "kv", Value::String("x".into()), None, &[Notice::Set]);
-            tx.publish("news".into(), "hello".into());
+            tx.publish(Audience::Channel, "news".into(), "hello".into());
         })
         .unwrap();
     assert_eq!(events(&watcher.received()), "set kv");
     world.run(&mut watcher, "SUBSCRIBE news");
     watcher.received();
-    world.server.transact(world.now, |tx| tx.publish("news".into(), "hello".into())).unwrap();
+    world
+        .server
+        .transact(world.now, |tx| tx.publish(Audience::Channel, "news".into(), "hello".into()))
+        .unwrap();
     assert_eq!(watcher.received(), "*3 $7 message $4 news $5 hello");
+}
+
+#[test]
+fn what_a_transaction_publishes_comes_among_its_events_as_it_was_done() {
+    let mut world = World::new();
+    let [mut watcher, mut writer] = [(); 2].map(|()| world.connect());
+    world.run(&mut watcher, "CONFIG SET notify-keyspace-events KA");
+    world.run(&mut watcher, "PSUBSCRIBE *");
+    world.run(&mut watcher, "SSUBSCRIBE shard");
+    watcher.received();
+    let in_a_script = "EVAL \"redis.call('publish','a','1') redis.call('set','x','1') redis.call('spublish','shard','2') \
+        redis.call('publish','b','3') redis.call('del','x') redis.call('publish','c','4')\" 0";
+    let in_a_row = "MULTI\nPUBLISH a 1\nSET x 1\nSPUBLISH shard 2\nPUBLISH b 3\nDEL x\nPUBLISH c 4\nEXEC";
+    // What is told of whom, without the frame and the names of the messages.
+    let told = |watcher: &mut Peer| {
+        let received = watcher.received();
+        let words =
+            received.split(' ').filter(|word| !word.starts_with(['*', '$']) && !word.ends_with("message"));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    for requests in [in_a_row, in_a_script] {
+        requests.lines().for_each(|request| drop(world.run(&mut writer, request)));
+        let expected = "a 1 __keyspace@0__:x set shard 2 b 3 __keyspace@0__:x del c 4";
+        assert_eq!(told(&mut watcher), expected, "{requests}");
+    }
+    world.run(&mut writer, "CONFIG SET notify-keyspace-events ''");
+    in_a_row.lines().for_each(|request| drop(world.run(&mut writer, request)));
+    assert_eq!(told(&mut watcher), "a 1 shard 2 b 3 c 4");
 }
 
 #[test]

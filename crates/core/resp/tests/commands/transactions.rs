@@ -132,6 +132,35 @@ fn a_touched_key_keeps_the_transaction_from_running() {
 }
 
 #[test]
+fn what_groups_know_of_a_stream_is_no_change_of_it() {
+    let stream = [
+        "XADD a 1-1 f v",
+        "XADD a 2-1 f v",
+        "XGROUP CREATE a g 0",
+        "XREADGROUP GROUP g me COUNT 1 STREAMS a >",
+    ];
+    for goes_through in [
+        "XGROUP CREATE a h $",
+        "XGROUP SETID a g $",
+        "XGROUP CREATECONSUMER a g you",
+        "XGROUP DELCONSUMER a g me",
+        "XGROUP DESTROY a g",
+        "XREADGROUP GROUP g you STREAMS a >",
+        "XREADGROUP GROUP g you STREAMS a 0",
+        "XACK a g 1-1",
+        "XCLAIM a g you 0 1-1",
+        "XAUTOCLAIM a g you 0 0",
+        "XSETID a 9-1",
+    ] {
+        watched(&stream, &[goes_through], true);
+    }
+    for touches in ["XADD a * f v", "XDEL a 1-1", "XTRIM a MAXLEN 1", "DEL a"] {
+        watched(&stream, &[touches], false);
+    }
+    watched(&[], &["XGROUP CREATE a g 0 MKSTREAM"], false);
+}
+
+#[test]
 fn unwatch_reset_and_a_lost_connection_end_the_watch() {
     let mut world = World::new();
     let (mut watcher, mut other) = (world.connect(), world.connect());
