@@ -257,7 +257,11 @@ impl<'a> Transaction<'a> {
         self.change(database, Blob::from(""), Op::Clear, Notices::new());
     }
 
-    pub fn publish(&mut self, to: Audience, channel: Blob, payload: Blob) {
+    pub fn publish(&mut self, channel: Blob, payload: Blob) {
+        self.publish_to(Audience::Channel, channel, payload);
+    }
+
+    pub fn publish_to(&mut self, to: Audience, channel: Blob, payload: Blob) {
         let publish = Publish { to, channel, payload, behind: self.draft.changes.len() };
         self.draft.bytes += publish.effect();
         self.draft.publishes.push(publish);

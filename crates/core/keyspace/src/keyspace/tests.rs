@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::*;
-use crate::{Audience, Deadline, Edits, Notice, Value, codec, stream};
+use crate::{Deadline, Edits, Notice, Value, codec, stream};
 
 mod properties;
 
@@ -318,7 +318,7 @@ fn an_attempt_says_what_it_would_do_and_on_what_it_depends() {
         tx.get(DB, b"missing");
         let count = tx.keys_under(DB, b"a").len();
         tx.put(DB, "b", Value::String("2".into()), None, &[Notice::Set]);
-        tx.publish(Audience::Channel, "c".into(), "m".into());
+        tx.publish("c".into(), "m".into());
         count
     });
     assert_eq!((attempt.reply, attempt.changes.len(), attempt.publishes.len()), (1, 1, 1));

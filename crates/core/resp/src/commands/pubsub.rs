@@ -111,7 +111,7 @@ fn confirm(call: &mut Call<'_>, to: To, word: &str, name: Option<&[u8]>) {
 fn publish(work: &mut Work<'_, '_>) -> Answer {
     let (channel, payload) = (work.args[1], work.args[2]);
     work.out.count(work.subscriptions.audience(channel));
-    work.tx.publish(Audience::Channel, channel.into(), payload.into());
+    work.tx.publish(channel.into(), payload.into());
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn publish(work: &mut Work<'_, '_>) -> Answer {
 fn spublish(work: &mut Work<'_, '_>) -> Answer {
     let (channel, payload) = (work.args[1], work.args[2]);
     work.out.count(work.subscriptions.subscribers(To::Shard, channel));
-    work.tx.publish(Audience::Shard, channel.into(), payload.into());
+    work.tx.publish_to(Audience::Shard, channel.into(), payload.into());
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adsum_keyspace::{Audience, Database, Notice, Value};
+use adsum_keyspace::{Database, Notice, Value};
 use adsum_resp::Flow;
 
 use super::harness::{Peer, World};
@@ -105,16 +105,13 @@ fn another_faces_writes_are_told_and_the_systems_are_not() {
         .transact(world.now, |tx| {
             tx.put(Database::System, "catalog", Value::String("x".into()), None, &[Notice::Set]);
             tx.put(Database::User(0), "kv", Value::String("x".into()), None, &[Notice::Set]);
-            tx.publish(Audience::Channel, "news".into(), "hello".into());
+            tx.publish("news".into(), "hello".into());
         })
         .unwrap();
     assert_eq!(events(&watcher.received()), "set kv");
     world.run(&mut watcher, "SUBSCRIBE news");
     watcher.received();
-    world
-        .server
-        .transact(world.now, |tx| tx.publish(Audience::Channel, "news".into(), "hello".into()))
-        .unwrap();
+    world.server.transact(world.now, |tx| tx.publish("news".into(), "hello".into())).unwrap();
     assert_eq!(watcher.received(), "*3 $7 message $4 news $5 hello");
 }
 
