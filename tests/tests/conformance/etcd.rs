@@ -10,6 +10,7 @@ use adsum_tests::{Etcd, require};
 use tokio::sync::broadcast::Receiver;
 use tokio::task::block_in_place;
 
+use crate::proxy::Proxy;
 use crate::world::{Done, Ear, Ended, Local, Node, Refusal, Watch, World};
 
 pub(crate) struct OnEtcd {
@@ -24,6 +25,13 @@ pub(crate) struct EtcdNode {
 impl OnEtcd {
     pub(crate) fn options(&self) -> Options {
         Options { endpoints: vec![self.etcd.endpoint()], name: "test".to_string() }
+    }
+
+    /// A participant whose connections somebody stands in.
+    pub(crate) async fn behind_a_proxy(&self) -> (Proxy, Engine) {
+        let proxy = Proxy::start(self.etcd.address()).await;
+        let options = Options { endpoints: vec![proxy.endpoint()], ..self.options() };
+        (proxy, Engine::open(options).await.unwrap())
     }
 }
 

@@ -1,8 +1,12 @@
 //! A list as a person reads it (a table with a line per row) or as a program reads it (JSON as the agent gave it).
 
+use std::process::ExitCode;
+
 use comfy_table::{Cell, ContentArrangement, Table, presets};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::client::{Outcome, view};
 use crate::screen::{PrintError, Screen, Tone, print, print_line};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -18,6 +22,21 @@ pub(crate) struct FormatFlag {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+impl FormatFlag {
+    /// Prints what the agent has answered: as it is, or as the listing that is made of it.
+    pub(crate) fn print<T: DeserializeOwned>(
+        self,
+        json: &Value,
+        listing: impl FnOnce(T) -> Listing,
+    ) -> Outcome {
+        match self.format {
+            Format::Json => print_json(json)?,
+            Format::Table => listing(view(json)?).print()?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 pub(crate) struct Listing {

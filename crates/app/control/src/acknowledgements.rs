@@ -262,7 +262,7 @@ fn held_by(barrier: &Barrier, question: &Question, now: Instant) -> Option<Held>
 mod tests {
     use adsum_catalog::records;
     use adsum_keyspace::{Database, Keyspace, Now};
-    use adsum_model::{Service, Spec};
+    use adsum_model::{Berth, Service, Spec};
 
     use super::*;
 
@@ -271,29 +271,12 @@ mod tests {
     }
 
     fn instance(seed: u64, health: Health) -> Instance {
-        Instance {
+        let berth = Berth {
             id: InstanceId::from_seed(seed),
-            service: name("web"),
-            version: 1,
-            slot: 1,
             node: name("n1"),
             endpoint: "127.0.0.1:20000".parse().unwrap(),
-            phase: Phase::Running,
-            health,
-            proven: true,
-            maintenance: None,
-            passed: None,
-            process: None,
-            restarts: 0,
-            streak: 0,
-            lot: 0,
-            ending: None,
-            born: 0,
-            reason: None,
-            created: 0,
-            changed: 0,
-            since: 0,
-        }
+        };
+        Instance { phase: Phase::Running, health, proven: true, ..Instance::planned(name("web"), berth) }
     }
 
     /// A catalog in which one instance of `web` drains and another passes.

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use adsum_catalog::{Catalog, ServiceState, records};
-use adsum_model::{Availability, Event, InstanceId, Name, Revision};
-use adsum_rollout::execute::{Berth, Outcome, carry_out};
+use adsum_model::{Availability, Berth, Event, InstanceId, Name, Revision};
+use adsum_rollout::execute::{Outcome, carry_out};
 use adsum_rollout::lint::{Flaw, lint};
 use adsum_rollout::service::{Cause, Plan, Situation, Step, plan};
 use adsum_store::{Failed, Store};

@@ -16,11 +16,14 @@
 mod clock;
 mod directory;
 mod faces;
+mod failure;
 mod older;
+mod open;
 mod options;
 mod past;
 mod recovery;
 mod room;
+mod shared;
 mod snapshots;
 mod store;
 mod timer;
@@ -29,8 +32,9 @@ mod watch;
 
 pub use adsum_journal::Locked;
 pub use directory::Directory;
+pub use failure::{Busy, Failed, NotCommitted};
 pub use options::{Durability, OpenError, Options};
 pub use past::{HistoryOf, PastEvent, Unreadable};
 pub use snapshots::{Contents, Export, RAISE, SaveError, Saved, SnapshotError, restore_snapshot};
-pub use store::{Busy, Failed, NotCommitted, Store};
+pub use store::Store;
 pub use watch::{Ended, Watch};

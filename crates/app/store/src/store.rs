@@ -1,28 +1,20 @@
-//! The handle, and the lock behind it.
+//! The handle: what is done with a store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use adsum_catalog::Catalog;
-use adsum_journal::{ClusterId, Durability, Follows, Journal, JournalError, Locked};
-use adsum_keyspace::{Garbage, Now, Space, TooBig, Transaction, encode_commit};
+use adsum_journal::{Durability, Follows};
+use adsum_keyspace::{Now, Space, TooBig, Transaction};
 use adsum_model::Revision;
 use adsum_resp::{Overseer, Server};
-use parking_lot::{Condvar, Mutex, MutexGuard};
-use tokio::sync::watch;
+use parking_lot::MutexGuard;
 
-use crate::clock::Clocks;
-use crate::room::Room;
-use crate::timer::Snapshots;
-use crate::visible::{Level, Visible, breaks_a_lock};
-use crate::{Directory, HistoryOf, OpenError, Options, Watch, recovery, timer};
-
-/// Records that wait for the disk, in bytes, from which on writers wait for it as well.
-const JOURNAL_QUEUE: u64 = 64 * 1024 * 1024;
+use crate::shared::{Shared, State, end_tainted};
+use crate::visible::{Level, breaks_a_lock};
+use crate::{Busy, Directory, Failed, HistoryOf, NotCommitted, Watch};
 
 /// How long somebody waits for the lock before they look whether a script has it.
 const LOOK_ROUND: Duration = Duration::from_millis(10);
@@ -33,144 +25,7 @@ pub struct Store {
     pub(crate) shared: Arc<Shared>,
 }
 
-pub(crate) struct Shared {
-    pub(crate) state: Mutex<State>,
-    /// Rung when the next deadline may have come nearer.
-    pub(crate) alarm: Condvar,
-    pub(crate) journal: Journal,
-    /// Of the journal.
-    pub(crate) dir: PathBuf,
-    room: Room,
-    /// Held while a snapshot is written for somebody to read.
-    pub(crate) exporting: Arc<tokio::sync::Mutex<()>>,
-    durability: Durability,
-    visible: Arc<Visible>,
-    failure: Arc<watch::Sender<Option<JournalError>>>,
-    directory: Directory,
-    pub(crate) closing: AtomicBool,
-    /// Of the script that runs, while it holds the lock.
-    overseer: Arc<Overseer>,
-    reaper: Sender<Vec<Garbage>>,
-}
-
-pub(crate) struct State {
-    pub(crate) server: Server,
-    pub(crate) clocks: Clocks,
-    /// The tick of the last commit: from where the clock would go on after a restart.
-    pub(crate) marked: u64,
-    pub(crate) snapshots: Snapshots,
-    /// The tick for which the timer is set.
-    pub(crate) armed: u64,
-    /// Whether the server refuses what grows.
-    full: bool,
-}
-
-/// A script has been running for so long that nobody is to wait for it.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("a script has been running for a while: it ends within seconds, or at once by SCRIPT KILL")]
-pub struct Busy;
-
-/// The engine can make nothing durable any more. What is in memory must not be relied on.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the journal has failed, nothing is acknowledged any more")]
-pub struct Failed(#[source] Option<JournalError>);
-
-/// Why a transaction has not been made durable.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum NotCommitted {
-    #[error(transparent)]
-    Failed(#[from] Failed),
-    /// Nothing of it is left.
-    #[error(transparent)]
-    TooBig(#[from] TooBig),
-}
-
-impl Failed {
-    /// Seen from where the reason is not known.
-    pub(crate) fn unknown() -> Failed {
-        Failed(None)
-    }
-}
-
 impl Store {
-    /// Opens the directory, recovers what it holds, and starts the journal's and the timer's threads. The directory's
-    /// view is kept up by a task of the runtime in whose context this is called.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub fn open(options: Options) -> Result<Store, OpenError> {
-        let locked = Store::lock(&options.dir)?;
-        Store::open_locked(locked, options)
-    }
-
-    /// Makes the directory this process's own, and does not read it yet.
-    pub fn lock(dir: &Path) -> Result<Locked, OpenError> {
-        Ok(adsum_journal::lock(dir)?)
-    }
-
-    /// As [`Store::open`], of a directory that was [locked](Store::lock) before.
-    ///
-    /// # Panics
-    /// As [`Store::open`].
-    pub fn open_locked(locked: Locked, options: Options) -> Result<Store, OpenError> {
-        let visible = Arc::<Visible>::default();
-        let failure = Arc::new(watch::Sender::new(None));
-        let room = Room::new(&options.dir);
-        let (journal, recovered) = locked.open(adsum_journal::Options {
-            durability: options.durability,
-            on_durable: on_durable(&visible),
-            on_failure: on_failure(&visible, &failure),
-            on_space: room.on_space(),
-            ..adsum_journal::Options::new(&options.dir, new_cluster()?)
-        })?;
-        if let Some(torn) = &recovered.torn {
-            tracing::warn!(file = %torn.file.display(), offset = torn.offset, bytes = torn.bytes,
-                kept_as = %torn.kept_as.display(), "the torn end of the journal was cut");
-        }
-        let clean = recovered.clean;
-        let (mut keyspace, then) = recovery::rebuild(recovered)?;
-        let (revision, mut clocks) = (keyspace.revision(), Clocks::from_tick(then.tick));
-        let directory = Directory::load(&keyspace);
-        if let Some(commit) = recovery::settle(&mut keyspace, clean, options.durability, clocks.read()) {
-            journal.append_with(commit.revision.0, |buffer| encode_commit(&commit, buffer));
-            journal.wait_durable(commit.revision.0).map_err(OpenError::Begin)?;
-        }
-        visible.begin(keyspace.revision());
-        let about = adsum_resp::About { started: clocks.read(), ..options.about };
-        let mut server = Server::new(keyspace, about);
-        let started = Instant::now();
-        let overseer = Arc::new(Overseer::new(move || started.elapsed()));
-        server.oversee_scripts(overseer.clone());
-        let store = Store {
-            shared: Arc::new(Shared {
-                state: Mutex::new(State {
-                    server,
-                    clocks,
-                    marked: then.tick,
-                    snapshots: Snapshots::default(),
-                    armed: u64::MAX,
-                    full: false,
-                }),
-                alarm: Condvar::new(),
-                journal,
-                dir: options.dir,
-                room,
-                exporting: Arc::default(),
-                durability: options.durability,
-                visible,
-                failure,
-                directory,
-                closing: AtomicBool::new(false),
-                overseer,
-                reaper: start_reaper()?,
-            }),
-        };
-        store.complete();
-        timer::start(&store).map_err(OpenError::Thread)?;
-        tokio::spawn(store.directory().clone().follow(store.watch(Space::System, revision)));
-        Ok(store)
-    }
-
     /// Runs `body` in the critical section, with one `now` and with what is due already expired. What it commits is
     /// with the journal when this returns, and visible once [`Store::durable`] says so.
     pub fn enter<T>(&self, body: impl FnOnce(&mut Server, Now) -> T) -> T {
@@ -388,112 +243,4 @@ impl Store {
     pub(crate) fn failed(&self) -> Failed {
         Failed(self.shared.failure.borrow().clone())
     }
-}
-
-/// A panic half-way through a change has left memory that the journal does not know. Nobody is to see that: the process
-/// ends, and the next one begins with what was acknowledged.
-fn end_tainted() -> ! {
-    tracing::error!("a panic within a transaction that had changed something: the process ends");
-    std::process::abort()
-}
-
-/// The same for a commit that the journal does not get.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            end_tainted();
-        }
-    }
-}
-
-impl Shared {
-    /// Lets the journal get on with what it has, when that is more than it should have.
-    fn wait_for_the_disk(&self) {
-        // Of a full disk nobody waits for room here: what takes some is refused, the others' replies wait.
-        if self.journal.pending_bytes() <= JOURNAL_QUEUE || self.room.is_full() {
-            return;
-        }
-        let last = self.state.lock().server.keyspace().revision();
-        // A failed journal shows at the caller's own wait.
-        let _ = self.journal.wait_durable((self.journal.durable() + 1).min(last.0));
-    }
-
-    fn release(&self) -> Result<(), JournalError> {
-        let ended = {
-            // So that no commit comes between the journal's end and the moment from which on it shows.
-            let _state = self.state.lock();
-            self.journal.end()
-        };
-        self.failure.send_replace(self.journal.failed());
-        self.visible.wake();
-        // A snapshot that is being written may take a while, which concerns nobody who holds the lock above.
-        ended.and(self.journal.release())
-    }
-
-    /// Gives the journal what was committed, sets the timer to what has become due first, and lets go of what was
-    /// emptied outside of the lock's time.
-    pub(crate) fn hand_over(&self, state: &mut State, now: Now, follows: Follows) {
-        let _whole = AbortOnPanic;
-        // With a sync now and then nobody hastens, as nobody waits.
-        let follows = if self.durability == Durability::Always { follows } else { Follows::Nothing };
-        if state.server.has_commits() {
-            let marked = &mut state.marked;
-            let records = state.server.take_commits().map(|commit| {
-                // Noted first: the journal may have it on disk before it returns.
-                self.visible.note(&commit);
-                *marked = commit.now.tick;
-                (commit.revision.0, move |buffer: &mut Vec<u8>| encode_commit(&commit, buffer))
-            });
-            self.journal.append_all(follows, records);
-        }
-        // On a full disk a second may become any time, and in a journal that has ended for ever: nothing is promised then
-        // that is not written.
-        let is_written_soon = !self.journal.is_full() && self.journal.failed().is_none();
-        if self.durability == Durability::EverySecond && is_written_soon {
-            self.visible.raise(state.server.keyspace().revision());
-        }
-        let due = state.server.keyspace().next_deadline(now).map_or(u64::MAX, |rest| now.tick + rest);
-        if due < state.armed {
-            state.armed = due;
-            self.alarm.notify_all();
-        }
-        let garbage = state.server.take_garbage();
-        if !garbage.is_empty() {
-            // The reaper ends with the store; without it they are dropped here.
-            let _ = self.reaper.send(garbage);
-        }
-    }
-}
-
-fn on_durable(visible: &Arc<Visible>) -> Box<dyn Fn(u64) + Send> {
-    let visible = visible.clone();
-    Box::new(move |revision| visible.raise(Revision(revision)))
-}
-
-/// Frees what is no longer needed, so that the writer need not.
-fn start_reaper() -> Result<Sender<Vec<Garbage>>, OpenError> {
-    let (sender, receiver) = channel::<Vec<Garbage>>();
-    let reap = move || receiver.into_iter().for_each(drop);
-    std::thread::Builder::new().name("adsum-reaper".to_string()).spawn(reap).map_err(OpenError::Thread)?;
-    Ok(sender)
-}
-
-/// Wakes whoever waits, so that they see the failure.
-fn on_failure(
-    visible: &Arc<Visible>,
-    failure: &Arc<watch::Sender<Option<JournalError>>>,
-) -> Box<dyn Fn(&JournalError) + Send> {
-    let (visible, failure) = (visible.clone(), failure.clone());
-    Box::new(move |error| {
-        failure.send_replace(Some(error.clone()));
-        visible.wake();
-    })
-}
-
-fn new_cluster() -> Result<ClusterId, OpenError> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(OpenError::Random)?;
-    Ok(ClusterId(id))
 }

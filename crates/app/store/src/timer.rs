@@ -12,7 +12,7 @@ use adsum_journal::Follows;
 use adsum_keyspace::{Now, Snapshot};
 
 use crate::Store;
-use crate::store::{Shared, State};
+use crate::shared::{Shared, State};
 
 /// Between two readings of the clock at most: under half of what counts as a stall.
 const HEARTBEAT: Duration = Duration::from_millis(250);

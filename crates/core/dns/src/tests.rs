@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::{Database, Keyspace, Now, Transaction};
 use adsum_model::{
-    Health, Instance, InstanceId, Name, Node, Phase, PreparedQuery, Service, ServiceQuery, Spec,
+    Berth, Health, Instance, InstanceId, Name, Node, Phase, PreparedQuery, Service, ServiceQuery, Spec,
 };
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
@@ -45,28 +45,14 @@ fn put_service(tx: &mut Transaction<'_>, service: &str, tags: &[&str]) {
 }
 
 fn put_instance(tx: &mut Transaction<'_>, seed: u64, service: &str, endpoint: &str, health: Health) {
+    let berth =
+        Berth { id: InstanceId::from_seed(seed), node: name("n1"), endpoint: endpoint.parse().unwrap() };
     let mut instance = Instance {
-        id: InstanceId::from_seed(seed),
-        service: name(service),
-        version: 1,
         slot: seed as u32,
-        node: name("n1"),
-        endpoint: endpoint.parse().unwrap(),
         phase: Phase::Running,
         health,
         proven: health == Health::Passing,
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
-        created: 0,
-        changed: 0,
-        since: 0,
+        ..Instance::planned(name(service), berth)
     };
     records::put_instance(tx, &mut instance);
 }

@@ -14,18 +14,7 @@ pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
 }
 
 pub(crate) fn write_length(out: &mut Vec<u8>, length: u64) {
-    let mut digits = [0; 20];
-    let mut begin = digits.len();
-    let mut rest = length;
-    loop {
-        begin -= 1;
-        digits[begin] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    write_field(out, &header::CONTENT_LENGTH, &digits[begin..]);
+    write_field(out, &header::CONTENT_LENGTH, itoa::Buffer::new().format(length).as_bytes());
 }
 
 /// A number in hexadecimal digits, without zeros before it.

@@ -27,7 +27,7 @@ pub use limits::{Controller, Limits, Offer, ParseUlimitError, Resource, Ulimit, 
 pub use name::{Name, NameError};
 pub use priority::{Priority, PriorityError};
 pub use query::{PreparedQuery, QueryTemplate, ServiceQuery};
-pub use record::{Availability, Ending, Event, Instance, Node, Phase, Process, Service, Version};
+pub use record::{Availability, Berth, Ending, Event, Instance, Node, Phase, Process, Service, Version};
 pub use revision::Revision;
 pub use rollout::{Receipt, Rollout};
 pub use routing::{

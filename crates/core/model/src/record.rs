@@ -115,6 +115,14 @@ pub struct Instance {
     pub since: u64,
 }
 
+/// Where a new instance runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Berth {
+    pub id: InstanceId,
+    pub node: Name,
+    pub endpoint: SocketAddr,
+}
+
 /// Where the process of an instance is in its life.
 ///
 /// ```text
@@ -218,6 +226,34 @@ impl Node {
 }
 
 impl Instance {
+    /// One that has not been started: the first of version 1, unless something else is said of it.
+    pub fn planned(service: Name, berth: Berth) -> Instance {
+        let Berth { id, node, endpoint } = berth;
+        Instance {
+            id,
+            service,
+            version: 1,
+            slot: 1,
+            node,
+            endpoint,
+            phase: Phase::Planned,
+            health: Health::Starting,
+            proven: false,
+            maintenance: None,
+            passed: None,
+            process: None,
+            restarts: 0,
+            streak: 0,
+            lot: 0,
+            ending: None,
+            reason: None,
+            created: 0,
+            born: 0,
+            changed: 0,
+            since: 0,
+        }
+    }
+
     /// As people call it: `chirp-worker.2`.
     pub fn title(&self) -> String {
         format!("{}.{}", self.service, self.slot)

@@ -6,7 +6,7 @@ use adsum_catalog::records;
 use adsum_catalog::register::{self, Others};
 use adsum_keyspace::{Database, Keyspace, Now};
 use adsum_model::registered::{self, Status};
-use adsum_model::{Health, Instance, InstanceId, Phase, QueryTemplate, Service, ServiceQuery, Spec};
+use adsum_model::{Berth, Health, Instance, InstanceId, Phase, QueryTemplate, Service, ServiceQuery, Spec};
 
 use super::*;
 
@@ -21,28 +21,18 @@ fn template(id: &str, name: &str, service: &str, regexp: &str) -> PreparedQuery 
 }
 
 fn instance(seed: u64, health: Health) -> Instance {
-    Instance {
+    let berth = Berth {
         id: InstanceId::from_seed(seed),
-        service: "web".parse().unwrap(),
-        version: seed as u32,
-        slot: seed as u32,
         node: "n1".parse().unwrap(),
         endpoint: SocketAddr::from(([127, 0, 0, 1], 20_000)),
+    };
+    Instance {
+        version: seed as u32,
+        slot: seed as u32,
         phase: Phase::Running,
         health,
         proven: true,
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
-        created: 0,
-        changed: 0,
-        since: 0,
+        ..Instance::planned("web".parse().unwrap(), berth)
     }
 }
 

@@ -24,23 +24,6 @@ pub(crate) fn parse_integer(bytes: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
 }
 
-/// Shows the digits of a number, which need no room of their own, to `show`.
-pub(crate) fn print_integer<T>(number: i64, show: impl FnOnce(&[u8]) -> T) -> T {
-    let mut digits = [b'-'; 20];
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    // A number with all 20 places has 19 digits.
-    show(&digits[at - usize::from(number < 0)..])
-}
-
 pub(crate) fn integer(bytes: &[u8]) -> Result<i64, Refusal> {
     parse_integer(bytes).ok_or(Refusal::NotInteger)
 }
@@ -133,13 +116,6 @@ pub(crate) fn print_float(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_integer_is_printed_as_the_standard_library_does() {
-        for number in [0, 7, -7, 10, -10, 1_234_567_890, i64::MAX, i64::MIN] {
-            assert_eq!(print_integer(number, <[u8]>::to_vec), number.to_string().as_bytes());
-        }
-    }
 
     #[test]
     fn a_float_is_printed_as_short_as_it_can_be() {

@@ -2,7 +2,7 @@
 //!
 //! <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 
-use crate::number::{print_float, print_integer};
+use crate::number::print_float;
 
 /// The version that a client asked for with HELLO; RESP2 before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,7 +215,7 @@ impl<'a> Writer<'a> {
     }
 
     fn digits(&mut self, number: i64) {
-        print_integer(number, |digits| self.out.extend_from_slice(digits));
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         self.out.extend_from_slice(b"\r\n");
     }
 }

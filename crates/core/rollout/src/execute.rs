@@ -3,23 +3,13 @@
 //! The part of it that is a transaction: whoever calls this gives each new instance its place, and starts and ends
 //! processes by what the records say then. A plan that was made for an earlier wish is not carried out.
 
-use std::net::SocketAddr;
-
 use adsum_catalog::records;
 use adsum_keyspace::Transaction;
 use adsum_model::rollout::{DoneStep, Rollout, Stage};
-use adsum_model::{Event, Health, Instance, InstanceId, Name, Phase, Service};
+use adsum_model::{Berth, Event, Health, Instance, InstanceId, Name, Phase, Service};
 
 use crate::desire;
 use crate::service::{Advance, Plan, Step, note};
-
-/// Where a new instance runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Berth {
-    pub id: InstanceId,
-    pub node: Name,
-    pub endpoint: SocketAddr,
-}
 
 /// What came of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,29 +119,13 @@ fn create(
     slot: u32,
     version: u32,
 ) {
-    let Berth { id, node, endpoint } = berth;
     let mut instance = Instance {
-        id,
-        service: name.clone(),
         version,
         slot,
-        node,
-        endpoint,
-        phase: Phase::Planned,
-        health: Health::Starting,
-        proven: false,
         maintenance: service.and_then(|service| service.maintenance.clone()),
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        reason: None,
         created: tx.now().wall,
         born: tx.now().tick,
-        changed: 0,
-        since: 0,
+        ..Instance::planned(name.clone(), berth)
     };
     records::put_instance(tx, &mut instance);
     let what = format!("planned on {} at {}, version {version}", instance.node, instance.endpoint);

@@ -32,7 +32,7 @@ pub mod sweep;
 pub mod txn;
 
 #[cfg(test)]
-mod properties;
+mod tests;
 
 pub use beside::Beside;
 pub use place::{SESSION, TIME, session_of_time};

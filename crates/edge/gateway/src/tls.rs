@@ -92,13 +92,17 @@ mod tests {
         fs::write(&settings.key, made.signing_key.serialize_pem()).unwrap();
     }
 
+    fn written_to(folder: &Path) -> TlsSettings {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let settings = TlsSettings { addr, cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+        write(&settings);
+        settings
+    }
+
     #[test]
     fn new_files_make_a_new_certificate_and_damaged_ones_leave_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
-        let addr = "127.0.0.1:0".parse().unwrap();
-        let settings =
-            TlsSettings { addr, cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-        write(&settings);
+        let settings = written_to(folder.path());
         let certificate = Certificate::read(&settings).unwrap();
         let first = certificate.0.load_full();
         fs::write(&settings.cert, "half of a certi").unwrap();
@@ -112,10 +116,7 @@ mod tests {
     #[tokio::test]
     async fn files_are_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let addr = "127.0.0.1:0".parse().unwrap();
-        let settings =
-            TlsSettings { addr, cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-        write(&settings);
+        let settings = written_to(folder.path());
         let certificate = Certificate::read(&settings).unwrap();
         let first = certificate.0.load_full();
         let following = tokio::spawn(certificate.clone().follow(settings.clone(), Duration::from_millis(5)));

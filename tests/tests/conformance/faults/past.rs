@@ -1,21 +1,19 @@
 //! When the past is gone, or is another one.
 
-use adsum_etcd::{Engine, Error, Options, raise_base};
+use adsum_etcd::{Error, raise_base};
 use adsum_keyspace::Space;
 use adsum_model::Revision;
 use tokio::task::block_in_place;
 
 use crate::etcd::{EtcdNode, OnEtcd};
-use crate::proxy::{Mode, Proxy};
+use crate::proxy::Mode;
 use crate::world::{DB, Ended, Node, Watch, World, entries, next, notices, put, run, soon, text, until};
 
 #[test]
 fn what_is_compacted_while_a_node_is_away_is_read_anew_and_watchers_are_told() {
     run::<OnEtcd, _>(|mut world| async move {
         let stays = world.node().await;
-        let proxy = Proxy::start(world.etcd.address()).await;
-        let engine =
-            Engine::open(Options { endpoints: vec![proxy.endpoint()], ..world.options() }).await.unwrap();
+        let (proxy, engine) = world.behind_a_proxy().await;
         let away = EtcdNode { engine };
         stays.transact(|tx| put(tx, "k", "before")).await.unwrap();
         until("both have it", || away.local(|tx| text(tx, "k")).reply).await;

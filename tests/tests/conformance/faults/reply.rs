@@ -3,22 +3,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use adsum_etcd::{Engine, Error, Options};
+use adsum_etcd::{Engine, Error};
 use adsum_keyspace::{Blob, Deadline, Notice, Space, Transaction, Value};
 use tokio::task::block_in_place;
 
 use crate::etcd::OnEtcd;
 use crate::faults::{FAST, increment};
-use crate::proxy::{Mode, Proxy};
+use crate::proxy::Mode;
 use crate::world::{DB, Node, SOON, World, next, number, put, run, soon, text, until};
 
 #[test]
 fn a_lost_reply_is_found_out_and_the_write_not_made_again() {
     run::<OnEtcd, _>(|mut world| async move {
         let witness = world.node().await;
-        let proxy = Proxy::start(world.etcd.address()).await;
-        let engine =
-            Engine::open(Options { endpoints: vec![proxy.endpoint()], ..world.options() }).await.unwrap();
+        let (proxy, engine) = world.behind_a_proxy().await;
         proxy.set(Mode::SwallowAnswers);
         let write = tokio::spawn(async move { engine.transact(|tx| increment(tx, "sum")).await });
         until("etcd has applied it", || witness.local(|tx| text(tx, "sum")).reply).await;
@@ -36,9 +34,7 @@ fn a_lost_reply_is_found_out_and_the_write_not_made_again() {
 fn a_reply_that_stays_lost_is_called_unknown() {
     run::<OnEtcd, _>(|mut world| async move {
         let witness = world.node().await;
-        let proxy = Proxy::start(world.etcd.address()).await;
-        let engine =
-            Engine::open(Options { endpoints: vec![proxy.endpoint()], ..world.options() }).await.unwrap();
+        let (proxy, engine) = world.behind_a_proxy().await;
         proxy.set(Mode::SwallowAnswers);
         let begin = Instant::now();
         let error = engine.transact(|tx| increment(tx, "sum")).await.unwrap_err();
@@ -53,9 +49,7 @@ fn a_reply_that_stays_lost_is_called_unknown() {
 fn a_straggler_is_refused_by_the_fence() {
     run::<OnEtcd, _>(|mut world| async move {
         let witness = world.node().await;
-        let proxy = Proxy::start(world.etcd.address()).await;
-        let engine =
-            Engine::open(Options { endpoints: vec![proxy.endpoint()], ..world.options() }).await.unwrap();
+        let (proxy, engine) = world.behind_a_proxy().await;
         // Blind: nothing that it reads or writes keeps it from being applied twice.
         let publish =
             |tx: &mut Transaction<'_>| tx.publish(Blob::from("news"), Blob::from("of the straggler"));
@@ -81,9 +75,7 @@ fn a_straggler_is_refused_by_the_fence() {
 fn a_reply_whose_trace_is_compacted_is_called_unknown() {
     run::<OnEtcd, _>(|mut world| async move {
         let witness = world.node().await;
-        let proxy = Proxy::start(world.etcd.address()).await;
-        let engine =
-            Engine::open(Options { endpoints: vec![proxy.endpoint()], ..world.options() }).await.unwrap();
+        let (proxy, engine) = world.behind_a_proxy().await;
         proxy.set(Mode::SwallowAnswers);
         let write = tokio::spawn(async move { engine.transact(|tx| increment(tx, "sum")).await });
         until("etcd has applied it", || witness.local(|tx| text(tx, "sum")).reply).await;

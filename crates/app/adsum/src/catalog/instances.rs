@@ -1,12 +1,10 @@
 //! `adsum catalog instances`.
 
-use std::process::ExitCode;
-
 use adsum_model::Name;
 use serde::Deserialize;
 
-use crate::client::{Client, Outcome, Path, view};
-use crate::listing::{Format, FormatFlag, Listing, print_json};
+use crate::client::{Client, Outcome, Path};
+use crate::listing::{FormatFlag, Listing};
 
 const EXAMPLES: &str = "Examples:
   adsum catalog instances
@@ -47,11 +45,7 @@ pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let path =
         Path::of(&["api", "instances"]).query_if("service", args.service).query_if("prefix", args.prefix);
     let json = client.get(path.query_if("passing", args.passing.then_some(true))).await?;
-    match args.listing.format {
-        Format::Json => print_json(&json)?,
-        Format::Table => listing(view(&json)?).print()?,
-    }
-    Ok(ExitCode::SUCCESS)
+    args.listing.print(&json, listing)
 }
 
 fn listing(instances: Vec<Instance>) -> Listing {

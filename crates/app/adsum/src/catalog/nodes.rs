@@ -1,11 +1,9 @@
 //! `adsum catalog nodes`.
 
-use std::process::ExitCode;
-
 use serde::Deserialize;
 
-use crate::client::{Client, Outcome, Path, view};
-use crate::listing::{Format, FormatFlag, Listing, print_json};
+use crate::client::{Client, Outcome, Path};
+use crate::listing::{FormatFlag, Listing};
 
 const EXAMPLES: &str = "Examples:
   adsum catalog nodes";
@@ -27,11 +25,7 @@ struct Node {
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let json = client.get(Path::of(&["api", "nodes"])).await?;
-    match args.listing.format {
-        Format::Json => print_json(&json)?,
-        Format::Table => listing(view(&json)?).print()?,
-    }
-    Ok(ExitCode::SUCCESS)
+    args.listing.print(&json, listing)
 }
 
 fn listing(nodes: Vec<Node>) -> Listing {

@@ -1,10 +1,9 @@
 //! `adsum catalog services`.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
-use crate::client::{Client, Outcome, Path, view};
-use crate::listing::{Format, FormatFlag, Listing, print_json};
+use crate::client::{Client, Outcome, Path};
+use crate::listing::{FormatFlag, Listing};
 
 const EXAMPLES: &str = "Examples:
   adsum catalog services";
@@ -19,11 +18,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let json = client.get(Path::of(&["v1", "catalog", "services"])).await?;
-    match args.listing.format {
-        Format::Json => print_json(&json)?,
-        Format::Table => listing(&view(&json)?).print()?,
-    }
-    Ok(ExitCode::SUCCESS)
+    args.listing.print(&json, |services| listing(&services))
 }
 
 fn listing(services: &BTreeMap<String, Vec<String>>) -> Listing {

@@ -1,11 +1,9 @@
 //! `adsum gateway routes`.
 
-use std::process::ExitCode;
-
 use serde::Deserialize;
 
-use crate::client::{Client, Outcome, Path, view};
-use crate::listing::{Format, FormatFlag, Listing, print_json};
+use crate::client::{Client, Outcome, Path};
+use crate::listing::{FormatFlag, Listing};
 use crate::screen::Tone;
 
 const EXAMPLES: &str = "Examples:
@@ -34,11 +32,7 @@ struct Route {
 
 pub(super) async fn run(args: Args, client: &Client) -> Outcome {
     let json = client.get(Path::of(&["api", "gateway", "routes"])).await?;
-    match args.listing.format {
-        Format::Json => print_json(&json)?,
-        Format::Table => listing(&view::<Vec<Route>>(&json)?).print()?,
-    }
-    Ok(ExitCode::SUCCESS)
+    args.listing.print(&json, |routes: Vec<Route>| listing(&routes))
 }
 
 fn listing(routes: &[Route]) -> Listing {

@@ -67,6 +67,13 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// What was created, which is found by its id.
+#[derive(Serialize)]
+pub(crate) struct Created {
+    #[serde(rename = "ID")]
+    pub(crate) id: String,
+}
+
 pub(crate) fn json(pretty: bool, shape: &impl Serialize) -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, kind)], to_json(pretty, shape)).into_response()

@@ -13,10 +13,9 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hyper::{Request, StatusCode};
-use serde::Serialize;
 
 use self::shape::Shape;
-use super::answer::{Refusal, at, json};
+use super::answer::{Created, Refusal, at, json};
 use super::question::{Question, check_datacenter};
 use crate::ApiState;
 use crate::changes::Keys;
@@ -26,12 +25,6 @@ use crate::query::Query;
 pub(crate) use execute::{execute, explain};
 
 const PREFIX: &[u8] = b"query/";
-
-#[derive(Serialize)]
-struct Created {
-    #[serde(rename = "ID")]
-    id: String,
-}
 
 pub(crate) async fn create(
     State(state): State<ApiState>,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use adsum_api::{About, ApiState, Faces, Keeper, Logs, Monitor, router};
 use adsum_catalog::records;
 use adsum_control::{Acknowledged, Routing};
-use adsum_model::{Controller, Event, Health, Instance, InstanceId, Node, Offer, Phase, Process};
+use adsum_model::{Berth, Controller, Event, Health, Instance, InstanceId, Node, Offer, Phase, Process};
 use adsum_store::{Durability, Options, Store};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -156,28 +156,18 @@ fn about() -> About {
 }
 
 pub(crate) fn instance(seed: u64, service: &str, slot: u32) -> Instance {
-    Instance {
+    let berth = Berth {
         id: InstanceId::from_seed(seed),
-        service: service.parse().unwrap(),
-        version: 1,
-        slot,
         node: "node1".parse().unwrap(),
         endpoint: SocketAddr::from(([127, 0, 0, 1], 20_000 + slot as u16)),
+    };
+    Instance {
+        slot,
         phase: Phase::Running,
         health: Health::Passing,
         proven: true,
-        maintenance: None,
-        passed: None,
         process: Some(Process { pid: 4711, start_time: 1, boot_id: "b".into() }),
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
-        created: 0,
-        changed: 0,
-        since: 0,
+        ..Instance::planned(service.parse().unwrap(), berth)
     }
 }
 

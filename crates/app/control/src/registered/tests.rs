@@ -164,6 +164,16 @@ async fn a_ttl_that_ran_out_while_nobody_looked_is_found_by_the_next_agent() {
     controller.abort();
 }
 
+/// A check that passes for as long as somebody listens.
+async fn passing(store: &Store) -> (TcpListener, Check) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let tcp = check("port", "", Kind::Tcp { address, tls: Tls::default() });
+    put(store, tcp.clone()).await;
+    until(store, is("port", Status::Passing)).await;
+    (listener, tcp)
+}
+
 fn passes_after(revision: Revision) -> impl Fn(&Catalog) -> bool {
     move |view| {
         let check = view.registry().check("n1", "port");
@@ -176,11 +186,7 @@ async fn a_check_that_is_registered_anew_as_it_was_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let controller = start(&store);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let tcp = check("port", "", Kind::Tcp { address, tls: Tls::default() });
-    put(&store, tcp.clone()).await;
-    until(&store, is("port", Status::Passing)).await;
+    let (_listener, tcp) = passing(&store).await;
     // Nobody can look in between.
     let ((), revision) = store.transact(|tx| {
         assert!(register::deregister_check(tx, "n1", "port"));
@@ -195,11 +201,7 @@ async fn what_others_have_written_of_a_check_is_corrected() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let controller = start(&store);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let tcp = check("port", "", Kind::Tcp { address, tls: Tls::default() });
-    put(&store, tcp.clone()).await;
-    until(&store, is("port", Status::Passing)).await;
+    let (_listener, tcp) = passing(&store).await;
     let told = register::Told { checks: vec![tcp], ..register::Told::default() };
     let ((), revision) = store.transact(|tx| register::tell(tx, told).unwrap());
     until(&store, passes_after(revision)).await;

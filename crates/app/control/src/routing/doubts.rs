@@ -85,7 +85,7 @@ impl Doubts {
 mod tests {
     use adsum_catalog::{Catalog, records};
     use adsum_keyspace::{Database, Keyspace, Now};
-    use adsum_model::{Health, Instance, Phase, Process};
+    use adsum_model::{Berth, Health, Instance, Phase, Process};
 
     use super::*;
 
@@ -94,28 +94,18 @@ mod tests {
     }
 
     fn instance(seed: u64, node: &str, process: Process) -> Instance {
-        Instance {
+        let berth = Berth {
             id: InstanceId::from_seed(seed),
-            service: name("web"),
-            version: 1,
-            slot: 1,
             node: name(node),
             endpoint: "127.0.0.1:20000".parse().unwrap(),
+        };
+        Instance {
             phase: Phase::Running,
             health: Health::Passing,
             proven: true,
-            maintenance: None,
-            passed: None,
             process: Some(process),
-            restarts: 0,
-            streak: 0,
-            lot: 0,
-            ending: None,
-            born: 0,
-            reason: None,
             created: seed,
-            changed: 0,
-            since: 0,
+            ..Instance::planned(name("web"), berth)
         }
     }
 

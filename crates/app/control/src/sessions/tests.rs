@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use adsum_keyspace::Notice;
-use adsum_model::{Health, Instance, InstanceId, Node, Phase, PreparedQuery};
+use adsum_model::{Berth, Health, Instance, InstanceId, Node, Phase, PreparedQuery};
 use adsum_session::Beside;
 use adsum_session::kv::{Locked, Put};
 use adsum_session::session::ServiceCheck;
@@ -108,28 +108,16 @@ async fn what_was_over_when_the_agent_was_not_there_is_ended_by_the_next() {
 }
 
 pub(crate) fn instance(health: Health) -> Instance {
-    Instance {
+    let berth = Berth {
         id: InstanceId::from_seed(1),
-        service: "web".parse().unwrap(),
-        version: 1,
-        slot: 1,
         node: "n1".parse().unwrap(),
         endpoint: SocketAddr::from(([127, 0, 0, 1], 20_001)),
+    };
+    Instance {
         phase: Phase::Running,
         health,
         proven: true,
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
-        created: 0,
-        changed: 0,
-        since: 0,
+        ..Instance::planned("web".parse().unwrap(), berth)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The view follows the records, whether it is loaded or kept up.
 
 use adsum_keyspace::{Keyspace, Now, Space};
-use adsum_model::{Health, Phase, Spec};
+use adsum_model::{Berth, Health, Phase, Spec};
 
 use super::*;
 use crate::records;
@@ -16,28 +16,17 @@ fn service(text: &str) -> Service {
 }
 
 pub(crate) fn instance(seed: u64, service: &str, slot: u32, health: Health) -> Instance {
-    Instance {
+    let berth = Berth {
         id: InstanceId::from_seed(seed),
-        service: name(service),
-        version: 1,
-        slot,
         node: name("n1"),
         endpoint: "127.0.0.1:20000".parse().unwrap(),
+    };
+    Instance {
+        slot,
         phase: Phase::Running,
         health,
         proven: health == Health::Passing,
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
-        created: 0,
-        changed: 0,
-        since: 0,
+        ..Instance::planned(name(service), berth)
     }
 }
 

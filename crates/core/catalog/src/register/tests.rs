@@ -1,10 +1,15 @@
 //! What each verb leaves on record, and what it leaves alone.
 
-use adsum_keyspace::{Keyspace, Now};
-use adsum_model::registered::{Definition, Place};
+use std::time::Duration;
 
+use adsum_keyspace::{Keyspace, Now};
+use adsum_model::registered::{Definition, Kind, Place, Status};
+
+use super::check::checks_of;
+use super::key::attached_key;
 use super::*;
-use crate::Catalog;
+use crate::records::delete;
+use crate::{Catalog, checks};
 
 fn service(id: &str, name: &str) -> Service {
     Service { node: "N1".into(), id: id.into(), service: name.into(), port: 80, ..Service::default() }

@@ -4,7 +4,7 @@ use adsum_keyspace::{Blob, Deadline, Entry, Notice, Value};
 
 use crate::command::{Command, ONE_KEY, WRITE, Work};
 use crate::decimal;
-use crate::number::{integer, parse_integer, print_integer};
+use crate::number::{integer, parse_integer};
 use crate::refusal::{Answer, Refusal};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -24,7 +24,7 @@ fn add(work: &mut Work<'_, '_>, by: i64) -> Answer {
     let (value, deadline) = read(work)?;
     let number = value.map_or(Some(0), |value| parse_integer(value)).ok_or(Refusal::NotInteger)?;
     let sum = number.checked_add(by).ok_or(Refusal::Overflow)?;
-    put(work, print_integer(sum, |digits| digits.into()), deadline, Notice::Incrby);
+    put(work, itoa::Buffer::new().format(sum).into(), deadline, Notice::Incrby);
     work.out.integer(sum);
     Ok(())
 }

@@ -172,7 +172,7 @@ fn hincrby(work: &mut Work<'_, '_>) -> Answer {
         None => 0,
     };
     let sum = number.checked_add(by).ok_or(Refusal::Overflow)?;
-    put(work, sum.to_string().as_bytes(), Notice::Hincrby);
+    put(work, itoa::Buffer::new().format(sum).as_bytes(), Notice::Hincrby);
     work.out.integer(sum);
     Ok(())
 }

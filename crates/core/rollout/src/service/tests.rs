@@ -2,34 +2,24 @@
 
 use std::sync::Arc;
 
-use adsum_model::{Health, Name, Phase, Spec};
+use adsum_model::{Berth, Health, Name, Phase, Spec};
 use adsum_routing::{Face, Holdup, InFlight, MemberId, Reason};
 
 use super::*;
 
 pub(crate) fn instance(seed: u64, version: u32, slot: u32, phase: Phase, health: Health) -> Instance {
-    Instance {
+    let berth = Berth {
         id: InstanceId::from_seed(seed),
-        service: "web".parse().unwrap(),
-        version,
-        slot,
         node: "n1".parse::<Name>().unwrap(),
         endpoint: "127.0.0.1:20000".parse().unwrap(),
+    };
+    Instance {
+        version,
+        slot,
         phase,
         health,
         proven: health == Health::Passing,
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
-        created: 0,
-        changed: 0,
-        since: 0,
+        ..Instance::planned("web".parse().unwrap(), berth)
     }
 }
 

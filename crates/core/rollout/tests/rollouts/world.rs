@@ -7,8 +7,8 @@ use std::time::Duration;
 use adsum_catalog::{Catalog, ServiceState, records};
 use adsum_keyspace::{Database, Keyspace, Now, Space, Transaction};
 use adsum_model::rollout::Rollout;
-use adsum_model::{Instance, InstanceId, Name, Node, Order, Service};
-use adsum_rollout::execute::{Berth, Outcome, carry_out};
+use adsum_model::{Berth, Instance, InstanceId, Name, Node, Order, Service};
+use adsum_rollout::execute::{Outcome, carry_out};
 use adsum_rollout::lint::lint;
 use adsum_rollout::service::{Counted, Held, Plan, Situation, Step, plan};
 

@@ -3,7 +3,8 @@
 use adsum_catalog::{Catalog, records};
 use adsum_keyspace::{Keyspace, Now, Space};
 use adsum_model::{
-    Health, Instance, InstanceId, Name, Phase, Protocol, Publish, Route, Service, Spec, Target, Version,
+    Berth, Health, Instance, InstanceId, Name, Phase, Protocol, Publish, Route, Service, Spec, Target,
+    Version,
 };
 use adsum_routing::{Asked, Entrance, Found, Table, host_of, path};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -36,28 +37,17 @@ pub(crate) fn publish(port: u16, protocol: Protocol) -> Publish {
 
 /// A running instance; its seed makes its id and its port.
 pub(crate) fn instance(seed: u64, service: &str, health: Health) -> Instance {
-    Instance {
+    let berth = Berth {
         id: InstanceId::from_seed(seed),
-        service: name(service),
-        version: 1,
-        slot: 1,
         node: name("one"),
         endpoint: format!("127.0.0.1:{}", 20000 + seed).parse().unwrap(),
+    };
+    Instance {
         phase: Phase::Running,
         health,
         proven: !matches!(health, Health::Starting),
-        maintenance: None,
-        passed: None,
-        process: None,
-        restarts: 0,
-        streak: 0,
-        lot: 0,
-        ending: None,
-        born: 0,
-        reason: None,
         created: seed,
-        changed: 0,
-        since: 0,
+        ..Instance::planned(name(service), berth)
     }
 }
 

@@ -73,11 +73,7 @@ async fn resting_connections_to_a_draining_instance_are_closed() {
 
 #[tokio::test]
 async fn instance_that_has_left_the_table_is_told_of_until_it_has_nothing() {
-    let slow = Backend::new(|mut peer| async move {
-        peer.request().await?;
-        std::future::pending().await
-    })
-    .await;
+    let slow = Backend::silent().await;
     let mut house = House::serving(&[&slow]);
     let mut wire = house.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -338,21 +334,7 @@ async fn who_waits_for_an_instance_that_does_not_come_any_more_is_told_at_once()
 
 #[tokio::test]
 async fn requests_beyond_what_an_instance_takes_wait_for_their_turn() {
-    let (release, released) = oneshot::channel::<()>();
-    let released = shared(released);
-    let backend = Backend::new(move |mut peer| {
-        let released = released.clone();
-        async move {
-            loop {
-                let request = peer.request().await?;
-                if request.line().starts_with("GET /first") {
-                    let _ = released.take().await.await;
-                }
-                peer.say("done").await?;
-            }
-        }
-    })
-    .await;
+    let (backend, release) = Backend::holding("GET /first").await;
     let mut house = House::new();
     let policy =
         Policy { max_requests: 1, max_pending: 2, hold: Duration::from_secs(10), ..Policy::default() };

@@ -9,7 +9,7 @@ use adsum_catalog::{Catalog, records};
 use adsum_gateway::{Control, Gateway, InFlight, Report, Settings};
 use adsum_keyspace::{Keyspace, Now, Space, Transaction};
 use adsum_model::{
-    Health, Instance, InstanceId, Name, Phase, Policy, Publish, Revision, Route, Service, Spec,
+    Berth, Health, Instance, InstanceId, Name, Phase, Policy, Publish, Revision, Route, Service, Spec,
 };
 use adsum_routing::Table;
 use parking_lot::{Condvar, Mutex};
@@ -77,28 +77,13 @@ impl House {
     }
 
     pub(crate) fn instance(&mut self, service: &str, seed: u64, endpoint: SocketAddr, health: Health) {
+        let berth = Berth { id: InstanceId::from_seed(seed), node: "n1".parse().unwrap(), endpoint };
         let mut instance = Instance {
-            id: InstanceId::from_seed(seed),
-            service: service.parse().unwrap(),
-            version: 1,
             slot: u32::try_from(seed).unwrap(),
-            node: "n1".parse().unwrap(),
-            endpoint,
             phase: Phase::Running,
             health,
             proven: true,
-            maintenance: None,
-            passed: None,
-            process: None,
-            restarts: 0,
-            streak: 0,
-            lot: 0,
-            ending: None,
-            born: 0,
-            reason: None,
-            created: 0,
-            changed: 0,
-            since: 0,
+            ..Instance::planned(service.parse().unwrap(), berth)
         };
         self.run(|tx| records::put_instance(tx, &mut instance));
     }

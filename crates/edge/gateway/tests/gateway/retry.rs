@@ -170,11 +170,7 @@ async fn post_without_a_lease_goes_over_a_fresh_connection() {
 
 #[tokio::test]
 async fn instance_that_is_silent_is_given_up_in_time() {
-    let silent = Backend::new(|mut peer| async move {
-        peer.request().await?;
-        std::future::pending().await
-    })
-    .await;
+    let silent = Backend::silent().await;
     let mut house = House::new();
     let policy = Policy { timeout: Duration::from_millis(300), ..Policy::default() };
     house.serve("web", policy, &[&silent]);

@@ -8,22 +8,13 @@ use adsum_model::{Health, Policy, Upstream};
 use crate::drain::{frame, open_websocket, read_frame, websocket};
 use crate::kit::{Backend, House};
 
-/// Answers nothing.
-async fn silent() -> Backend {
-    Backend::new(|mut peer| async move {
-        peer.request().await?;
-        std::future::pending().await
-    })
-    .await
-}
-
 fn h2c() -> Policy {
     Policy { upstream: Upstream::H2c, ..Policy::default() }
 }
 
 #[tokio::test]
 async fn what_is_in_flight_when_instances_are_spoken_to_otherwise_is_still_told_of() {
-    let slow = silent().await;
+    let slow = Backend::silent().await;
     let mut house = House::serving(&[&slow]);
     let mut wire = house.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;

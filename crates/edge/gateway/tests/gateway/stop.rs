@@ -6,28 +6,13 @@ use std::time::{Duration, Instant};
 
 use adsum_gateway::{AccessLog, LogTarget};
 use adsum_model::Policy;
-use tokio::sync::oneshot;
 
 use crate::drain::{frame, open_websocket, read_frame, websocket};
-use crate::kit::{Backend, House, shared};
+use crate::kit::{Backend, House};
 
 #[tokio::test]
 async fn request_in_flight_is_answered_with_close_and_resting_connections_end() {
-    let (release, released) = oneshot::channel::<()>();
-    let released = shared(released);
-    let backend = Backend::new(move |mut peer| {
-        let released = released.clone();
-        async move {
-            loop {
-                let request = peer.request().await?;
-                if request.line().starts_with("GET /slow") {
-                    let _ = released.take().await.await;
-                }
-                peer.say("done").await?;
-            }
-        }
-    })
-    .await;
+    let (backend, release) = Backend::holding("GET /slow").await;
     let house = House::serving(&[&backend]);
     let addr = house.addr();
     let mut resting = house.connect().await;
@@ -125,11 +110,7 @@ async fn websocket_is_told_when_the_gateway_stops() {
 
 #[tokio::test]
 async fn what_does_not_end_is_cut_when_the_grace_is_over() {
-    let backend = Backend::new(|mut peer| async move {
-        peer.request().await?;
-        std::future::pending().await
-    })
-    .await;
+    let backend = Backend::silent().await;
     let house = House::serving(&[&backend]);
     let mut wire = house.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;

@@ -237,11 +237,7 @@ async fn client_that_takes_little_but_all_the_time_is_not_reset() {
 
 #[tokio::test]
 async fn client_that_answers_no_ping_is_let_go_whatever_else_it_has_said() {
-    let backend = Backend::new(|mut peer| async move {
-        peer.request().await?;
-        std::future::pending().await
-    })
-    .await;
+    let backend = Backend::silent().await;
     let mut house = House::with(|settings| settings.limits.silence = 500 * MS);
     house.serve("web", Policy::default(), &[&backend]);
     let mut wire = by_hand(&house, 65535, 0x82, 5).await;

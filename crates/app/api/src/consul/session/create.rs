@@ -6,19 +6,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::{Request, StatusCode};
-use serde::Serialize;
 
-use crate::consul::answer::{Refusal, json};
+use crate::consul::answer::{Created, Refusal, json};
 use crate::consul::given::{self, Given};
 use crate::consul::question::check_datacenter;
 use crate::query::Query;
 use crate::{ApiState, limits};
-
-#[derive(Serialize)]
-struct Created {
-    #[serde(rename = "ID")]
-    id: String,
-}
 
 pub(crate) async fn create(
     State(state): State<ApiState>,

@@ -192,34 +192,22 @@ mod tests {
     use adsum_catalog::records;
     use adsum_control::Acknowledged;
     use adsum_keyspace::{Database, Keyspace, Now};
-    use adsum_model::{Health, InstanceId, Phase, Revision};
+    use adsum_model::{Berth, Health, InstanceId, Phase, Revision};
     use adsum_routing::{Face, InFlight, MemberId};
 
     use super::*;
 
     fn draining() -> Instance {
-        Instance {
+        let berth = Berth {
             id: InstanceId::from_seed(1),
-            service: "web".parse().unwrap(),
-            version: 1,
-            slot: 1,
             node: "n1".parse().unwrap(),
             endpoint: "127.0.0.1:20000".parse().unwrap(),
+        };
+        Instance {
             phase: Phase::Running,
             health: Health::Draining,
             proven: true,
-            maintenance: None,
-            passed: None,
-            process: None,
-            restarts: 0,
-            streak: 0,
-            lot: 0,
-            ending: None,
-            born: 0,
-            reason: None,
-            created: 0,
-            changed: 0,
-            since: 0,
+            ..Instance::planned("web".parse().unwrap(), berth)
         }
     }
 

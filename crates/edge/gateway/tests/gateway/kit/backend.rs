@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
+use super::shared;
 use super::wire::{Wire, header};
 
 pub(crate) struct Backend {
@@ -94,6 +96,34 @@ impl Backend {
             }
         })
         .await
+    }
+
+    /// Reads a request, and answers nothing.
+    pub(crate) async fn silent() -> Backend {
+        Backend::new(|mut peer| async move {
+            peer.request().await?;
+            std::future::pending().await
+        })
+        .await
+    }
+
+    /// Answers every request with `done`, and the one that begins with `line` once it is released.
+    pub(crate) async fn holding(line: &'static str) -> (Backend, oneshot::Sender<()>) {
+        let (release, released) = oneshot::channel();
+        let released = shared(released);
+        let backend = Backend::new(move |mut peer| {
+            let released = released.clone();
+            async move {
+                loop {
+                    let request = peer.request().await?;
+                    if request.line().starts_with(line) {
+                        let _ = released.take().await.await;
+                    }
+                    peer.say("done").await?;
+                }
+            }
+        });
+        (backend.await, release)
     }
 
     /// An address that nobody listens on: none that the system gives to anybody.
