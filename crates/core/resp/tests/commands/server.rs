@@ -291,3 +291,17 @@ fn what_is_asked_in_vain_is_refused_in_redis_words() {
         ",
     );
 }
+
+#[test]
+fn channels_of_shards_are_told_of_like_keys() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for (name, places) in
+        [("spublish", ":1 :1 :1"), ("ssubscribe", ":1 :-1 :1"), ("sunsubscribe", ":1 :-1 :1")]
+    {
+        let info = world.run(&mut peer, &format!("COMMAND INFO {name}"));
+        assert!(info.contains(&format!(" {places} *2 +@pubsub")), "{info}");
+        let keys = world.run(&mut peer, &format!("COMMAND GETKEYS {name} a b"));
+        assert_eq!(keys, "-ERR The command has no key arguments");
+    }
+}
