@@ -49,6 +49,7 @@ impl Server {
                 "TXNTOOBIG a transaction has {count} commands of {bytes} bytes at most: split it into smaller ones"
             )));
         }
+        session.show_multi();
         out.simple("QUEUED");
         Ok(())
     }
