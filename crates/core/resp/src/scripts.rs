@@ -112,7 +112,7 @@ impl Server {
         match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(text)) | Err(Failure::Raised(text)) => {
-                self.stats.errors += 1;
+                self.stats.errors.count(&text);
                 out.error(&text);
                 Ok(())
             }

@@ -125,10 +125,11 @@ impl Server {
             Ok(flow) => flow,
             Err(refusal @ Refusal::Ended(_)) => return Err(refusal),
             Err(refusal) => {
-                self.stats.errors += 1;
+                let text = refusal.to_string();
+                self.stats.errors.count(&text);
                 self.marks.truncate(marks);
                 out.truncate(mark);
-                out.error(&refusal.to_string());
+                out.error(&text);
                 Flow::Continue
             }
         };
