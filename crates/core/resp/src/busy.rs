@@ -68,6 +68,7 @@ fn of_connection(name: &[u8], session: Option<&mut Session>, args: &[&[u8]], out
             out.ok();
             Ok(())
         }
+        (b"discard", 1, false) => Err(transactions::DISCARD_ALONE),
         (b"exec", ..) => {
             session.leave_multi();
             Err(Refusal::Busy.of_exec())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use adsum_keyspace::Now;
 use parking_lot::Mutex;
@@ -38,6 +38,11 @@ pub(crate) struct Client {
     pub(crate) patterns: AtomicUsize,
     pub(crate) shards: AtomicUsize,
     pub(crate) blocked: AtomicBool,
+    /// Requests since MULTI; less than none outside of it.
+    pub(crate) queued: AtomicIsize,
+    /// What CLIENT NO-EVICT and NO-TOUCH have been told. Nothing is evicted and no access time is kept: it is only shown.
+    pub(crate) no_evict: AtomicBool,
+    pub(crate) no_touch: AtomicBool,
     /// Whether a key that it watches has changed.
     pub(crate) touched: AtomicBool,
     pub(crate) names: Mutex<Names>,
@@ -104,6 +109,9 @@ impl Clients {
             patterns: AtomicUsize::new(0),
             shards: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
+            queued: AtomicIsize::new(-1),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
             touched: AtomicBool::new(false),
             names: Mutex::default(),
             last: Mutex::new(Last { seen: now.tick, command: "NULL" }),

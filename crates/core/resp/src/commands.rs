@@ -25,7 +25,7 @@ pub(crate) mod lists;
 mod locks;
 mod member_scan;
 mod monitoring;
-mod object;
+pub(crate) mod object;
 mod pubsub;
 mod scan;
 mod scripts;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use adsum_keyspace::Now;
-use adsum_script::{End, Failure, Input, Interpreter, Overseer, Patience};
+use adsum_script::{End, Failure, Input, Interpreter, Overseer, Patience, Writing};
 
 use crate::refusal::Refusal;
 use crate::{Server, Session, Writer};
@@ -92,7 +92,12 @@ impl Server {
     ) -> Result<(), Refusal> {
         // It is with the script while that runs: a script cannot run scripts.
         let mut interpreter = self.scripts.interpreter.take().ok_or(Refusal::NoScript)?;
-        let read_only = script.read_only || interpreter.is_read_only(&script.sha);
+        let writing = interpreter.writing(&script.sha);
+        if script.read_only && writing == Writing::May {
+            self.scripts.interpreter = Some(interpreter);
+            return Err(Refusal::Says("Can not execute a script with write flag using *_ro command."));
+        }
+        let read_only = script.read_only || writing == Writing::Never;
         let input = Input {
             keys: script.keys,
             arguments: script.arguments,
@@ -112,7 +117,7 @@ impl Server {
         match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(text)) | Err(Failure::Raised(text)) => {
-                self.stats.errors += 1;
+                self.stats.errors.count(&text);
                 out.error(&text);
                 Ok(())
             }

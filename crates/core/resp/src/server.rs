@@ -22,12 +22,14 @@ use crate::subscriptions::Subscriptions;
 use crate::tracking::{Scene, Tracking};
 use crate::{About, Deferred, Outbox, Request, Session, Vitals, Wake, Writer, limits};
 
+mod errors;
 mod execute;
 mod notifications;
 mod settle;
 mod transaction;
 mod waiting;
 
+use errors::Errors;
 pub(crate) use execute::{check_keys, help};
 use notifications::Misses;
 pub(crate) use transaction::{Marks, fill_in};
@@ -89,12 +91,12 @@ pub enum Flow {
 }
 
 /// Counted since the start, or since CONFIG RESETSTAT.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(crate) struct Stats {
     pub(crate) commands: u64,
     pub(crate) connections_before: u64,
     pub(crate) expired: u64,
-    pub(crate) errors: u64,
+    pub(crate) errors: Errors,
 }
 
 /// A reply buffer larger than this is not kept.

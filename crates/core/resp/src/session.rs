@@ -77,7 +77,14 @@ impl Session {
     /// Without the server: what is queued is dropped now, and what is watched by the next request.
     pub(crate) fn leave_multi(&mut self) {
         self.multi = None;
+        self.show_multi();
         self.lets_go = true;
+    }
+
+    /// For CLIENT LIST.
+    pub(crate) fn show_multi(&self) {
+        let queued = self.multi.as_ref().map_or(-1, |multi| multi.len() as isize);
+        self.client.queued.store(queued, Relaxed);
     }
 
     pub(crate) fn database(&self) -> Database {
@@ -94,7 +101,10 @@ impl Session {
         self.select(0);
         self.replies = Replies::On;
         self.multi = None;
+        self.show_multi();
         self.read = None;
+        self.client.no_evict.store(false, Relaxed);
+        self.client.no_touch.store(false, Relaxed);
         self.client.set_protocol(Protocol::Resp2);
         self.client.names.lock().name.clear();
     }

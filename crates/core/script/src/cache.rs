@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::shebang::Writing;
+
 /// Scripts that are kept, and the bytes of them.
 const SCRIPTS: usize = 10_000;
 const BYTES: usize = 16 * 1024 * 1024;
@@ -10,7 +12,7 @@ pub(crate) type Sha = [u8; 40];
 
 /// A script that was compiled.
 pub(crate) struct Script {
-    pub(crate) no_writes: bool,
+    pub(crate) writing: Writing,
     bytes: usize,
     used: u64,
 }
@@ -37,12 +39,12 @@ impl Cache {
     }
 
     /// The names of those that had to go for it.
-    pub(crate) fn add(&mut self, sha: Sha, no_writes: bool, bytes: usize) -> Vec<Sha> {
+    pub(crate) fn add(&mut self, sha: Sha, writing: Writing, bytes: usize) -> Vec<Sha> {
         let full = self.scripts.len() >= SCRIPTS || self.bytes + bytes > BYTES;
         let gone = if full { self.make_room() } else { Vec::new() };
         self.uses += 1;
         self.bytes += bytes;
-        self.scripts.insert(sha, Script { no_writes, bytes, used: self.uses });
+        self.scripts.insert(sha, Script { writing, bytes, used: self.uses });
         gone
     }
 

@@ -177,11 +177,17 @@ enum Argument {
     Number(String),
 }
 
+/// Numbers from here on have an exponent, as in Redis, where they are printed with `%.17g`.
+const EXACT: i64 = 100_000_000_000_000_000;
+
 fn argument(value: &Value) -> Option<Argument> {
     match value {
         Value::String(text) => Some(Argument::Text(text.as_bytes())),
-        Value::Integer(number) => Some(Argument::Number(number.to_string())),
-        Value::Number(number) => Some(Argument::Number(digits::shortest(*number))),
+        Value::Integer(number) if (1 - EXACT..EXACT).contains(number) => {
+            Some(Argument::Number(number.to_string()))
+        }
+        Value::Integer(number) => Some(Argument::Number(digits::general(*number as f64, 17))),
+        Value::Number(number) => Some(Argument::Number(digits::general(*number, 17))),
         _ => None,
     }
 }

@@ -97,7 +97,7 @@ fn decode(lua: &Lua, values: Variadic<Value>, course: &Course) -> mlua::Result<V
 type Change = fn(&mut Settings, &Arguments<'_>) -> mlua::Result<Value>;
 
 fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Result<()> {
-    let all: [(&'static str, Change); 7] = [
+    let all: [(&'static str, Change); 6] = [
         ("encode_max_depth", |settings, arguments| depth(&mut settings.encode_depth, arguments)),
         ("decode_max_depth", |settings, arguments| depth(&mut settings.decode_depth, arguments)),
         ("encode_number_precision", precision),
@@ -109,7 +109,6 @@ fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Resul
             switch(&mut settings.decode_invalid, arguments.get(0));
             Ok(Value::Boolean(settings.decode_invalid))
         }),
-        ("encode_sparse_array", sparse),
     ];
     for (name, change) in all {
         let own = course.clone();
@@ -118,7 +117,11 @@ fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Resul
         })?;
         library.raw_set(name, function)?;
     }
-    Ok(())
+    let own = course.clone();
+    let function = lua.create_function(move |lua, values| {
+        sparse(&mut own.json.lock().sparse, &Arguments::new(lua, "encode_sparse_array", values))
+    })?;
+    library.raw_set("encode_sparse_array", function)
 }
 
 fn depth(setting: &mut usize, arguments: &Arguments<'_>) -> mlua::Result<Value> {
@@ -141,12 +144,11 @@ fn encode_invalid(settings: &mut Settings, arguments: &Arguments<'_>) -> mlua::R
     Ok(Value::Boolean(settings.invalid != Invalid::Refused))
 }
 
-fn sparse(settings: &mut Settings, arguments: &Arguments<'_>) -> mlua::Result<Value> {
-    let sparse = &mut settings.sparse;
+fn sparse(sparse: &mut Sparse, arguments: &Arguments<'_>) -> mlua::Result<(bool, usize, usize)> {
     switch(&mut sparse.convert, arguments.get(0));
     sparse.ratio = whole(arguments, 1, sparse.ratio, (0, i32::MAX as usize))?;
     sparse.safe = whole(arguments, 2, sparse.safe, (0, i32::MAX as usize))?;
-    Ok(Value::Boolean(sparse.convert))
+    Ok((sparse.convert, sparse.ratio, sparse.safe))
 }
 
 fn switch(setting: &mut bool, to: Option<&Value>) {

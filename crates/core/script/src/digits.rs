@@ -19,13 +19,6 @@ pub(crate) fn general(number: f64, precision: usize) -> String {
     without_zeros(&format!("{number:.behind$}")).to_owned()
 }
 
-/// As an argument of a command, or as a double in a reply: whole numbers as such, others with all 17 digits.
-pub fn shortest(number: f64) -> String {
-    let whole = number as i64;
-    // Of -0 the sign is lost, as in Redis.
-    if whole as f64 == number && whole != i64::MAX { whole.to_string() } else { general(number, 17) }
-}
-
 fn without_zeros(digits: &str) -> &str {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
@@ -53,8 +46,8 @@ mod tests {
         ] {
             assert_eq!(general(number, 14), expected);
         }
-        assert_eq!(shortest(0.1), "0.10000000000000001");
-        assert_eq!(shortest(3.0), "3");
-        assert_eq!(shortest(1e30), "1e+30");
+        assert_eq!(general(0.1, 17), "0.10000000000000001");
+        assert_eq!(general(3.0, 17), "3");
+        assert_eq!(general(1e30, 17), "1e+30");
     }
 }

@@ -12,7 +12,7 @@ use crate::chance::Chance;
 use crate::garbage::Garbage;
 use crate::raised::{Raised, message};
 use crate::sandbox::{Sandbox, compile_script};
-use crate::shebang::Shebang;
+use crate::shebang::{Shebang, Writing};
 use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
 
 /// Instructions between two looks at the overseer.
@@ -56,7 +56,7 @@ pub struct Interpreter {
 struct Last {
     sha: Sha,
     function: Function,
-    no_writes: bool,
+    writing: Writing,
 }
 
 /// Shared by the interpreter and the functions that it gives to scripts.
@@ -193,7 +193,7 @@ impl Interpreter {
         if let Some(last) = self.last.take() {
             self.cache.find(&last.sha);
         }
-        let names = self.cache.add(sha, shebang.no_writes, body.len());
+        let names = self.cache.add(sha, shebang.writing, body.len());
         let keep = |functions: &Table| {
             for gone in names {
                 functions.raw_remove(self.lua.create_string(gone)?)?;
@@ -212,10 +212,10 @@ impl Interpreter {
     }
 
     /// Whether the script has said that it writes nothing.
-    pub fn is_read_only(&mut self, sha: &Sha) -> bool {
+    pub fn writing(&mut self, sha: &Sha) -> Writing {
         match &self.last {
-            Some(last) if last.sha == *sha => last.no_writes,
-            Some(_) | None => self.cache.find(sha).is_some_and(|script| script.no_writes),
+            Some(last) if last.sha == *sha => last.writing,
+            Some(_) | None => self.cache.find(sha).map_or(Writing::Unsaid, |script| script.writing),
         }
     }
 
@@ -272,11 +272,11 @@ impl Interpreter {
     /// Makes a script that is in the cache the last one.
     fn look_up(&mut self, sha: &Sha) -> Result<(), Failure> {
         if self.last.as_ref().is_none_or(|last| last.sha != *sha) {
-            let no_writes = self.cache.find(sha).ok_or(Failure::Unknown)?.no_writes;
+            let writing = self.cache.find(sha).ok_or(Failure::Unknown)?.writing;
             let name = self.lua.create_string(sha);
             let function = name.and_then(|name| self.functions.raw_get(name));
             let function = function.map_err(|error| failed(&error))?;
-            self.last = Some(Last { sha: *sha, function, no_writes });
+            self.last = Some(Last { sha: *sha, function, writing });
         }
         Ok(())
     }

@@ -35,12 +35,12 @@ mod shebang;
 mod structs;
 
 pub use calls::{Commands, Make, Reply};
-pub use digits::shortest;
 pub use interpreter::{Failure, Input, Interpreter};
 pub use mlua;
 pub use overseer::{BUSY_AFTER, End, Overseer, Patience};
 pub use raised::Raised;
 pub use sha1::hex as sha1_hex;
+pub use shebang::Writing;
 
 /// Bytes that a script may have beside what is there already: the libraries, the cache, what earlier ones have left and
 /// nobody has collected yet. Also of what a library makes in one piece.

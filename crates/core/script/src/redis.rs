@@ -40,8 +40,10 @@ pub(crate) fn library(lua: &Lua, course: &Arc<Course>) -> mlua::Result<Table> {
     redis.raw_set("status_reply", lua.create_function(status_reply)?)?;
     redis.raw_set("set_repl", lua.create_function(set_repl)?)?;
     let own = course.clone();
-    redis
-        .raw_set("setresp", lua.create_function(move |_, values: Variadic<Value>| setresp(&own, &values))?)?;
+    redis.raw_set(
+        "setresp",
+        lua.create_function(move |lua, values: Variadic<Value>| setresp(lua, &own, &values))?,
+    )?;
     redis.raw_set("replicate_commands", lua.create_function(|_, _: Variadic<Value>| Ok(true))?)?;
     redis.raw_set("acl_check_cmd", lua.create_function(|_, _: Variadic<Value>| Ok(true))?)?;
     redis.raw_set("breakpoint", lua.create_function(|_, _: Variadic<Value>| Ok(false))?)?;
@@ -106,11 +108,13 @@ fn set_repl(_: &Lua, values: Variadic<Value>) -> mlua::Result<()> {
     }
 }
 
-fn setresp(course: &Course, values: &[Value]) -> mlua::Result<()> {
-    match values {
-        [Value::Integer(protocol @ (2 | 3))] => course.resp3.store(*protocol == 3, Relaxed),
-        [_] => return refuse("RESP version must be 2 or 3."),
-        _ => return refuse("redis.setresp() requires one argument."),
+/// What can be read as a number is cut to a whole one, as in Redis.
+fn setresp(lua: &Lua, course: &Course, values: &[Value]) -> mlua::Result<()> {
+    let [value] = values else { return refuse("redis.setresp() requires one argument.") };
+    match lua.coerce_number(value.clone())?.map(f64::trunc) {
+        Some(2.0) => course.resp3.store(false, Relaxed),
+        Some(3.0) => course.resp3.store(true, Relaxed),
+        Some(_) | None => return refuse("RESP version must be 2 or 3."),
     }
     Ok(())
 }

@@ -1,11 +1,22 @@
 //! `#!lua flags=no-writes,...` in the first line of a script. <https://redis.io/docs/latest/develop/programmability/lua-api/>
 
+/// What a script says of whether it writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// Nothing: it has no such line.
+    #[default]
+    Unsaid,
+    /// That it may, as it does not say that it does not.
+    May,
+    Never,
+}
+
 /// What a script says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shebang {
     /// Bytes of the line, without its end, which keeps the lines' numbers.
     pub(crate) length: usize,
-    pub(crate) no_writes: bool,
+    pub(crate) writing: Writing,
 }
 
 /// Those of Redis. But for `no-writes` they speak of clusters, replicas and eviction, of which there are none.
@@ -21,6 +32,7 @@ impl Shebang {
             return Err("ERR Invalid script shebang".to_owned());
         };
         shebang.length = length;
+        shebang.writing = Writing::May;
         let line = String::from_utf8_lossy(&body[..length]);
         let mut words = line.split_whitespace();
         match words.next() {
@@ -33,11 +45,14 @@ impl Shebang {
         for word in words {
             let flags = word.strip_prefix("flags=");
             let flags = flags.ok_or_else(|| format!("ERR Unknown lua shebang option: {word}"))?;
-            for flag in flags.split(',').filter(|flag| !flag.is_empty()) {
+            // None at all is fine, and an empty one among others is not.
+            for flag in flags.split(',').filter(|_| !flags.is_empty()) {
                 if !FLAGS.contains(&flag) {
                     return Err(format!("ERR Unexpected flag in script shebang: {flag}"));
                 }
-                shebang.no_writes |= flag == "no-writes";
+                if flag == "no-writes" {
+                    shebang.writing = Writing::Never;
+                }
             }
         }
         Ok(shebang)

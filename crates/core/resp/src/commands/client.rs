@@ -26,8 +26,8 @@ pub(super) const COMMANDS: &[Command] = &[Command::container(
         Command::server("client|list", -2, OTHERS, list),
         Command::server("client|info", 2, PLAIN, info),
         Command::server("client|kill", -3, OTHERS, kill),
-        Command::server("client|no-evict", 3, OTHERS, on_or_off),
-        Command::server("client|no-touch", 3, PLAIN, on_or_off),
+        Command::server("client|no-evict", 3, OTHERS, no_evict),
+        Command::server("client|no-touch", 3, PLAIN, no_touch),
         Command::server("client|reply", 3, PLAIN, reply),
         Command::server("client|unblock", -3, OTHERS, unblock),
         Command::server("client|pause", -3, OTHERS, pause),
@@ -108,8 +108,10 @@ fn choose(call: &Call<'_>) -> Result<Vec<Arc<Client>>, Refusal> {
             Ok(all.filter(|client| kind.is_of(client)).collect())
         }
         [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
-            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<BTreeSet<u64>, _>>()?;
-            Ok(all.filter(|client| ids.contains(&client.id)).collect())
+            // Those that nobody can have are looked for, too.
+            let parse = |id: &&[u8]| parse_integer(id).ok_or(INVALID_ID);
+            let ids = ids.iter().map(parse).collect::<Result<BTreeSet<i64>, _>>()?;
+            Ok(all.filter(|client| ids.contains(&(client.id as i64))).collect())
         }
         _ => Err(Refusal::Syntax),
     }
@@ -117,8 +119,10 @@ fn choose(call: &Call<'_>) -> Result<Vec<Arc<Client>>, Refusal> {
 
 fn parse_id(word: &[u8]) -> Result<u64, Refusal> {
     let id = parse_integer(word).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
-    id.ok_or(Refusal::Says("Invalid client ID"))
+    id.ok_or(INVALID_ID)
 }
+
+const INVALID_ID: Refusal = Refusal::Says("Invalid client ID");
 
 /// What Redis calls the type of a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,14 +157,15 @@ fn info(call: &mut Call<'_>) -> Answer {
     Ok(())
 }
 
-/// One client as CLIENT LIST shows it: those fields of Redis that have a meaning here, in its order.
+/// One client as CLIENT LIST shows it: the fields of Redis in its order. What is known to the connection alone is 0, and
+/// the descriptor -1.
 fn line(server: &Server, client: &Client, now: Now) -> String {
     let last = client.last();
     let resp = if client.protocol() == Protocol::Resp3 { 3 } else { 2 };
     let seconds = |since: u64| now.tick.saturating_sub(since) / 1000;
     let names = client.names.lock();
     format!(
-        "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi=-1 cmd={} user=default redir={} resp={resp} lib-name={} lib-ver={}",
+        "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} {SIZES} events=r cmd={} user=default redir={} resp={resp} lib-name={} lib-ver={}",
         client.id,
         client.peer,
         client.local,
@@ -172,6 +177,7 @@ fn line(server: &Server, client: &Client, now: Now) -> String {
         client.channels.load(Relaxed),
         client.patterns.load(Relaxed),
         client.shards.load(Relaxed),
+        client.queued.load(Relaxed),
         last.command,
         tracking::redirect(server.tracking.of(client.id)),
         names.library,
@@ -179,16 +185,22 @@ fn line(server: &Server, client: &Client, now: Now) -> String {
     )
 }
 
+const SIZES: &str = "qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0";
+
 /// `N` for one with none.
 fn flags(server: &Server, client: &Client) -> String {
     let tracked = server.tracking.of(client.id);
     let broadcasts = tracked.is_some_and(|tracked| matches!(tracked.options.mode, Mode::Broadcast(_)));
     let all = [
         ('P', client.subscriptions() > 0),
+        ('x', client.queued.load(Relaxed) >= 0),
         ('b', client.blocked.load(Relaxed)),
         ('t', tracked.is_some()),
         ('R', tracked.is_some_and(|tracked| tracked.broken)),
         ('B', broadcasts),
+        ('d', client.touched.load(Relaxed)),
+        ('e', client.no_evict.load(Relaxed)),
+        ('T', client.no_touch.load(Relaxed)),
     ];
     let flags: String = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).collect();
     if flags.is_empty() { "N".to_owned() } else { flags }
@@ -275,13 +287,26 @@ fn parse_yes(word: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// Nothing is evicted and no access time is kept, so both settings hold anyway.
-fn on_or_off(call: &mut Call<'_>) -> Answer {
-    match call.args[2].to_ascii_uppercase().as_slice() {
-        b"ON" | b"OFF" => call.out.ok(),
-        _ => return Err(Refusal::Syntax),
-    }
+fn no_evict(call: &mut Call<'_>) -> Answer {
+    let on = parse_on(call.args[2])?;
+    call.session.client.no_evict.store(on, Relaxed);
+    call.out.ok();
     Ok(())
+}
+
+fn no_touch(call: &mut Call<'_>) -> Answer {
+    let on = parse_on(call.args[2])?;
+    call.session.client.no_touch.store(on, Relaxed);
+    call.out.ok();
+    Ok(())
+}
+
+fn parse_on(word: &[u8]) -> Result<bool, Refusal> {
+    match word.to_ascii_uppercase().as_slice() {
+        b"ON" => Ok(true),
+        b"OFF" => Ok(false),
+        _ => Err(Refusal::Syntax),
+    }
 }
 
 fn reply(call: &mut Call<'_>) -> Answer {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::lot::Lot;
 use crate::number::integer;
-use crate::refusal::Refusal;
+use crate::refusal::{Answer, Refusal};
 
 /// Elements that one command draws at most, with repetition.
 const MOST: u64 = 1_000_000;
@@ -22,10 +22,25 @@ impl Drawing {
     /// A negative count is of elements that may come again.
     pub(super) fn parse(count: &[u8]) -> Result<Drawing, Refusal> {
         let count = integer(count)?;
+        if count == i64::MIN {
+            return Err(Refusal::Says(
+                "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+            ));
+        }
         match usize::try_from(count) {
             Ok(count) => Ok(Drawing::Different(count)),
             Err(_) if count.unsigned_abs() > MOST => Err(Refusal::Says("value is out of range")),
             Err(_) => Ok(Drawing::Any(count.unsigned_abs() as usize)),
+        }
+    }
+
+    /// The same for elements each of which comes with another, which are twice as many.
+    pub(super) fn check_pairs(self) -> Answer {
+        match self {
+            Drawing::Different(count) if count > (i64::MAX / 2) as usize => {
+                Err(Refusal::Says("value is out of range"))
+            }
+            Drawing::Different(_) | Drawing::Any(_) => Ok(()),
         }
     }
 

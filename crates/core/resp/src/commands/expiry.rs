@@ -188,14 +188,7 @@ fn seconds(millis: u64) -> u64 {
 /// `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`
 fn getex(work: &mut Work<'_, '_>) -> Answer {
     let now = work.tx.now();
-    let change = match work.args[2..] {
-        [] => None,
-        [option] if option.eq_ignore_ascii_case(b"PERSIST") => Some(None),
-        [option, number] => {
-            Some(Some((number, Unit::parse(&option.to_ascii_uppercase()).ok_or(Refusal::Syntax)?)))
-        }
-        _ => return Err(Refusal::Syntax),
-    };
+    let change = getex_options(&work.args[2..])?;
     let Some(value) = strings::read(work.tx, work.db, work.args[1])? else {
         work.out.null();
         return Ok(());
@@ -215,4 +208,24 @@ fn getex(work: &mut Work<'_, '_>) -> Answer {
         Some(_) | None => {}
     }
     Ok(())
+}
+
+/// `PERSIST`, or a time and its unit, or neither. The same may be said again.
+type Wanted<'a> = Option<Option<(&'a [u8], Unit)>>;
+
+fn getex_options<'a>(words: &[&'a [u8]]) -> Result<Wanted<'a>, Refusal> {
+    let mut wanted: Wanted<'a> = None;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let word = word.to_ascii_uppercase();
+        wanted = match (Unit::parse(&word), wanted) {
+            (None, None | Some(None)) if word == b"PERSIST" => Some(None),
+            (Some(unit), None) => Some(Some((words.next().ok_or(Refusal::Syntax)?, unit))),
+            (Some(unit), Some(Some((_, before)))) if before == unit => {
+                Some(Some((words.next().ok_or(Refusal::Syntax)?, unit)))
+            }
+            _ => return Err(Refusal::Syntax),
+        };
+    }
+    Ok(wanted)
 }

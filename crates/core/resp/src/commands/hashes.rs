@@ -201,6 +201,7 @@ fn hrandfield(work: &mut Work<'_, '_>) -> Answer {
         [_, option] if option.eq_ignore_ascii_case(b"WITHVALUES") => true,
         _ => return Err(Refusal::Syntax),
     };
+    drawing.filter(|_| with_values).map_or(Ok(()), Drawing::check_pairs)?;
     let hash = read(work.tx, work.db, work.args[1])?.cloned().unwrap_or_default();
     let Some(drawing) = drawing else {
         let field = (!hash.is_empty()).then(|| hash.nth(work.lot.below(hash.len()))).flatten();

@@ -16,10 +16,10 @@ const FLAGS: Flags = READ;
 /// The version of Redis whose commands clients may expect.
 pub(super) const REDIS_VERSION: &str = "7.2.4";
 
-type Fields = Vec<(&'static str, String)>;
-type Section = (&'static str, fn(&Server, Now) -> Fields);
+type Fields<'s> = Vec<(&'s str, String)>;
+type Section = (&'static str, fn(&Server, Now) -> Fields<'_>);
 
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -28,6 +28,7 @@ const SECTIONS: [Section; 10] = [
     ("Replication", replication),
     ("CPU", cpu),
     ("Modules", |_, _| Vec::new()),
+    ("Errorstats", errorstats),
     ("Cluster", cluster),
     ("Keyspace", keyspace),
 ];
@@ -45,7 +46,7 @@ fn info(call: &mut Call<'_>) -> Answer {
     Ok(())
 }
 
-fn text(name: &str, fields: &Fields) -> String {
+fn text(name: &str, fields: &Fields<'_>) -> String {
     let mut text = format!("# {name}\r\n");
     for (field, value) in fields {
         let _ = write!(text, "{field}:{value}\r\n");
@@ -53,7 +54,7 @@ fn text(name: &str, fields: &Fields) -> String {
     text
 }
 
-fn server(server: &Server, now: Now) -> Fields {
+fn server(server: &Server, now: Now) -> Fields<'_> {
     let about = &server.about;
     let uptime = now.wall.saturating_sub(about.started.wall) / 1000;
     vec![
@@ -72,7 +73,7 @@ fn server(server: &Server, now: Now) -> Fields {
     ]
 }
 
-fn clients(server: &Server, _: Now) -> Fields {
+fn clients(server: &Server, _: Now) -> Fields<'_> {
     let clients = server.clients.by_id.values();
     let subscribed = clients.filter(|client| client.subscriptions() > 0).count();
     vec![
@@ -84,7 +85,7 @@ fn clients(server: &Server, _: Now) -> Fields {
     ]
 }
 
-fn memory(server: &Server, _: Now) -> Fields {
+fn memory(server: &Server, _: Now) -> Fields<'_> {
     let vitals = server.vitals;
     vec![
         ("used_memory", vitals.memory.to_string()),
@@ -108,15 +109,20 @@ fn human(bytes: u64) -> String {
     }
 }
 
-fn persistence(server: &Server, _: Now) -> Fields {
+fn persistence(server: &Server, _: Now) -> Fields<'_> {
     let vitals = server.vitals;
     vec![
         ("loading", "0".to_owned()),
+        ("async_loading", "0".to_owned()),
         ("rdb_bgsave_in_progress", "0".to_owned()),
         ("rdb_last_save_time", (last_save(server) / 1000).to_string()),
         ("rdb_last_bgsave_status", "ok".to_owned()),
         ("aof_enabled", "1".to_owned()),
         ("aof_rewrite_in_progress", "0".to_owned()),
+        ("aof_rewrite_scheduled", "0".to_owned()),
+        ("aof_last_rewrite_time_sec", "-1".to_owned()),
+        ("aof_current_rewrite_time_sec", "-1".to_owned()),
+        ("aof_last_bgrewrite_status", "ok".to_owned()),
         ("aof_last_write_status", "ok".to_owned()),
         ("aof_current_size", vitals.journal.to_string()),
         ("adsum_revision", server.revision().to_string()),
@@ -128,24 +134,35 @@ pub(super) fn last_save(server: &Server) -> u64 {
     server.vitals.last_snapshot.max(server.about.started.wall)
 }
 
-fn stats(server: &Server, _: Now) -> Fields {
-    let stats = server.stats;
+/// What has to do with replicas, forks and eviction stays 0, as there are none.
+fn stats(server: &Server, _: Now) -> Fields<'_> {
+    let stats = &server.stats;
     vec![
         ("total_connections_received", (server.clients.ever() - stats.connections_before).to_string()),
         ("total_commands_processed", stats.commands.to_string()),
+        ("total_net_repl_input_bytes", "0".to_owned()),
+        ("total_net_repl_output_bytes", "0".to_owned()),
+        ("sync_full", "0".to_owned()),
+        ("sync_partial_ok", "0".to_owned()),
+        ("sync_partial_err", "0".to_owned()),
         ("expired_keys", stats.expired.to_string()),
         ("evicted_keys", "0".to_owned()),
+        ("evicted_clients", "0".to_owned()),
         ("pubsub_channels", server.subscriptions.len(To::Channel).to_string()),
         ("pubsub_patterns", server.subscriptions.len(To::Pattern).to_string()),
         ("pubsubshard_channels", server.subscriptions.len(To::Shard).to_string()),
+        ("latest_fork_usec", "0".to_owned()),
+        ("total_forks", "0".to_owned()),
+        ("migrate_cached_sockets", "0".to_owned()),
+        ("slave_expires_tracked_keys", "0".to_owned()),
         ("tracking_total_keys", server.tracking.keys().to_string()),
         ("tracking_total_items", server.tracking.pairs().to_string()),
         ("tracking_total_prefixes", server.tracking.prefixes().to_string()),
-        ("total_error_replies", stats.errors.to_string()),
+        ("total_error_replies", stats.errors.all().to_string()),
     ]
 }
 
-fn replication(server: &Server, _: Now) -> Fields {
+fn replication(server: &Server, _: Now) -> Fields<'_> {
     vec![
         ("role", "master".to_owned()),
         ("connected_slaves", "0".to_owned()),
@@ -161,7 +178,7 @@ fn replication(server: &Server, _: Now) -> Fields {
     ]
 }
 
-fn cpu(server: &Server, _: Now) -> Fields {
+fn cpu(server: &Server, _: Now) -> Fields<'_> {
     let seconds = |millis: u64| format!("{}.{:03}000", millis / 1000, millis % 1000);
     vec![
         ("used_cpu_sys", seconds(server.vitals.cpu_system)),
@@ -169,11 +186,15 @@ fn cpu(server: &Server, _: Now) -> Fields {
     ]
 }
 
-fn cluster(_: &Server, _: Now) -> Fields {
+fn errorstats(server: &Server, _: Now) -> Fields<'_> {
+    server.stats.errors.by_name().map(|(name, count)| (name, format!("count={count}"))).collect()
+}
+
+fn cluster(_: &Server, _: Now) -> Fields<'_> {
     vec![("cluster_enabled", "0".to_owned())]
 }
 
-fn keyspace(server: &Server, _: Now) -> Fields {
+fn keyspace(server: &Server, _: Now) -> Fields<'_> {
     const NAMES: [&str; Database::USERS as usize] = [
         "db0", "db1", "db2", "db3", "db4", "db5", "db6", "db7", "db8", "db9", "db10", "db11", "db12", "db13",
         "db14", "db15",

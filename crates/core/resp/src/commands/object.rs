@@ -52,11 +52,15 @@ pub(super) fn encoding_of(value: &Value) -> &'static str {
     }
 }
 
+/// Up to how many entries an aggregate is small: hashes and sets of integers, and what else there is.
+pub(crate) const ENTRIES: usize = 512;
+pub(crate) const FEW_ENTRIES: usize = 128;
+/// Bytes of one of them.
+pub(crate) const BYTES: usize = 64;
+
 /// Small aggregates have names of their own, for whoever looks at them.
 fn of_aggregate(value: &Value) -> &'static str {
-    const ENTRIES: usize = 512;
-    const FEW_ENTRIES: usize = 128;
-    const BYTES: usize = 64;
+    /// `list-max-listpack-size` -2.
     const LIST_BYTES: usize = 8 * 1024;
     let short = |bytes: &[u8]| bytes.len() <= BYTES;
     match value {

@@ -1,6 +1,6 @@
 //! EVAL and SCRIPT. <https://redis.io/docs/latest/develop/programmability/eval-intro/>
 
-use crate::command::{AT_ONCE, Call, Command, Flags, KeysAt, NO_SCRIPT, READ, Run};
+use crate::command::{Call, Command, Flags, KeysAt, NO_SCRIPT, READ, Run};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
 use crate::scripts::Script;
@@ -16,7 +16,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Command::server("script|load", 3, NO_SCRIPT, load),
             Command::server("script|exists", -3, NO_SCRIPT, exists),
             Command::server("script|flush", -2, NO_SCRIPT, flush),
-            Command::server("script|kill", 2, NO_SCRIPT.and(AT_ONCE), kill),
+            Command::server("script|kill", 2, NO_SCRIPT, kill),
             Command::server("script|debug", 3, NO_SCRIPT, debug),
         ],
     ),

@@ -150,11 +150,13 @@ impl<'a> Options<'a> {
     }
 
     fn ttl(&mut self, ttl: Ttl<'a>) -> Answer {
-        match self.ttl {
-            Ttl::Clear => self.ttl = ttl,
-            Ttl::Keep if matches!(ttl, Ttl::Keep) => {}
-            Ttl::Keep | Ttl::Set(..) => return Err(Refusal::Syntax),
+        // The same again is no contradiction.
+        match (&self.ttl, &ttl) {
+            (Ttl::Clear, _) | (Ttl::Keep, Ttl::Keep) => {}
+            (Ttl::Set(before, _), Ttl::Set(unit, _)) if before == unit => {}
+            (Ttl::Keep | Ttl::Set(..), _) => return Err(Refusal::Syntax),
         }
+        self.ttl = ttl;
         Ok(())
     }
 }

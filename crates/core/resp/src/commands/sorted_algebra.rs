@@ -124,8 +124,13 @@ impl Plan {
                 scores.insert(member, together.unwrap_or(weighed));
             }
         }
-        let scores = scores.into_iter().filter_map(|(member, sum)| Some((member.clone(), Score::new(sum)?)));
-        scores.collect()
+        let scores = scores.into_iter();
+        scores.filter_map(|(member, sum)| Some((member.clone(), self.score(sum)?))).collect()
+    }
+
+    /// What is stored has one zero only, and what is shown has both, as in Redis.
+    fn score(&self, sum: f64) -> Option<Score> {
+        Score::new(if self.with_scores { sum } else { sum + 0.0 })
     }
 
     fn inter(&self) -> SortedSet {
@@ -136,7 +141,7 @@ impl Plan {
             let first = scores.next().map(number);
             (member, first.map(|first| scores.fold(first, |one, other| self.aggregate.of(one, other))))
         });
-        common.filter_map(|(member, sum)| Some((member.clone(), Score::new(sum?)?))).collect()
+        common.filter_map(|(member, sum)| Some((member.clone(), self.score(sum?)?))).collect()
     }
 
     /// Elements that are looked at.

@@ -212,6 +212,8 @@ fn added<'a>(
             Some(_) => added.changed += 1,
             None => added.new += 1,
         }
+        // Kept with one zero only, as Redis keeps it in small sets; the answer still shows which it was.
+        let score = Score::new(score.get() + 0.0).expect("it was a score before");
         if several {
             earlier.insert(member, score);
         }
@@ -294,6 +296,7 @@ fn zrandmember(work: &mut Work<'_, '_>) -> Answer {
         [_, option] if option.eq_ignore_ascii_case(b"WITHSCORES") => true,
         _ => return Err(Refusal::Syntax),
     };
+    drawing.filter(|_| with_scores).map_or(Ok(()), Drawing::check_pairs)?;
     let set = whole(work, work.args[1])?;
     let Some(drawing) = drawing else {
         let member = (!set.is_empty()).then(|| set.nth(work.lot.below(set.len()))).flatten();

@@ -85,12 +85,13 @@ pub(super) fn lag(stream: &Stream, position: Position) -> Option<i64> {
 /// Options behind the id of CREATE and SETID.
 fn options(words: &[&[u8]], may_make: bool, command: &str) -> Result<(bool, Option<u64>), Refusal> {
     let (mut makes, mut read) = (false, None);
+    let most = if may_make { 3 } else { 2 };
     let mut rest = words;
     while let [word, more @ ..] = rest {
         rest = more;
         match (word.to_ascii_uppercase().as_slice(), more) {
-            (b"MKSTREAM", _) if may_make => makes = true,
-            (b"ENTRIESREAD", [number, more @ ..]) => {
+            (b"MKSTREAM", _) if may_make && words.len() <= most => makes = true,
+            (b"ENTRIESREAD", [number, more @ ..]) if words.len() <= most => {
                 rest = more;
                 read = match integer(number)? {
                     -1 => None,

@@ -15,7 +15,7 @@ pub(super) fn parse(word: &[u8], missing: u64) -> Result<Id, Refusal> {
 }
 
 /// The same, or `-` and `+` for the least and the greatest.
-pub(super) fn parse_any(word: &[u8], missing: u64) -> Result<Id, Refusal> {
+fn parse_any(word: &[u8], missing: u64) -> Result<Id, Refusal> {
     match word {
         b"-" => Ok(Id::MIN),
         b"+" => Ok(Id::MAX),

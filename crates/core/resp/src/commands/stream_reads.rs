@@ -162,7 +162,11 @@ impl<'a> Options<'a> {
                 (b">", Some(_)) => From::New,
                 (b">", None) => return Err(Refusal::Says(ONLY_NEW_OF_GROUPS)),
                 (id, None) => From::Behind(parse(id, 0)?),
-                (id, Some(_)) => From::History(parse(id, 0)?),
+                (id, Some(_)) => match parse(id, 0)? {
+                    // As Redis has it, which keeps `>` as this one.
+                    Id::MAX => From::New,
+                    id => From::History(id),
+                },
             };
             Ok((Blob::from(*name), from))
         });

@@ -3,7 +3,7 @@
 use adsum_keyspace::Stream;
 use adsum_keyspace::stream::Id;
 
-use super::stream_ids::{NewId, parse_any};
+use super::stream_ids::{NewId, parse};
 use crate::number::integer;
 use crate::refusal::Refusal;
 
@@ -111,7 +111,7 @@ impl Trim {
         };
         let [threshold, rest @ ..] = words else { return Err(Refusal::Syntax) };
         let keep = if name.eq_ignore_ascii_case(b"MINID") {
-            Keep::From(parse_any(threshold, 0)?)
+            Keep::From(parse(threshold, 0)?)
         } else {
             let length = u64::try_from(integer(threshold)?);
             Keep::Length(length.map_err(|_| Refusal::Says("The MAXLEN argument must be >= 0."))?)

@@ -38,6 +38,7 @@ pub(crate) fn begin(session: &mut Session, out: &mut Writer<'_>) -> Answer {
         return Err(Refusal::Says("MULTI calls can not be nested"));
     }
     session.multi = Some(Multi::default());
+    session.show_multi();
     out.ok();
     Ok(())
 }
@@ -46,11 +47,13 @@ fn exec(call: &mut Call<'_>) -> Answer {
     let multi = call.session.multi.take().ok_or(Refusal::Says("EXEC without MULTI"))?;
     if multi.is_refused() {
         call.server.watched.remove(&call.session.client);
+        call.session.show_multi();
         let text = "EXECABORT Transaction discarded because of previous errors.";
         return Err(Refusal::Told(text.to_owned()));
     }
     if call.session.client.touched.load(Relaxed) {
         call.server.watched.remove(&call.session.client);
+        call.session.show_multi();
         call.out.null_array();
         return Ok(());
     }
@@ -60,13 +63,17 @@ fn exec(call: &mut Call<'_>) -> Answer {
         call.session.multi = Some(multi);
     } else {
         call.server.watched.remove(&call.session.client);
+        call.session.show_multi();
     }
     call.flow = done?;
     Ok(())
 }
 
+pub(crate) const DISCARD_ALONE: Refusal = Refusal::Says("DISCARD without MULTI");
+
 fn discard(call: &mut Call<'_>) -> Answer {
-    call.session.multi.take().ok_or(Refusal::Says("DISCARD without MULTI"))?;
+    call.session.multi.take().ok_or(DISCARD_ALONE)?;
+    call.session.show_multi();
     call.server.watched.remove(&call.session.client);
     call.out.ok();
     Ok(())

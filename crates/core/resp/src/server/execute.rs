@@ -186,8 +186,9 @@ impl Server {
             if holds_up(&refusal) {
                 return Flow::HeldUp;
             }
-            self.stats.errors += 1;
-            writer(&session.client, bytes).error(&refusal.to_string());
+            let text = refusal.to_string();
+            self.stats.errors.count(&text);
+            writer(&session.client, bytes).error(&text);
             Flow::Continue
         })
     }

@@ -27,6 +27,7 @@ impl Server {
                 "TXNTOOBIG a transaction has {count} commands of {bytes} bytes at most: split it into smaller ones"
             )));
         }
+        session.show_multi();
         out.simple("QUEUED");
         Ok(())
     }
@@ -101,10 +102,11 @@ impl Server {
             Ok(flow) => flow,
             Err(refusal @ Refusal::Ended(_)) => return Err(refusal),
             Err(refusal) => {
-                self.stats.errors += 1;
+                let text = refusal.to_string();
+                self.stats.errors.count(&text);
                 self.marks.truncate(marks);
                 out.truncate(mark);
-                out.error(&refusal.to_string());
+                out.error(&text);
                 Flow::Continue
             }
         };

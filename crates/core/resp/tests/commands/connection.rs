@@ -67,6 +67,36 @@ fn auth_answers_as_redis_without_a_password() {
 }
 
 #[test]
+fn flags_tell_of_a_client_in_a_transaction_and_of_what_it_has_asked_for() {
+    let mut world = World::new();
+    let [mut one, mut two] = [(); 2].map(|()| world.connect());
+    let mut shown = |world: &mut World, lines: &[&str]| {
+        lines.iter().for_each(|line| drop(world.run(&mut one, line)));
+        let list = world.run(&mut two, "CLIENT LIST ID 1");
+        let field = |name: &str| list.split(' ').find_map(|word| word.strip_prefix(name)).unwrap().to_owned();
+        (field("flags="), field("multi="))
+    };
+    for (lines, flags, multi) in [
+        (&["MULTI"] as &[&str], "x", "0"),
+        (&["SET a 1", "SCRIPT KILL"], "x", "2"),
+        (&["EXEC"], "N", "-1"),
+        (&["MULTI", "SET a 1", "DISCARD"], "N", "-1"),
+        (&["WATCH a", "SET a 1"], "d", "-1"),
+        (&["MULTI", "EXEC"], "N", "-1"),
+        (&["MULTI", "NOSUCH", "EXEC"], "N", "-1"),
+        (&["CLIENT NO-EVICT on", "CLIENT NO-TOUCH on"], "eT", "-1"),
+        (&["CLIENT NO-EVICT off"], "T", "-1"),
+        (&["MULTI", "RESET"], "N", "-1"),
+    ] {
+        assert_eq!(shown(&mut world, lines), (flags.to_owned(), multi.to_owned()), "{lines:?}");
+    }
+    for id in ["0", "-1"] {
+        assert_eq!(world.run(&mut two, &format!("CLIENT LIST ID {id}")), "$0");
+    }
+    assert_eq!(world.run(&mut two, "CLIENT LIST ID x"), "-ERR Invalid client ID");
+}
+
+#[test]
 fn clients_are_listed() {
     let mut world = World::new();
     let [mut one, mut two] = [(); 2].map(|()| world.connect());
@@ -75,8 +105,8 @@ fn clients_are_listed() {
     world.run(&mut two, "SELECT 3");
     world.run(&mut two, "SUBSCRIBE a");
     world.pass(5000);
-    let list = "id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 name=web-1 age=5 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=client|list user=default redir=-1 resp=2 lib-name=redis-rs lib-ver=\\n\
-                id=2 addr=127.0.0.1:1 laddr=127.0.0.1:6379 name= age=5 idle=5 flags=P db=3 sub=1 psub=0 ssub=0 multi=-1 cmd=subscribe user=default redir=-1 resp=2 lib-name= lib-ver=\\n";
+    let list = "id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=-1 name=web-1 age=5 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|list user=default redir=-1 resp=2 lib-name=redis-rs lib-ver=\\n\
+                id=2 addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=-1 name= age=5 idle=5 flags=P db=3 sub=1 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=subscribe user=default redir=-1 resp=2 lib-name= lib-ver=\\n";
     assert_eq!(world.run(&mut one, "CLIENT LIST").split_once(' ').unwrap().1, list);
     let second = list.split_inclusive("\\n").nth(1).unwrap();
     assert_eq!(world.run(&mut one, "CLIENT LIST TYPE pubsub").split_once(' ').unwrap().1, second);

@@ -390,6 +390,7 @@ fn while_a_script_runs_a_client_can_introduce_itself() {
         ("HELLO 2", BUSY),
         ("SET a 1", BUSY),
         ("DISCARD", "+OK"),
+        ("DISCARD", "-ERR DISCARD without MULTI"),
         ("UNWATCH", "+OK"),
         ("MULTI", "+OK"),
         ("MULTI", "-ERR MULTI calls can not be nested"),

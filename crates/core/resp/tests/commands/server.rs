@@ -12,7 +12,9 @@ fn settings_are_shown_and_those_with_an_effect_set() {
         CONFIG SET notify-keyspace-events gKEx
         CONFIG GET notify-keyspace-events -> *2 $22 notify-keyspace-events $4 gxKE
         CONFIG SET notify-keyspace-events Q -> -ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.
-        CONFIG GET maxmemory* -> *4 $9 maxmemory $1 0 $16 maxmemory-policy $10 noeviction
+        CONFIG GET maxmemory* -> *6 $9 maxmemory $1 0 $17 maxmemory-clients $1 0 $16 maxmemory-policy $10 noeviction
+        CONFIG GET MaxMemory maxmemory SLOWLOG-* -> *6 $9 MaxMemory $1 0 $23 slowlog-log-slower-than $2 -1 $15 slowlog-max-len $1 0
+        CONFIG GET slave-read-only hash-max-listpack-entries -> *4 $25 hash-max-listpack-entries $3 512 $15 slave-read-only $3 yes
         CONFIG GET appendonly databases -> *4 $10 appendonly $3 yes $9 databases $2 16
         CONFIG GET nope -> *0
         CONFIG SET nope 1 -> -ERR Unknown option or number of arguments for CONFIG SET - 'nope'
@@ -86,6 +88,9 @@ fn info_has_the_fields_that_clients_parse() {
     let mut peer = world.connect();
     world.run(&mut peer, "SET a 1 EX 10");
     world.run(&mut peer, "SET b 1");
+    for refused in ["NOSUCH", "LPUSH b 1", "EVAL \"return redis.call('nosuch')\" 0"] {
+        world.run(&mut peer, refused);
+    }
     world.pass(90_000);
     world.run(&mut peer, "INFO");
     world.send(&mut peer, b"INFO\r\n");
@@ -98,6 +103,12 @@ fn info_has_the_fields_that_clients_parse() {
         "maxmemory_policy:noeviction",
         "aof_enabled:1",
         "expired_keys:1",
+        "sync_full:0",
+        "aof_rewrite_scheduled:0",
+        "total_error_replies:3",
+        "# Errorstats",
+        "errorstat_ERR:count=2",
+        "errorstat_WRONGTYPE:count=1",
         "role:master",
         "master_failover_state:no-failover",
         "second_repl_offset:-1",
@@ -292,4 +303,18 @@ fn what_is_asked_in_vain_is_refused_in_redis_words() {
         PUBSUB SHARDCHANNELS a b -> -ERR unknown subcommand or wrong number of arguments for 'SHARDCHANNELS'. Try PUBSUB HELP.
         ",
     );
+}
+
+#[test]
+fn channels_of_shards_are_told_of_like_keys() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for (name, places) in
+        [("spublish", ":1 :1 :1"), ("ssubscribe", ":1 :-1 :1"), ("sunsubscribe", ":1 :-1 :1")]
+    {
+        let info = world.run(&mut peer, &format!("COMMAND INFO {name}"));
+        assert!(info.contains(&format!(" {places} *2 +@pubsub")), "{info}");
+        let keys = world.run(&mut peer, &format!("COMMAND GETKEYS {name} a b"));
+        assert_eq!(keys, "-ERR The command has no key arguments");
+    }
 }
