@@ -196,11 +196,6 @@ impl Command {
         Command { name, arity, flags, keys, element: None, run: Run::Server(run), subcommands: &[] }
     }
 
-    /// The same, with names of channels where clients of a cluster look for keys.
-    pub(crate) const fn of_shards(self, channels: KeysAt) -> Command {
-        Command { keys: channels, ..self }
-    }
-
     pub(crate) const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
         Command {
             name,

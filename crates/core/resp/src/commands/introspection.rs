@@ -81,6 +81,9 @@ fn describe(command: &Command, descriptions: &Descriptions, out: &mut Writer<'_>
     out.integer(i64::from(command.arity));
     described.write_flags(out);
     let (first, last, step) = match command.keys {
+        // Channels, which are no keys but told of as such.
+        KeysAt::None if command.name == "spublish" => (1, 1, 1),
+        KeysAt::None if ["ssubscribe", "sunsubscribe"].contains(&command.name) => (1, -1, 1),
         KeysAt::None | KeysAt::Counted { .. } | KeysAt::Streams => (0, 0, 0),
         KeysAt::OneAndCounted { .. } | KeysAt::OneAndStored => (1, 1, 1),
         KeysAt::Range { first, last, step } => (first as i64, last as i64, step as i64),

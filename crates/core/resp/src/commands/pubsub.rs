@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use adsum_keyspace::{Audience, Blob, limits::KEY};
 
 use super::scan::check_pattern;
-use crate::command::{ALL_KEYS, Call, Command, KeysAt, NO_SCRIPT, NONE, ONE_KEY, WHILE_SUBSCRIBED, Work};
+use crate::command::{Call, Command, KeysAt, NO_SCRIPT, NONE, WHILE_SUBSCRIBED, Work};
 use crate::refusal::{Answer, Refusal};
 use crate::subscriptions::To;
 use crate::{glob, limits};
@@ -13,12 +13,12 @@ use crate::{glob, limits};
 pub(super) const COMMANDS: &[Command] = &[
     Command::server("subscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Channel)),
     Command::server("psubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Pattern)),
-    Command::server("ssubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Shard)).of_shards(ALL_KEYS),
+    Command::server("ssubscribe", -2, SUBSCRIBES, |call| subscribe(call, To::Shard)),
     Command::server("unsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Channel)),
     Command::server("punsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Pattern)),
-    Command::server("sunsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Shard)).of_shards(ALL_KEYS),
+    Command::server("sunsubscribe", -1, SUBSCRIBES, |call| unsubscribe(call, To::Shard)),
     Command::keys("publish", 3, NONE, KeysAt::None, publish),
-    Command::keys("spublish", 3, NONE, ONE_KEY, spublish),
+    Command::keys("spublish", 3, NONE, KeysAt::None, spublish),
     Command::container(
         "pubsub",
         &[

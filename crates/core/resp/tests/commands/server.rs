@@ -43,8 +43,6 @@ fn commands_are_described() {
         COMMAND GETKEYS SORT k -> *1 $1 k
         COMMAND GETKEYS XREAD STREAMS a 0 -> *1 $1 a
         COMMAND GETKEYS XREADGROUP GROUP streams c COUNT 1 STREAMS a b > > -> *2 $1 a $1 b
-        COMMAND GETKEYS SPUBLISH a m -> *1 $1 a
-        COMMAND GETKEYS SSUBSCRIBE a b -> *2 $1 a $1 b
         COMMAND GETKEYS PING -> -ERR The command has no key arguments
         COMMAND GETKEYS nope -> -ERR Invalid command specified
         COMMAND GETKEYS GET -> -ERR Invalid number of arguments specified for command
