@@ -84,7 +84,16 @@ fn run(call: &mut Call<'_>, command: &'static str) -> Answer {
     if options.member.is_none() && options.names.iter().any(|name| name.starts_with(STREAM)) {
         return watches::xread(call, &options);
     }
-    let reading = options.reading(call)?;
+    let reading = match options.reading(call) {
+        Ok(reading) => reading,
+        Err(refusal) => {
+            // A group has been looked for in vain, and its stream maybe.
+            if options.member.is_some() {
+                note(call)?;
+            }
+            return Err(refusal);
+        }
+    };
     let timeout = match options.block {
         None => Timeout::AtOnce,
         Some(0) => Timeout::Never,
@@ -93,6 +102,10 @@ fn run(call: &mut Call<'_>, command: &'static str) -> Answer {
     let keys = reading.streams.iter().map(|(name, _)| name.clone()).collect();
     let action = Action::Read(Arc::new(reading));
     call.do_or_wait(Wait { keys, ready: Ready::Given(Kind::Stream), action, timeout })?;
+    note(call)
+}
+
+fn note(call: &mut Call<'_>) -> Answer {
     let command = call.server.find(call.args)?;
     call.server.note_command(command, call.args);
     Ok(())

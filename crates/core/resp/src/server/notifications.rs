@@ -132,6 +132,7 @@ fn read_by(command: &Command) -> Range<usize> {
         "bitop" | "sdiffstore" | "sinterstore" | "sunionstore" | "zdiffstore" | "zinterstore"
         | "zrangestore" | "zunionstore" => 1..usize::MAX,
         "bitfield" | "copy" | "getex" | "sort" | "xack" | "xautoclaim" | "xclaim" => 0..1,
+        "xreadgroup" => 0..usize::MAX,
         _ if command.flags.has(READ) => 0..usize::MAX,
         _ => 0..0,
     }

@@ -211,6 +211,11 @@ fn new_and_missed_keys_are_told_of_to_whoever_asks() {
             "COPY a b; BITOP AND a b; ZUNIONSTORE a 1 b; GETEX a; SORT a STORE b",
             "keymiss a, keymiss b, keymiss b, keymiss a, keymiss a",
         ),
+        (
+            "XREADGROUP GROUP g c STREAMS a >; XREAD STREAMS b 0; XPENDING a g; XCLAIM a g c 0 1-1; XINFO STREAM a",
+            "keymiss a, keymiss b, keymiss a, keymiss a, keymiss a",
+        ),
+        ("XGROUP CREATE a g 0; XSETID a 1-1; XTRIM a MAXLEN 1; XDEL a 1-1", ""),
         ("SET a 1; GET a; MULTI; DEL a; GET a; EXEC", "new a, set a, keymiss a, del a"),
         ("CONFIG SET notify-keyspace-events AKE; SET a 1; GET b", "set a"),
     ] {
