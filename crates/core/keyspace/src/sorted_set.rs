@@ -38,7 +38,7 @@ impl Score {
     #[inline]
     fn place(self) -> i64 {
         let bits = (self.0 + 0.0).to_bits().cast_signed();
-        bits ^ (bits >> 63).cast_unsigned().wrapping_shr(1).cast_signed()
+        bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
     }
 }
 

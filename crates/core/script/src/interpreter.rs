@@ -211,7 +211,7 @@ impl Interpreter {
         self.cache.contains(sha)
     }
 
-    /// Whether the script has said that it writes nothing.
+    /// What the script has said of its writing.
     pub fn writing(&mut self, sha: &Sha) -> Writing {
         match &self.last {
             Some(last) if last.sha == *sha => last.writing,

@@ -45,19 +45,7 @@ pub(crate) fn begin(session: &mut Session, out: &mut Writer<'_>) -> Answer {
 
 fn exec(call: &mut Call<'_>) -> Answer {
     let multi = call.session.multi.take().ok_or(Refusal::Says("EXEC without MULTI"))?;
-    if multi.is_refused() {
-        call.server.watched.remove(&call.session.client);
-        call.session.show_multi();
-        let text = "EXECABORT Transaction discarded because of previous errors.";
-        return Err(Refusal::Told(text.to_owned()));
-    }
-    if call.session.client.touched.load(Relaxed) {
-        call.server.watched.remove(&call.session.client);
-        call.session.show_multi();
-        call.out.null_array();
-        return Ok(());
-    }
-    let done = call.server.exec(call.session, &multi, call.now, &mut call.out);
+    let done = run_queued(call, &multi);
     if done.as_ref().is_err_and(holds_up) {
         // It is still to be run, and only if nobody touches a key before that.
         call.session.multi = Some(multi);
@@ -65,7 +53,19 @@ fn exec(call: &mut Call<'_>) -> Answer {
         call.server.watched.remove(&call.session.client);
         call.session.show_multi();
     }
-    call.flow = done?;
+    done
+}
+
+fn run_queued(call: &mut Call<'_>, multi: &Multi) -> Answer {
+    if multi.is_refused() {
+        let text = "EXECABORT Transaction discarded because of previous errors.";
+        return Err(Refusal::Told(text.to_owned()));
+    }
+    if call.session.client.touched.load(Relaxed) {
+        call.out.null_array();
+        return Ok(());
+    }
+    call.flow = call.server.exec(call.session, multi, call.now, &mut call.out)?;
     Ok(())
 }
 

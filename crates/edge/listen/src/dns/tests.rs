@@ -12,7 +12,7 @@ use std::time::Duration;
 use adsum_catalog::{Catalog, records};
 use adsum_dns::Config;
 use adsum_keyspace::{Database, Keyspace, Now, Transaction};
-use adsum_model::{Health, Instance, InstanceId, Name, Node, Phase, Service, Spec};
+use adsum_model::{Berth, Health, Instance, InstanceId, Name, Node, Phase, Service, Spec};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -44,28 +44,14 @@ fn put_service(tx: &mut Transaction<'_>, service: &str, endpoints: &[SocketAddr]
     let spec = Spec::new(name(service), vec!["true".into()]);
     records::put_service(tx, &Service::new(spec, 1, 0));
     for (slot, endpoint) in (1..).zip(endpoints) {
+        let id = InstanceId::from_seed(u64::from(service.as_bytes()[0]) * 1000 + u64::from(slot));
+        let berth = Berth { id, node: name("n1"), endpoint: *endpoint };
         let mut instance = Instance {
-            id: InstanceId::from_seed(u64::from(service.as_bytes()[0]) * 1000 + u64::from(slot)),
-            service: name(service),
-            version: 1,
             slot,
-            node: name("n1"),
-            endpoint: *endpoint,
             phase: Phase::Running,
             health: Health::Passing,
             proven: true,
-            maintenance: None,
-            passed: None,
-            process: None,
-            restarts: 0,
-            streak: 0,
-            lot: 0,
-            ending: None,
-            born: 0,
-            reason: None,
-            created: 0,
-            changed: 0,
-            since: 0,
+            ..Instance::planned(name(service), berth)
         };
         records::put_instance(tx, &mut instance);
     }
