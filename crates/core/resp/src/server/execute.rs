@@ -165,21 +165,14 @@ impl Server {
         let found = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
             self.allow_growth(command)?;
-            allow(command, args, session).map(|()| command)
+            allow(command, args, Some(session)).map(|()| command)
         });
         let done = match (found, &mut session.multi) {
             (Ok(command), Some(_)) if !command.flags.has(AT_ONCE) => {
-                self.queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
+                Server::queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
             }
             (Ok(command), _) => self.run_now(session, command, &Todo { args, now }, bytes),
-            (Err(refusal), _) if args[0].eq_ignore_ascii_case(b"exec") => {
-                session.leave_multi();
-                Err(refusal.of_exec())
-            }
-            (Err(refusal), multi) => {
-                multi.iter_mut().for_each(|multi| multi.refuse());
-                Err(refusal)
-            }
+            (Err(refusal), _) => Err(session.note_refused(args, refusal)),
         };
         done.unwrap_or_else(|refusal| {
             bytes.clear();
@@ -203,13 +196,7 @@ impl Server {
     }
 
     pub(crate) fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
-        let command = self.commands.find(args[0]).ok_or_else(|| Refusal::unknown_command(args))?;
-        let Some(name) = args.get(1).filter(|_| !command.subcommands.is_empty()) else { return Ok(command) };
-        match command.subcommand(name) {
-            Some(subcommand) => Ok(subcommand),
-            None if name.eq_ignore_ascii_case(b"help") && args.len() == 2 => Ok(command),
-            None => Err(Refusal::unknown_subcommand(command.name, name)),
-        }
+        Command::of(self.commands.find(args[0]), args)
     }
 
     fn run_now(
@@ -284,14 +271,12 @@ impl Server {
 }
 
 /// What can be said about a request without running it.
-fn allow(command: &Command, args: &[&[u8]], session: &Session) -> Answer {
+pub(crate) fn allow(command: &Command, args: &[&[u8]], session: Option<&Session>) -> Answer {
     if !command.takes(args.len()) {
         return Err(Refusal::Arity(command.name));
     }
-    if session.is_subscribed()
-        && session.protocol() == Protocol::Resp2
-        && !command.flags.has(WHILE_SUBSCRIBED)
-    {
+    let is_subscribed = |session: &Session| session.is_subscribed() && session.protocol() == Protocol::Resp2;
+    if session.is_some_and(is_subscribed) && !command.flags.has(WHILE_SUBSCRIBED) {
         return Err(subscribed(command));
     }
     check_keys(command, args)
