@@ -22,6 +22,13 @@ pub(crate) struct Shebang {
 /// Those of Redis. But for `no-writes` they speak of clusters, replicas and eviction, of which there are none.
 const FLAGS: [&str; 5] = ["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
 
+impl Writing {
+    /// What the script says with these bytes. One that is refused says nothing.
+    pub fn of(body: &[u8]) -> Writing {
+        Shebang::parse(body).map_or(Writing::Unsaid, |shebang| shebang.writing)
+    }
+}
+
 impl Shebang {
     pub(crate) fn parse(body: &[u8]) -> Result<Shebang, String> {
         let mut shebang = Shebang::default();
