@@ -12,7 +12,7 @@ use crate::{About, glob, limits};
 
 pub(crate) struct Settings {
     pub(crate) notify: Classes,
-    /// In order of name.
+    /// In order of name. Redis has some under an old name, too.
     fixed: Vec<(&'static str, String)>,
 }
 
@@ -36,14 +36,18 @@ impl Settings {
             ("databases", Database::USERS.to_string()),
             ("hash-max-listpack-entries", object::HASH_MAX_LISTPACK_ENTRIES.to_string()),
             ("hash-max-listpack-value", object::MAX_LISTPACK_VALUE.to_string()),
+            ("hash-max-ziplist-entries", object::HASH_MAX_LISTPACK_ENTRIES.to_string()),
+            ("hash-max-ziplist-value", object::MAX_LISTPACK_VALUE.to_string()),
             ("latency-monitor-threshold", "0".to_owned()),
             ("list-max-listpack-size", "-2".to_owned()),
+            ("list-max-ziplist-size", "-2".to_owned()),
             ("lua-time-limit", BUSY_AFTER.as_millis().to_string()),
             ("maxclients", about.max_clients.to_string()),
             ("maxmemory", "0".to_owned()),
             ("maxmemory-clients", "0".to_owned()),
             ("maxmemory-policy", "noeviction".to_owned()),
             ("min-replicas-to-write", "0".to_owned()),
+            ("min-slaves-to-write", "0".to_owned()),
             ("port", about.port.to_string()),
             ("proto-max-bulk-len", limits::BULK.to_string()),
             ("replica-read-only", "yes".to_owned()),
@@ -61,6 +65,8 @@ impl Settings {
             ("tracking-table-max-keys", limits::TRACKED.to_string()),
             ("zset-max-listpack-entries", object::ZSET_MAX_LISTPACK_ENTRIES.to_string()),
             ("zset-max-listpack-value", object::MAX_LISTPACK_VALUE.to_string()),
+            ("zset-max-ziplist-entries", object::ZSET_MAX_LISTPACK_ENTRIES.to_string()),
+            ("zset-max-ziplist-value", object::MAX_LISTPACK_VALUE.to_string()),
         ];
         Settings { notify: Classes::default(), fixed: fixed.into() }
     }

@@ -15,6 +15,11 @@ fn settings_are_shown_and_those_with_an_effect_set() {
         CONFIG GET maxmemory* -> *6 $9 maxmemory $1 0 $17 maxmemory-clients $1 0 $16 maxmemory-policy $10 noeviction
         CONFIG GET MaxMemory maxmemory SLOWLOG-* -> *6 $9 MaxMemory $1 0 $23 slowlog-log-slower-than $2 -1 $15 slowlog-max-len $1 0
         CONFIG GET slave-read-only hash-max-listpack-entries -> *4 $25 hash-max-listpack-entries $3 512 $15 slave-read-only $3 yes
+        CONFIG GET *max-z* -> *10 $24 hash-max-ziplist-entries $3 512 $22 hash-max-ziplist-value $2 64 $21 list-max-ziplist-size $2 -2 $24 zset-max-ziplist-entries $3 128 $22 zset-max-ziplist-value $2 64
+        CONFIG GET Hash-max-ziplist-Value hash-max-listpack-value -> *4 $23 hash-max-listpack-value $2 64 $22 Hash-max-ziplist-Value $2 64
+        CONFIG GET set-max-ziplist* -> *0
+        CONFIG GET min-* -> *4 $21 min-replicas-to-write $1 0 $19 min-slaves-to-write $1 0
+        CONFIG SET list-max-ziplist-size -2
         CONFIG GET appendonly databases -> *4 $10 appendonly $3 yes $9 databases $2 16
         CONFIG GET nope -> *0
         CONFIG SET nope 1 -> -ERR Unknown option or number of arguments for CONFIG SET - 'nope'
