@@ -309,7 +309,7 @@ fn what_is_asked_in_vain_is_refused_in_redis_words() {
 }
 
 #[test]
-fn channels_of_shards_are_told_of_like_keys() {
+fn channels_of_shards_have_the_places_of_keys() {
     let mut world = World::new();
     let mut peer = world.connect();
     for (name, places) in
@@ -317,6 +317,14 @@ fn channels_of_shards_are_told_of_like_keys() {
     {
         let info = world.run(&mut peer, &format!("COMMAND INFO {name}"));
         assert!(info.contains(&format!(" {places} *2 +@pubsub")), "{info}");
+    }
+}
+
+#[test]
+fn channels_of_shards_are_no_keys() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for name in ["spublish", "ssubscribe", "sunsubscribe"] {
         let keys = world.run(&mut peer, &format!("COMMAND GETKEYS {name} a b"));
         assert_eq!(keys, "-ERR The command has no key arguments");
     }
