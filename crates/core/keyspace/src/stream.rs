@@ -82,8 +82,9 @@ impl Stream {
         entries: impl IntoIterator<Item = (Id, Fields)>,
         groups: impl IntoIterator<Item = (Blob, Arc<Group>)>,
     ) -> Stream {
-        let mut bytes = 0;
-        let entries = entries.into_iter().inspect(|(_, fields)| bytes += weight(fields)).collect();
+        let entries: Tree<Id, Fields> = entries.into_iter().collect();
+        // Of those that are left: what comes from a file may have an id twice.
+        let bytes = entries.iter().map(|(_, fields)| weight(fields)).sum();
         Stream { entries, bytes, marks, groups: groups.into_iter().collect() }
     }
 

@@ -18,8 +18,8 @@ pub(crate) struct Multi {
     arguments: Vec<usize>,
     /// At how many arguments each request ends.
     requests: Vec<usize>,
-    /// Whether a request was refused, so that none is to be run.
-    refused: bool,
+    /// How many requests were queued when one was refused, so that none is to be run.
+    refused: Option<usize>,
 }
 
 impl Multi {
@@ -38,15 +38,15 @@ impl Multi {
     }
 
     pub(crate) fn refuse(&mut self) {
-        *self = Multi { refused: true, ..Multi::default() };
+        *self = Multi { refused: Some(self.len()), ..Multi::default() };
     }
 
     pub(crate) fn is_refused(&self) -> bool {
-        self.refused
+        self.refused.is_some()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.requests.len()
+        self.refused.unwrap_or(self.requests.len())
     }
 
     /// The requests in order.

@@ -9,12 +9,14 @@ use adsum_keyspace::Now;
 use adsum_script::{End, Failure, Input, Interpreter, Overseer, Patience, Writing};
 
 use crate::refusal::Refusal;
+use crate::server::Errors;
 use crate::{Server, Session, Writer};
 
 mod answer;
 mod host;
 mod reply;
 
+use answer::Answer;
 use host::Host;
 
 /// The interpreter, made for the first script that there is.
@@ -112,17 +114,22 @@ impl Server {
         let database = session.database;
         self.scripts.overseer.begin();
         let mut host = Host::new(self, session, now, read_only);
-        let mark = out.mark();
+        let mut errors = Errors::default();
         let result = interpreter.run(&script.sha, &input, &mut host, |value, resp3| {
-            answer::write(&value, resp3, out).inspect_err(|_| out.truncate(mark))
+            Answer { out, resp3, errors: &mut errors }.write(&value)
         });
         host.end();
+        self.stats.errors.add(&errors);
         session.select(database);
         self.scripts.interpreter = Some(interpreter);
         match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(text)) | Err(Failure::Raised(text)) => {
                 self.stats.errors.count(&text);
+                out.error(&text);
+                Ok(())
+            }
+            Err(Failure::Answered(text)) => {
                 out.error(&text);
                 Ok(())
             }

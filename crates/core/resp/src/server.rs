@@ -29,7 +29,7 @@ mod settle;
 mod transaction;
 mod waiting;
 
-use errors::Errors;
+pub(crate) use errors::Errors;
 pub(crate) use execute::{allow, check_keys, help};
 use notifications::Misses;
 pub(crate) use transaction::{Marks, fill_in};
@@ -280,6 +280,7 @@ impl Server {
         let Some(mut bytes) = self.stop_waiting(&client) else { return false };
         if let Some(error) = error.filter(|_| !bytes.is_empty()) {
             bytes.clear();
+            self.stats.errors.count(error);
             writer(&client, &mut bytes).error(error);
         }
         client.outbox.push(self.revision(), &bytes, Wake::Unblocked);

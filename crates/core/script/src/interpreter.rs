@@ -10,7 +10,7 @@ use crate::cache::{Cache, Sha};
 use crate::calls::{self, Commands};
 use crate::chance::Chance;
 use crate::garbage::Garbage;
-use crate::raised::{Raised, message};
+use crate::raised::{Raised, is_counted, message};
 use crate::sandbox::{Sandbox, compile_script};
 use crate::shebang::{Shebang, Writing};
 use crate::{End, MEMORY, Overseer, Patience, cjson, sha1};
@@ -36,6 +36,8 @@ pub enum Failure {
     Unknown,
     /// An error, with its code. What the script has done before it stands.
     Raised(String),
+    /// The same: of a command, which has been counted as an error already.
+    Answered(String),
     /// It had to end. What it has done is to be taken back.
     Ended(End),
 }
@@ -317,14 +319,14 @@ fn raised(error: &Value, sha: &Sha) -> Failure {
     };
     let text = table.raw_get::<mlua::LuaString>("err").map(|text| text.to_string_lossy());
     let text = with_limit(&text.unwrap_or_default());
-    let place = (table.raw_get::<String>("source"), table.raw_get::<i64>("line"));
-    match place {
+    let text = match (table.raw_get::<String>("source"), table.raw_get::<i64>("line")) {
         (Ok(source), Ok(line)) => {
             let sha = String::from_utf8_lossy(sha);
-            Failure::Raised(format!("{text} script: {sha}, on {source}:{line}."))
+            format!("{text} script: {sha}, on {source}:{line}.")
         }
-        _ => Failure::Raised(text),
-    }
+        _ => text,
+    };
+    if is_counted(table) { Failure::Answered(text) } else { Failure::Raised(text) }
 }
 
 fn failed(error: &Error) -> Failure {

@@ -39,7 +39,7 @@ pub use calls::{Commands, Make, Reply};
 pub use interpreter::{Failure, Input, Interpreter};
 pub use mlua;
 pub use overseer::{BUSY_AFTER, End, Overseer, Patience};
-pub use raised::Raised;
+pub use raised::{Raised, is_counted};
 pub use sha1::hex as sha1_hex;
 pub use shebang::Writing;
 

@@ -11,12 +11,18 @@ use crate::sandbox::NAME;
 /// Calls that are looked at to find the place of an error.
 const DEEPEST_CALL: usize = 12;
 
+/// What Redis calls the field of an error that its statistics know of.
+pub(crate) const COUNTED: &str = "ignore_error_stats_update";
+
 /// What is raised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Raised {
-    /// A table with this text, which begins with a code, as `err`: what a command has answered.
+    /// A table with this text, which begins with a code, as `err`.
     #[error("{0}")]
     Reply(String),
+    /// The same: what a command has answered, which has been counted as an error already.
+    #[error("{0}")]
+    Answer(String),
     /// A text, with the place in the script.
     #[error("{0}")]
     Text(String),
@@ -48,6 +54,9 @@ pub(crate) fn reveal(lua: &Lua, value: Value) -> mlua::Result<Value> {
         Some(raised) => {
             let table = lua.create_table_with_capacity(0, 1)?;
             table.raw_set("err", raised.to_string())?;
+            if matches!(raised, Raised::Answer(_)) {
+                table.raw_set(COUNTED, true)?;
+            }
             Ok(Value::Table(table))
         }
         None => Ok(Value::String(lua.create_string(message(&error))?)),
@@ -82,7 +91,10 @@ pub(crate) fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
         _ => None,
     };
     match text {
-        Some(text) => table.raw_set("err", text)?,
+        Some(text) => {
+            table.raw_set("err", text)?;
+            table.raw_set(COUNTED, error.as_table().is_some_and(is_counted))?;
+        }
         None => table.raw_set("err", format!("ERR {}", located(&error, place.as_ref())))?,
     }
     if let Some((source, line)) = place {
@@ -90,6 +102,11 @@ pub(crate) fn locate(lua: &Lua, error: Value) -> mlua::Result<Table> {
         table.raw_set("line", line)?;
     }
     Ok(table)
+}
+
+/// Whether it says of itself that it has been counted as an error.
+pub fn is_counted(error: &Table) -> bool {
+    error.raw_get(COUNTED).unwrap_or(false)
 }
 
 /// The source and the line of the script that the running function was called from.

@@ -84,16 +84,7 @@ fn run(call: &mut Call<'_>, command: &'static str) -> Answer {
     if options.member.is_none() && options.names.iter().any(|name| name.starts_with(STREAM)) {
         return watches::xread(call, &options);
     }
-    let reading = match options.reading(call) {
-        Ok(reading) => reading,
-        Err(refusal) => {
-            // A group has been looked for in vain, and its stream maybe.
-            if options.member.is_some() {
-                note(call)?;
-            }
-            return Err(refusal);
-        }
-    };
+    let reading = options.reading(call)?;
     let timeout = match options.block {
         None => Timeout::AtOnce,
         Some(0) => Timeout::Never,
@@ -102,10 +93,6 @@ fn run(call: &mut Call<'_>, command: &'static str) -> Answer {
     let keys = reading.streams.iter().map(|(name, _)| name.clone()).collect();
     let action = Action::Read(Arc::new(reading));
     call.do_or_wait(Wait { keys, ready: Ready::Given(Kind::Stream), action, timeout })?;
-    note(call)
-}
-
-fn note(call: &mut Call<'_>) -> Answer {
     let command = call.server.find(call.args)?;
     call.server.note_command(command, call.args);
     Ok(())
@@ -154,7 +141,7 @@ impl<'a> Options<'a> {
         Ok(Options { count, block, names, ids, member })
     }
 
-    fn reading(&self, call: &Call<'_>) -> Result<Reading, Refusal> {
+    fn reading(&self, call: &mut Call<'_>) -> Result<Reading, Refusal> {
         if let Some(member) = &self.member {
             check_name(&member.group)?;
             check_name(&member.consumer)?;
@@ -167,6 +154,9 @@ impl<'a> Options<'a> {
             if let Some(member) = &self.member
                 && stream.is_none_or(|stream| stream.group(&member.group).is_none())
             {
+                if stream.is_none() {
+                    call.server.note_miss(call.session.database(), name);
+                }
                 return Err(no_such_group(name, &member.group));
             }
             let from = match (*id, &self.member) {

@@ -56,6 +56,11 @@ impl<'h> Host<'h> {
             .map_err(|refusal| Refusal::Ended(End::Refused(refusal.to_string())))
     }
 
+    fn answered(&mut self, error: String) -> Raised {
+        self.server.stats.errors.count(&error);
+        Raised::Answer(error)
+    }
+
     /// The command, unless a script may not use it so.
     fn allow(&self, arguments: &[&[u8]]) -> Result<&'static Command, Refusal> {
         let unknown = Refusal::Says("Unknown Redis command called from script");
@@ -87,10 +92,11 @@ impl Commands for Host<'_> {
         match self.run(arguments, protocol) {
             Ok(()) => {}
             Err(Refusal::Ended(end)) => return Err(Raised::Ended(end)),
-            Err(refusal) => return Err(Raised::Reply(refusal.to_string())),
+            Err(refusal) => return Err(self.answered(refusal.to_string())),
         }
         if let Some(error) = self.buffer.strip_prefix(b"-") {
-            return Err(Raised::Reply(String::from_utf8_lossy(error).trim_end().to_owned()));
+            let text = String::from_utf8_lossy(error).trim_end().to_owned();
+            return Err(self.answered(text));
         }
         if is_too_much(&self.buffer) {
             return Err(Raised::Text("not enough memory".to_owned()));

@@ -124,6 +124,8 @@ impl Server {
         self.author = None;
         self.scripts.overseer.end();
         if matches!(flow, Flow::HeldUp) {
+            self.stats.errors.forget();
+            self.stats.commands -= 1;
             // Keys that were given up for what it read are given up all the same.
             self.tracking.send_pending();
             self.subscriptions.end_request();
@@ -163,6 +165,7 @@ impl Server {
 
     fn run(&mut self, session: &mut Session, args: &[&[u8]], now: Now, bytes: &mut Vec<u8>) -> Flow {
         self.stats.commands += 1;
+        self.stats.errors.settle();
         let found = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
             self.allow_growth(command)?;

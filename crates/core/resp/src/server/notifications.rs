@@ -105,14 +105,23 @@ impl Server {
         let author = self.author.and_then(|author| self.clients.by_id.get(&author));
         let Some(author) = author else { return };
         let database = Database::User(author.database.load(Ordering::Relaxed));
-        let is_open = self.misses.has_parts || self.keyspace.under_way() > 0;
         let read = read_by(command);
         for key in command.keys_in(args).into_iter().flatten().skip(read.start).take(read.len()) {
-            match self.keyspace.keys(database).get(key) {
-                Some(_) => {}
-                None if is_open => self.misses.push(database, key),
-                None => self.notify(database, key, "keymiss"),
+            if self.keyspace.keys(database).get(key).is_none() {
+                self.note_miss(database, key);
             }
+        }
+    }
+
+    /// A key that is not there is missed.
+    pub(crate) fn note_miss(&mut self, database: Database, key: &[u8]) {
+        if !self.settings.notify.misses() || !self.subscriptions.may_want_notifications() {
+            return;
+        }
+        if self.misses.has_parts || self.keyspace.under_way() > 0 {
+            self.misses.push(database, key);
+        } else {
+            self.notify(database, key, "keymiss");
         }
     }
 
@@ -132,7 +141,6 @@ fn read_by(command: &Command) -> Range<usize> {
         "bitop" | "sdiffstore" | "sinterstore" | "sunionstore" | "zdiffstore" | "zinterstore"
         | "zrangestore" | "zunionstore" => 1..usize::MAX,
         "bitfield" | "copy" | "getex" | "sort" | "xack" | "xautoclaim" | "xclaim" => 0..1,
-        "xreadgroup" => 0..usize::MAX,
         _ if command.flags.has(READ) => 0..usize::MAX,
         _ => 0..0,
     }

@@ -141,8 +141,10 @@ impl Server {
             Ok(true) => {}
             Ok(false) => out.truncate(0),
             Err(refusal) => {
+                let text = refusal.to_string();
+                self.stats.errors.count(&text);
                 out.truncate(0);
-                out.error(&refusal.to_string());
+                out.error(&text);
             }
         }
         let marks = std::mem::take(&mut self.marks);

@@ -94,7 +94,6 @@ impl Server {
     ) -> Result<Flow, Refusal> {
         let (mark, marks) = (out.mark(), self.marks.len());
         let done = self.find(args).and_then(|command| {
-            session.client.touch(command.name, now);
             self.allow_growth(command)?;
             self.run_part(session, (command, args), now, out)
         });

@@ -74,21 +74,22 @@ fn flags_tell_of_a_client_in_a_transaction_and_of_what_it_has_asked_for() {
         lines.iter().for_each(|line| drop(world.run(&mut one, line)));
         let list = world.run(&mut two, "CLIENT LIST ID 1");
         let field = |name: &str| list.split(' ').find_map(|word| word.strip_prefix(name)).unwrap().to_owned();
-        (field("flags="), field("multi="))
+        ["flags=", "multi=", "cmd="].map(field)
     };
-    for (lines, flags, multi) in [
-        (&["MULTI"] as &[&str], "x", "0"),
-        (&["SET a 1", "SCRIPT KILL"], "x", "2"),
-        (&["EXEC"], "N", "-1"),
-        (&["MULTI", "SET a 1", "DISCARD"], "N", "-1"),
-        (&["WATCH a", "SET a 1"], "d", "-1"),
-        (&["MULTI", "EXEC"], "N", "-1"),
-        (&["MULTI", "NOSUCH", "EXEC"], "N", "-1"),
-        (&["CLIENT NO-EVICT on", "CLIENT NO-TOUCH on"], "eT", "-1"),
-        (&["CLIENT NO-EVICT off"], "T", "-1"),
-        (&["MULTI", "RESET"], "N", "-1"),
+    for (lines, flags, multi, command) in [
+        (&["MULTI"] as &[&str], "x", "0", "multi"),
+        (&["SET a 1", "SCRIPT KILL"], "x", "2", "script|kill"),
+        (&["EXEC"], "N", "-1", "exec"),
+        (&["MULTI", "SET a 1", "DISCARD"], "N", "-1", "discard"),
+        (&["WATCH a", "SET a 1"], "d", "-1", "set"),
+        (&["MULTI", "EXEC"], "N", "-1", "exec"),
+        (&["MULTI", "SET a 1", "NOSUCH", "SET a 2"], "x", "1", "set"),
+        (&["EXEC"], "N", "-1", "exec"),
+        (&["CLIENT NO-EVICT on", "CLIENT NO-TOUCH on"], "eT", "-1", "client|no-touch"),
+        (&["CLIENT NO-EVICT off"], "T", "-1", "client|no-evict"),
+        (&["MULTI", "RESET"], "N", "-1", "reset"),
     ] {
-        assert_eq!(shown(&mut world, lines), (flags.to_owned(), multi.to_owned()), "{lines:?}");
+        assert_eq!(shown(&mut world, lines), [flags, multi, command].map(str::to_owned), "{lines:?}");
     }
     for id in ["0", "-1"] {
         assert_eq!(world.run(&mut two, &format!("CLIENT LIST ID {id}")), "$0");

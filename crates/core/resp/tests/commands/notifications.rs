@@ -215,6 +215,14 @@ fn new_and_missed_keys_are_told_of_to_whoever_asks() {
             "XREADGROUP GROUP g c STREAMS a >; XREAD STREAMS b 0; XPENDING a g; XCLAIM a g c 0 1-1; XINFO STREAM a",
             "keymiss a, keymiss b, keymiss a, keymiss a, keymiss a",
         ),
+        (
+            "XREADGROUP GROUP g c STREAMS a b > >; SET s 1; XREADGROUP GROUP g c STREAMS s a > >",
+            "keymiss a, new s, set s",
+        ),
+        (
+            "XGROUP CREATE st g $ MKSTREAM; XREADGROUP GROUP no c STREAMS st a > >; XREADGROUP GROUP g c STREAMS st a > >",
+            "new st, xgroup-create st, keymiss a",
+        ),
         ("XGROUP CREATE a g 0; XSETID a 1-1; XTRIM a MAXLEN 1; XDEL a 1-1", ""),
         ("SET a 1; GET a; MULTI; DEL a; GET a; EXEC", "new a, set a, keymiss a, del a"),
         ("CONFIG SET notify-keyspace-events AKE; SET a 1; GET b", "set a"),

@@ -87,6 +87,23 @@ fn a_script_that_takes_long_is_left_to_a_thread_that_has_the_time() {
 }
 
 #[test]
+fn what_is_held_up_counts_once() {
+    let (mut world, _) = world(Duration::from_millis(20));
+    let mut peer = world.connect();
+    world.run(&mut peer, "SET s 1");
+    let long = r#"EVAL "redis.pcall('nosuch') for i=1,100 do redis.call('incr','n') end return 1" 0"#;
+    for line in ["MULTI", "LPUSH s 1", long] {
+        world.run(&mut peer, line);
+    }
+    assert!(matches!(world.execute(&mut peer, "EXEC"), Flow::HeldUp));
+    assert!(patiently(&mut world, &mut peer, "EXEC").starts_with("*2 -WRONGTYPE"));
+    let info = world.run(&mut peer, "INFO");
+    for line in ["errorstat_ERR:count=1", "errorstat_WRONGTYPE:count=1", "total_commands_processed:6"] {
+        assert!(info.split(' ').any(|other| other == line), "{line} in {info}");
+    }
+}
+
+#[test]
 fn a_script_that_runs_for_5_s_is_taken_back() {
     for script in [
         "redis.call('set','a',1) while true do end",

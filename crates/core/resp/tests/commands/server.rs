@@ -1,6 +1,6 @@
 //! INFO, CONFIG, CLIENT, COMMAND and their like.
 
-use super::harness::{World, check};
+use super::harness::{Peer, World, check};
 
 #[test]
 fn settings_are_shown_and_those_with_an_effect_set() {
@@ -124,6 +124,53 @@ fn info_has_the_fields_that_clients_parse() {
     world.send(&mut peer, b"INFO keyspace\r\n");
     let keyspace = "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n";
     assert_eq!(String::from_utf8(peer.take()).unwrap(), format!("${}\r\n{keyspace}\r\n", keyspace.len()));
+}
+
+/// What INFO has counted: `ERR=1 WRONGTYPE=2`, of all of them.
+fn errors(world: &mut World, peer: &mut Peer) -> String {
+    peer.take();
+    let info = world.run(peer, "INFO errorstats");
+    let codes = info.split(' ').filter_map(|line| line.strip_prefix("errorstat_"));
+    codes.map(|code| code.replace(":count", "")).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn each_error_that_a_client_gets_is_counted_once() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let mut other = world.connect();
+    world.run(&mut peer, "SET s 1");
+    for (line, counted) in [
+        ("EVAL \"return redis.error_reply('MY err')\" 0", "MY=1"),
+        ("EVAL \"return {err='NOSPACE'}\" 0", "ERR=1"),
+        ("EVAL \"return {{err='IN ner'}, {err='IN ner'}, 2}\" 0", "IN=2"),
+        ("EVAL \"redis.pcall('lpush', 's', 1) return 1\" 0", "WRONGTYPE=1"),
+        ("EVAL \"return redis.pcall('lpush', 's', 1)\" 0", "WRONGTYPE=1"),
+        ("EVAL \"return redis.call('lpush', 's', 1)\" 0", "WRONGTYPE=1"),
+        ("EVAL \"local e = redis.pcall('nosuch') error(e)\" 0", "ERR=1"),
+        ("EVAL \"redis.pcall('nosuch') error('boom')\" 0", "ERR=2"),
+        ("EVAL \"error({err='A:B x'})\" 0", "A_B=1"),
+        ("EVAL \"return redis.pcall()\" 0", "ERR=1"),
+        ("MULTI; LPUSH s 1; NOSUCH; EXEC", "ERR=1 EXECABORT=1"),
+        ("MULTI; LPUSH s 1; GET s; EXEC", "WRONGTYPE=1"),
+    ] {
+        world.run(&mut peer, "CONFIG RESETSTAT");
+        line.split("; ").for_each(|line| drop(world.run(&mut peer, line)));
+        assert_eq!(errors(&mut world, &mut peer), counted, "{line}");
+    }
+    for (begin, end, counted) in [
+        ("BLPOP q 0", "CLIENT UNBLOCK 2 ERROR", "UNBLOCKED=1"),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS x >", "DEL x", "UNBLOCKED=1"),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS x >", "XGROUP DESTROY x g", "NOGROUP=1"),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS x >", "SET x 1", "UNBLOCKED=1"),
+    ] {
+        world.run(&mut peer, "DEL x");
+        world.run(&mut peer, "XGROUP CREATE x g $ MKSTREAM");
+        world.run(&mut peer, "CONFIG RESETSTAT");
+        world.send(&mut other, format!("{begin}\r\n").as_bytes());
+        world.run(&mut peer, end);
+        assert_eq!(errors(&mut world, &mut peer), counted, "{end}");
+    }
 }
 
 #[test]
