@@ -6,10 +6,15 @@
 
 use adsum_script::Overseer;
 
-use crate::commands::{connection, transactions};
+use crate::command::Command;
+use crate::commands::{FAMILIES, connection, transactions};
 use crate::refusal::{Answer, Refusal};
+use crate::server::allow;
 use crate::session::Replies;
-use crate::{Flow, Protocol, Request, Session, Writer};
+use crate::{Flow, Protocol, Request, Server, Session, Writer};
+
+/// Of those that are let in, what waits for EXEC behind MULTI.
+const QUEUED: [&str; 4] = ["auth", "hello", "script|kill", "unwatch"];
 
 /// Answers a request without running it, in `out`. `session` is None as long as the client has never got the server.
 pub fn answer_while_busy(
@@ -18,32 +23,77 @@ pub fn answer_while_busy(
     overseer: &Overseer,
     out: &mut Vec<u8>,
 ) -> Flow {
-    let Some(name) = request.args.first() else { return Flow::Continue };
+    if request.args.is_empty() {
+        return Flow::Continue;
+    }
     let mark = out.len();
     let protocol = session.as_ref().map_or(Protocol::Resp2, |session| session.protocol());
     let mut writer = Writer::new(out, protocol);
     let mut flow = Flow::Continue;
-    let done = match name.to_ascii_lowercase().as_slice() {
-        b"quit" => {
+    let done = match find(&request.args, session.as_deref()) {
+        Ok(command) if command.name == "quit" => {
             flow = Flow::Close;
             writer.ok();
             Ok(())
         }
-        b"script" if is_kill(&request.args) => kill(overseer, &mut writer),
-        name => of_connection(name, session.as_deref_mut(), &request.args, &mut writer),
+        Ok(command) => match &mut session {
+            Some(session) => of_session(command, session, &request.args, overseer, &mut writer),
+            None => of_anybody(command, &request.args, overseer, &mut writer),
+        },
+        Err(refusal) => Err(match &mut session {
+            Some(session) => session.note_refused(&request.args, refusal),
+            None => refusal,
+        }),
     };
-    if let Err(refusal) = &done {
+    if let Err(refusal) = done {
         writer.truncate(mark);
         writer.error(&refusal.to_string());
     }
     if let Some(session) = session {
-        session.note_answered(done.is_err(), out, mark);
+        session.note_answered(out, mark);
     }
     flow
 }
 
-fn is_kill(args: &[&[u8]]) -> bool {
-    matches!(args, [_, word] if word.eq_ignore_ascii_case(b"kill"))
+/// The command of a request, if it could be run without the script.
+fn find(args: &[&[u8]], session: Option<&Session>) -> Result<&'static Command, Refusal> {
+    let mut all = FAMILIES.iter().flat_map(|(_, commands)| *commands);
+    let command = all.find(|command| command.name.as_bytes().eq_ignore_ascii_case(args[0]));
+    let command = Command::of(command, args)?;
+    allow(command, args, session).map(|()| command)
+}
+
+fn of_anybody(command: &Command, args: &[&[u8]], overseer: &Overseer, out: &mut Writer<'_>) -> Answer {
+    match command.name {
+        "auth" => connection::log_in(args, out),
+        "script|kill" => kill(overseer, out),
+        _ => Err(Refusal::Busy),
+    }
+}
+
+/// Who is subscribed keeps its protocol: a message may be on its way.
+fn of_session(
+    command: &Command,
+    session: &mut Session,
+    args: &[&[u8]],
+    overseer: &Overseer,
+    out: &mut Writer<'_>,
+) -> Answer {
+    let in_multi = session.multi.is_some();
+    match command.name {
+        name if in_multi && QUEUED.contains(&name) => Server::queue(session, args, out),
+        "hello" if !session.is_subscribed() => connection::greet(session, args, out),
+        "multi" => transactions::begin(session, out),
+        "watch" if in_multi => Err(transactions::WATCH_INSIDE),
+        "discard" if !in_multi => Err(transactions::DISCARD_ALONE),
+        "discard" | "unwatch" => {
+            session.leave_multi();
+            out.ok();
+            Ok(())
+        }
+        "auth" | "script|kill" => of_anybody(command, args, overseer, out),
+        _ => Err(session.note_refused(args, Refusal::Busy)),
+    }
 }
 
 fn kill(overseer: &Overseer, out: &mut Writer<'_>) -> Answer {
@@ -54,36 +104,9 @@ fn kill(overseer: &Overseer, out: &mut Writer<'_>) -> Answer {
     Ok(())
 }
 
-/// What concerns a client alone. Who is subscribed keeps its protocol: a message may be on its way.
-fn of_connection(name: &[u8], session: Option<&mut Session>, args: &[&[u8]], out: &mut Writer<'_>) -> Answer {
-    let Some(session) = session else {
-        return if name == b"auth" { connection::log_in(args, out) } else { Err(Refusal::Busy) };
-    };
-    match (name, args.len(), session.multi.is_some()) {
-        (b"auth", _, false) => connection::log_in(args, out),
-        (b"hello", _, false) if !session.is_subscribed() => connection::greet(session, args, out),
-        (b"multi", 1, _) => transactions::begin(session, out),
-        (b"discard", 1, true) | (b"unwatch", 1, false) => {
-            session.leave_multi();
-            out.ok();
-            Ok(())
-        }
-        (b"discard", 1, false) => Err(transactions::DISCARD_ALONE),
-        (b"exec", ..) => {
-            session.leave_multi();
-            Err(Refusal::Busy.of_exec())
-        }
-        _ => Err(Refusal::Busy),
-    }
-}
-
 impl Session {
-    /// What was queued since MULTI is not to be run without a request that was refused, and a client that wants no
-    /// replies gets none.
-    fn note_answered(&mut self, refused: bool, out: &mut Vec<u8>, mark: usize) {
-        if let Some(multi) = self.multi.as_mut().filter(|_| refused) {
-            multi.refuse();
-        }
+    /// A client that wants no replies gets none.
+    fn note_answered(&mut self, out: &mut Vec<u8>, mark: usize) {
         if self.replies != Replies::On {
             out.truncate(mark);
         }

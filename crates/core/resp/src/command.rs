@@ -213,6 +213,17 @@ impl Command {
         Command { element: Some(at), ..self }
     }
 
+    /// What a request runs, if its first word names this command: that or one of its subcommands.
+    pub(crate) fn of(named: Option<&'static Command>, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
+        let command = named.ok_or_else(|| Refusal::unknown_command(args))?;
+        let Some(name) = args.get(1).filter(|_| !command.subcommands.is_empty()) else { return Ok(command) };
+        match command.subcommand(name) {
+            Some(subcommand) => Ok(subcommand),
+            None if name.eq_ignore_ascii_case(b"help") && args.len() == 2 => Ok(command),
+            None => Err(Refusal::unknown_subcommand(command.name, name)),
+        }
+    }
+
     pub(crate) fn takes(&self, words: usize) -> bool {
         let least = self.arity.unsigned_abs() as usize;
         if self.arity < 0 { words >= least } else { words == least }

@@ -28,7 +28,7 @@ mod monitoring;
 pub(crate) mod object;
 mod pubsub;
 mod scan;
-mod scripts;
+pub(crate) mod scripts;
 mod sentinel;
 mod server;
 mod set;

@@ -25,7 +25,7 @@ mod deferred;
 mod described;
 mod glob;
 mod grants;
-mod inline;
+mod http;
 pub mod limits;
 mod lot;
 mod multi;

@@ -8,10 +8,11 @@
 //! Arguments are slices of the buffer. The parser remembers how far it came in a request that is not there as a whole
 //! yet, so bytes are looked at once however they arrive, and it keeps nothing that the bytes did not pay for.
 
+use adsum_script::words;
 use smallvec::SmallVec;
 
 use crate::number::parse_integer;
-use crate::{inline, limits};
+use crate::{http, limits};
 
 /// A command with its arguments. Empty for an empty line or an empty array, which Redis passes over in silence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,13 +172,13 @@ impl Parser {
             };
         };
         let line = &buffer[..end];
-        if inline::is_http(line) {
+        if http::is_http(line) {
             return Parsed::Error(ProtocolError::Http);
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.unquoted.clear();
         self.unquoted.shrink_to(limits::LINE);
-        let Some(ranges) = inline::split(line, &mut self.unquoted) else {
+        let Some(ranges) = words::split(line, &mut self.unquoted) else {
             return Parsed::Error(ProtocolError::UnbalancedQuotes);
         };
         self.at = end + 1;

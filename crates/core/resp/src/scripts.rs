@@ -54,6 +54,11 @@ impl Scripts {
         self.interpreter.as_deref()
     }
 
+    /// What a script has said of its writing; nothing where there is no such script.
+    pub(crate) fn writing(&mut self, sha: &[u8; 40]) -> Writing {
+        self.interpreter.as_mut().map_or(Writing::Unsaid, |interpreter| interpreter.writing(sha))
+    }
+
     pub(crate) fn flush(&mut self) {
         if let Some(interpreter) = &mut self.interpreter {
             interpreter.flush();

@@ -30,7 +30,7 @@ mod transaction;
 mod waiting;
 
 pub(crate) use errors::Errors;
-pub(crate) use execute::{check_keys, help};
+pub(crate) use execute::{allow, check_keys, help};
 use notifications::Misses;
 pub(crate) use transaction::{Marks, fill_in};
 

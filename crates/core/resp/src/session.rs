@@ -9,6 +9,7 @@ use crate::Protocol;
 use crate::client::Client;
 use crate::multi::Multi;
 use crate::readers::Reading;
+use crate::refusal::Refusal;
 
 /// What a connection holds of its client between two requests. Made by [`crate::Server::connect`], and to be given
 /// back to [`crate::Server::disconnect`].
@@ -79,6 +80,16 @@ impl Session {
         self.multi = None;
         self.show_multi();
         self.lets_go = true;
+    }
+
+    /// What was queued since MULTI is not to be run without a request that was refused, and ends with an EXEC that is.
+    pub(crate) fn note_refused(&mut self, args: &[&[u8]], refusal: Refusal) -> Refusal {
+        if args[0].eq_ignore_ascii_case(b"exec") {
+            self.leave_multi();
+            return refusal.of_exec();
+        }
+        self.multi.iter_mut().for_each(Multi::refuse);
+        refusal
     }
 
     /// For CLIENT LIST.

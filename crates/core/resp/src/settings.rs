@@ -6,13 +6,13 @@
 use adsum_keyspace::Database;
 use adsum_script::BUSY_AFTER;
 
-use crate::commands::object::{BYTES, ENTRIES, FEW_ENTRIES};
+use crate::commands::object;
 use crate::notify::Classes;
 use crate::{About, glob, limits};
 
 pub(crate) struct Settings {
     pub(crate) notify: Classes,
-    /// In order of name.
+    /// In order of name. Redis has some under an old name, too.
     fixed: Vec<(&'static str, String)>,
 }
 
@@ -34,24 +34,28 @@ impl Settings {
             ("busy-reply-threshold", BUSY_AFTER.as_millis().to_string()),
             ("cluster-enabled", "no".to_owned()),
             ("databases", Database::USERS.to_string()),
-            ("hash-max-listpack-entries", ENTRIES.to_string()),
-            ("hash-max-listpack-value", BYTES.to_string()),
+            ("hash-max-listpack-entries", object::HASH_MAX_LISTPACK_ENTRIES.to_string()),
+            ("hash-max-listpack-value", object::MAX_LISTPACK_VALUE.to_string()),
+            ("hash-max-ziplist-entries", object::HASH_MAX_LISTPACK_ENTRIES.to_string()),
+            ("hash-max-ziplist-value", object::MAX_LISTPACK_VALUE.to_string()),
             ("latency-monitor-threshold", "0".to_owned()),
             ("list-max-listpack-size", "-2".to_owned()),
+            ("list-max-ziplist-size", "-2".to_owned()),
             ("lua-time-limit", BUSY_AFTER.as_millis().to_string()),
             ("maxclients", about.max_clients.to_string()),
             ("maxmemory", "0".to_owned()),
             ("maxmemory-clients", "0".to_owned()),
             ("maxmemory-policy", "noeviction".to_owned()),
             ("min-replicas-to-write", "0".to_owned()),
+            ("min-slaves-to-write", "0".to_owned()),
             ("port", about.port.to_string()),
             ("proto-max-bulk-len", limits::BULK.to_string()),
             ("replica-read-only", "yes".to_owned()),
             ("requirepass", String::new()),
             ("save", String::new()),
-            ("set-max-intset-entries", ENTRIES.to_string()),
-            ("set-max-listpack-entries", FEW_ENTRIES.to_string()),
-            ("set-max-listpack-value", BYTES.to_string()),
+            ("set-max-intset-entries", object::SET_MAX_INTSET_ENTRIES.to_string()),
+            ("set-max-listpack-entries", object::SET_MAX_LISTPACK_ENTRIES.to_string()),
+            ("set-max-listpack-value", object::MAX_LISTPACK_VALUE.to_string()),
             ("slave-read-only", "yes".to_owned()),
             // None are kept.
             ("slowlog-log-slower-than", "-1".to_owned()),
@@ -59,8 +63,10 @@ impl Settings {
             ("tcp-keepalive", "300".to_owned()),
             ("timeout", "0".to_owned()),
             ("tracking-table-max-keys", limits::TRACKED.to_string()),
-            ("zset-max-listpack-entries", FEW_ENTRIES.to_string()),
-            ("zset-max-listpack-value", BYTES.to_string()),
+            ("zset-max-listpack-entries", object::ZSET_MAX_LISTPACK_ENTRIES.to_string()),
+            ("zset-max-listpack-value", object::MAX_LISTPACK_VALUE.to_string()),
+            ("zset-max-ziplist-entries", object::ZSET_MAX_LISTPACK_ENTRIES.to_string()),
+            ("zset-max-ziplist-value", object::MAX_LISTPACK_VALUE.to_string()),
         ];
         Settings { notify: Classes::default(), fixed: fixed.into() }
     }
@@ -78,14 +84,13 @@ impl Settings {
 
     /// The settings whose names one of the patterns matches, each once. What is asked for by its name is called as it was
     /// asked for.
-    pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+    pub(crate) fn get<'a>(&self, patterns: &[&'a [u8]]) -> Vec<(&'a [u8], String)> {
         let all = self.fixed.iter().map(|(name, value)| (*name, value.clone()));
         let all = all.chain([(NOTIFY, self.notify.to_string())]);
         all.filter_map(|(name, value)| {
-            let matches = |pattern: &&&[u8]| glob::matches_any_case(pattern, name.as_bytes());
-            let asked = patterns.iter().find(matches)?;
-            let is_name = asked.eq_ignore_ascii_case(name.as_bytes());
-            let name = if is_name { String::from_utf8_lossy(asked).into_owned() } else { name.to_owned() };
+            let name = name.as_bytes();
+            let asked = *patterns.iter().find(|pattern| glob::matches_any_case(pattern, name))?;
+            let name = if asked.eq_ignore_ascii_case(name) { asked } else { name };
             Some((name, value))
         })
         .collect()

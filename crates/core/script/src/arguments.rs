@@ -53,6 +53,11 @@ impl<'l> Arguments<'l> {
         text.ok_or_else(|| self.unexpected(at, "string"))
     }
 
+    /// For the function to return.
+    pub(crate) fn text(&self, text: &str) -> mlua::Result<Value> {
+        self.lua.create_string(text).map(Value::String)
+    }
+
     /// About an argument, counted from 0.
     pub(crate) fn bad(&self, at: usize, what: &str) -> Error {
         complain(self.lua, &format!("bad argument #{} to '{}' ({what})", at + 1, self.function))

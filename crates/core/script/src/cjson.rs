@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     encode_depth: usize,
     decode_depth: usize,
     precision: usize,
+    /// Only told: the buffer goes with the script.
+    keep_buffer: bool,
     /// What becomes of numbers that JSON does not have.
     invalid: Invalid,
     decode_invalid: bool,
@@ -50,6 +52,7 @@ impl Default for Settings {
             encode_depth: DEEPEST,
             decode_depth: DEEPEST,
             precision: 14,
+            keep_buffer: true,
             invalid: Invalid::Refused,
             decode_invalid: true,
             sparse: Sparse { convert: false, ratio: 2, safe: 10 },
@@ -101,19 +104,20 @@ fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Resul
         ("encode_max_depth", |settings, arguments| depth(&mut settings.encode_depth, arguments)),
         ("decode_max_depth", |settings, arguments| depth(&mut settings.decode_depth, arguments)),
         ("encode_number_precision", precision),
-        ("encode_keep_buffer", |_, arguments| {
-            Ok(Value::Boolean(!matches!(arguments.get(0), Some(Value::Boolean(false)))))
+        ("encode_keep_buffer", |settings, arguments| {
+            switch(&mut settings.keep_buffer, arguments).map(Value::Boolean)
         }),
         ("encode_invalid_numbers", encode_invalid),
         ("decode_invalid_numbers", |settings, arguments| {
-            switch(&mut settings.decode_invalid, arguments.get(0));
-            Ok(Value::Boolean(settings.decode_invalid))
+            switch(&mut settings.decode_invalid, arguments).map(Value::Boolean)
         }),
     ];
     for (name, change) in all {
         let own = course.clone();
         let function = lua.create_function(move |lua, values| {
-            change(&mut own.json.lock(), &Arguments::new(lua, name, values))
+            let arguments = Arguments::new(lua, name, values);
+            check_count(&arguments, 1)?;
+            change(&mut own.json.lock(), &arguments)
         })?;
         library.raw_set(name, function)?;
     }
@@ -122,6 +126,10 @@ fn add_settings(lua: &Lua, library: &Table, course: &Arc<Course>) -> mlua::Resul
         sparse(&mut own.json.lock().sparse, &Arguments::new(lua, "encode_sparse_array", values))
     })?;
     library.raw_set("encode_sparse_array", function)
+}
+
+fn check_count(arguments: &Arguments<'_>, most: usize) -> mlua::Result<()> {
+    if arguments.len() > most { Err(arguments.bad(most, "found too many arguments")) } else { Ok(()) }
 }
 
 fn depth(setting: &mut usize, arguments: &Arguments<'_>) -> mlua::Result<Value> {
@@ -135,28 +143,49 @@ fn precision(settings: &mut Settings, arguments: &Arguments<'_>) -> mlua::Result
 }
 
 fn encode_invalid(settings: &mut Settings, arguments: &Arguments<'_>) -> mlua::Result<Value> {
-    match arguments.get(0) {
-        Some(Value::Boolean(true)) => settings.invalid = Invalid::Written,
-        Some(Value::Boolean(false)) => settings.invalid = Invalid::Refused,
-        Some(Value::String(word)) if *word == "null" => settings.invalid = Invalid::Null,
-        _ => {}
+    const WORDS: [(&str, Invalid); 3] =
+        [("off", Invalid::Refused), ("on", Invalid::Written), ("null", Invalid::Null)];
+    settings.invalid = match arguments.get(0) {
+        Some(Value::Boolean(true)) => Invalid::Written,
+        Some(Value::Boolean(false)) => Invalid::Refused,
+        _ => option(arguments, settings.invalid, &WORDS)?,
+    };
+    match settings.invalid {
+        Invalid::Refused => Ok(Value::Boolean(false)),
+        Invalid::Written => Ok(Value::Boolean(true)),
+        Invalid::Null => arguments.text("null"),
     }
-    Ok(Value::Boolean(settings.invalid != Invalid::Refused))
 }
 
 fn sparse(sparse: &mut Sparse, arguments: &Arguments<'_>) -> mlua::Result<(bool, usize, usize)> {
-    switch(&mut sparse.convert, arguments.get(0));
+    check_count(arguments, 3)?;
+    switch(&mut sparse.convert, arguments)?;
     sparse.ratio = whole(arguments, 1, sparse.ratio, (0, i32::MAX as usize))?;
     sparse.safe = whole(arguments, 2, sparse.safe, (0, i32::MAX as usize))?;
     Ok((sparse.convert, sparse.ratio, sparse.safe))
 }
 
-fn switch(setting: &mut bool, to: Option<&Value>) {
-    if let Some(Value::Boolean(to)) = to {
-        *setting = *to;
-    }
+/// Sets what the first argument says, if there is one. What it is then.
+fn switch(setting: &mut bool, arguments: &Arguments<'_>) -> mlua::Result<bool> {
+    *setting = match arguments.get(0) {
+        Some(Value::Boolean(to)) => *to,
+        _ => option(arguments, *setting, &[("off", false), ("on", true)])?,
+    };
+    Ok(*setting)
 }
 
+/// What the first argument stands for among `words`, as Lua's `luaL_checkoption` reads it.
+fn option<T: Copy>(arguments: &Arguments<'_>, is: T, words: &[(&str, T)]) -> mlua::Result<T> {
+    if matches!(arguments.get(0), None | Some(Value::Nil)) {
+        return Ok(is);
+    }
+    let given = arguments.string(0)?;
+    let found = words.iter().find(|(word, _)| given == *word);
+    let invalid = || arguments.bad(0, &format!("invalid option '{}'", given.to_string_lossy()));
+    found.map(|(_, option)| *option).ok_or_else(invalid)
+}
+
+/// Like `lua_cjson` it complains of the first argument, whichever is out of range.
 fn whole(
     arguments: &Arguments<'_>,
     at: usize,
@@ -165,7 +194,7 @@ fn whole(
 ) -> mlua::Result<usize> {
     let number = arguments.number_or(at, is as f64)?;
     if number < least as f64 || number > most as f64 {
-        return Err(arguments.bad(at, &format!("expected integer between {least} and {most}")));
+        return Err(arguments.bad(0, &format!("expected integer between {least} and {most}")));
     }
     Ok(number as usize)
 }

@@ -33,6 +33,7 @@ mod sandbox;
 mod sha1;
 mod shebang;
 mod structs;
+pub mod words;
 
 pub use calls::{Commands, Make, Reply};
 pub use interpreter::{Failure, Input, Interpreter};

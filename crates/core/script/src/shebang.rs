@@ -1,5 +1,7 @@
 //! `#!lua flags=no-writes,...` in the first line of a script. <https://redis.io/docs/latest/develop/programmability/lua-api/>
 
+use crate::words;
+
 /// What a script says of whether it writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Writing {
@@ -22,25 +24,31 @@ pub(crate) struct Shebang {
 /// Those of Redis. But for `no-writes` they speak of clusters, replicas and eviction, of which there are none.
 const FLAGS: [&str; 5] = ["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
 
+impl Writing {
+    /// What the script says with these bytes. One that is refused says nothing.
+    pub fn of(body: &[u8]) -> Writing {
+        Shebang::parse(body).map_or(Writing::Unsaid, |shebang| shebang.writing)
+    }
+}
+
 impl Shebang {
     pub(crate) fn parse(body: &[u8]) -> Result<Shebang, String> {
         let mut shebang = Shebang::default();
         if !body.starts_with(b"#!") {
             return Ok(shebang);
         }
-        let Some(length) = body.iter().position(|byte| *byte == b'\n') else {
-            return Err("ERR Invalid script shebang".to_owned());
-        };
+        // To Redis a line ends at a NUL, too, and so has no end.
+        let length = body.iter().position(|byte| matches!(byte, b'\n' | 0)).filter(|at| body[*at] == b'\n');
+        let length = length.ok_or("ERR Invalid script shebang")?;
         shebang.length = length;
         shebang.writing = Writing::May;
-        let line = String::from_utf8_lossy(&body[..length]);
-        let mut words = line.split_whitespace();
-        match words.next() {
-            Some("#!lua") => {}
-            engine => {
-                let engine = engine.unwrap_or_default();
-                return Err(format!("ERR Unexpected engine in script shebang: {engine}"));
-            }
+        let mut unquoted = Vec::new();
+        let words = words::split(&body[..length], &mut unquoted);
+        let words = words.ok_or("ERR Invalid engine in script shebang")?;
+        let mut words = words.into_iter().map(|range| String::from_utf8_lossy(&unquoted[range]));
+        let engine = words.next().unwrap_or_default();
+        if engine != "#!lua" {
+            return Err(format!("ERR Unexpected engine in script shebang: {engine}"));
         }
         for word in words {
             let flags = word.strip_prefix("flags=");

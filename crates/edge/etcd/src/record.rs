@@ -24,7 +24,7 @@ pub(crate) struct Record {
 /// An event record that is none of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RecordError {
-    #[error("an event record of the unknown format {0}: was it written by a newer release?")]
+    #[error("an event record of format {0}, of which this release reads {read} alone: was it written by an older or a newer one?", read = FORMAT)]
     Format(u8),
     #[error("an event record that publishes to the unknown audience {0}")]
     Audience(u8),
@@ -156,6 +156,17 @@ mod tests {
         let Op::Put { deadline, .. } = &commit.changes[0].op else { panic!("it was a put") };
         assert_eq!(*deadline, Some(Deadline::tick(1_050)));
         assert_eq!(commit.changes[1].op, Op::SetDeadline(Some(Deadline::wall(9))));
+    }
+
+    #[test]
+    fn a_record_of_an_older_or_a_newer_release_is_refused_as_such() {
+        for format in [FORMAT - 1, FORMAT + 1] {
+            let mut bytes = record().encode();
+            bytes[0] = format;
+            assert_eq!(Record::decode(&bytes), Err(RecordError::Format(format)));
+        }
+        let text = "an event record of format 1, of which this release reads 2 alone: was it written by an older or a newer one?";
+        assert_eq!(RecordError::Format(1).to_string(), text);
     }
 
     proptest! {

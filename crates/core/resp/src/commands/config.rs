@@ -25,7 +25,7 @@ fn get(call: &mut Call<'_>) -> Answer {
     let settings = call.server.settings.get(patterns);
     call.out.map(settings.len());
     for (name, value) in settings {
-        call.out.text(&name);
+        call.out.bulk(name);
         call.out.text(&value);
     }
     Ok(())

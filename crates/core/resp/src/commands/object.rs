@@ -52,27 +52,29 @@ pub(super) fn encoding_of(value: &Value) -> &'static str {
     }
 }
 
-/// Up to how many entries an aggregate is small: hashes and sets of integers, and what else there is.
-pub(crate) const ENTRIES: usize = 512;
-pub(crate) const FEW_ENTRIES: usize = 128;
-/// Bytes of one of them.
-pub(crate) const BYTES: usize = 64;
+/// Up to how many entries an aggregate is small, under the names of Redis' settings.
+pub(crate) const HASH_MAX_LISTPACK_ENTRIES: usize = 512;
+pub(crate) const SET_MAX_INTSET_ENTRIES: usize = 512;
+pub(crate) const SET_MAX_LISTPACK_ENTRIES: usize = 128;
+pub(crate) const ZSET_MAX_LISTPACK_ENTRIES: usize = 128;
+/// Up to how many bytes an entry of a hash, set or sorted set is short.
+pub(crate) const MAX_LISTPACK_VALUE: usize = 64;
 
 /// Small aggregates have names of their own, for whoever looks at them.
 fn of_aggregate(value: &Value) -> &'static str {
     /// `list-max-listpack-size` -2.
     const LIST_BYTES: usize = 8 * 1024;
-    let short = |bytes: &[u8]| bytes.len() <= BYTES;
+    let short = |bytes: &[u8]| bytes.len() <= MAX_LISTPACK_VALUE;
     match value {
         Value::Hash(hash) => {
-            let small =
-                hash.len() <= ENTRIES && hash.iter().all(|(field, value)| short(field) && short(value));
+            let small = hash.len() <= HASH_MAX_LISTPACK_ENTRIES
+                && hash.iter().all(|(field, value)| short(field) && short(value));
             if small { "listpack" } else { "hashtable" }
         }
         Value::Set(set) => {
-            let integers =
-                set.len() <= ENTRIES && set.iter().all(|(member, ())| parse_integer(member).is_some());
-            let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, ())| short(member));
+            let integers = set.len() <= SET_MAX_INTSET_ENTRIES
+                && set.iter().all(|(member, ())| parse_integer(member).is_some());
+            let small = set.len() <= SET_MAX_LISTPACK_ENTRIES && set.iter().all(|(member, ())| short(member));
             match (integers, small) {
                 (true, _) => "intset",
                 (false, true) => "listpack",
@@ -89,7 +91,7 @@ fn of_aggregate(value: &Value) -> &'static str {
             if small { "listpack" } else { "quicklist" }
         }
         Value::SortedSet(set) => {
-            let small = set.len() <= FEW_ENTRIES && set.iter().all(|(member, _)| short(member));
+            let small = set.len() <= ZSET_MAX_LISTPACK_ENTRIES && set.iter().all(|(member, _)| short(member));
             if small { "listpack" } else { "skiplist" }
         }
         Value::Stream(_) => "stream",

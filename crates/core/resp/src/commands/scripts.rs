@@ -1,9 +1,11 @@
 //! EVAL and SCRIPT. <https://redis.io/docs/latest/develop/programmability/eval-intro/>
 
+use adsum_script::Writing;
+
 use crate::command::{Call, Command, Flags, KeysAt, NO_SCRIPT, READ, Run};
 use crate::number::integer;
 use crate::refusal::{Answer, Refusal};
-use crate::scripts::Script;
+use crate::scripts::{Script, Scripts};
 
 pub(super) const COMMANDS: &[Command] = &[
     eval("eval", NO_SCRIPT, |call| run(call, Name::Body, false)),
@@ -53,6 +55,26 @@ fn run(call: &mut Call<'_>, name: Name, read_only: bool) -> Answer {
     let (keys, arguments) = rest.split_at(count);
     let script = Script { sha, keys, arguments, read_only };
     call.server.run_script(call.session, &script, call.now, &mut call.out)
+}
+
+/// Whether a request for a script may write, by what the script says of itself. None for other requests.
+pub(crate) fn may_write(scripts: &mut Scripts, command: &Command, args: &[&[u8]]) -> Option<bool> {
+    let (name, read_only) = match command.name {
+        "eval" => (Name::Body, false),
+        "evalsha" => (Name::Sha, false),
+        "eval_ro" => (Name::Body, true),
+        "evalsha_ro" => (Name::Sha, true),
+        _ => return None,
+    };
+    let writing = match name {
+        Name::Body => Writing::of(args[1]),
+        Name::Sha => parse_sha(args[1]).map_or(Writing::Unsaid, |sha| scripts.writing(&sha)),
+    };
+    Some(match writing {
+        Writing::Unsaid => !read_only,
+        Writing::May => true,
+        Writing::Never => false,
+    })
 }
 
 fn parse_sha(word: &[u8]) -> Option<[u8; 40]> {

@@ -83,15 +83,14 @@ pub(super) fn lag(stream: &Stream, position: Position) -> Option<i64> {
 }
 
 /// Options behind the id of CREATE and SETID.
-fn options(words: &[&[u8]], may_make: bool, command: &str) -> Result<(bool, Option<u64>), Refusal> {
+fn options(args: &[&[u8]], may_make: bool) -> Result<(bool, Option<u64>), Refusal> {
     let (mut makes, mut read) = (false, None);
-    let most = if may_make { 3 } else { 2 };
-    let mut rest = words;
+    let mut rest = &args[5..];
     while let [word, more @ ..] = rest {
         rest = more;
         match (word.to_ascii_uppercase().as_slice(), more) {
-            (b"MKSTREAM", _) if may_make && words.len() <= most => makes = true,
-            (b"ENTRIESREAD", [number, more @ ..]) if words.len() <= most => {
+            (b"MKSTREAM", _) if may_make => makes = true,
+            (b"ENTRIESREAD", [number, more @ ..]) => {
                 rest = more;
                 read = match integer(number)? {
                     -1 => None,
@@ -101,13 +100,15 @@ fn options(words: &[&[u8]], may_make: bool, command: &str) -> Result<(bool, Opti
                     ),
                 };
             }
-            _ => {
-                let text = "unknown subcommand or wrong number of arguments for";
-                return Err(Refusal::Told(format!("ERR {text} '{command}'. Try XGROUP HELP.")));
-            }
+            _ => return Err(Refusal::words_of_subcommand("XGROUP", args[1])),
         }
     }
     Ok((makes, read))
+}
+
+/// Redis minds how many words there are only when there is something that they could change.
+fn check_count(args: &[&[u8]], most: usize) -> Answer {
+    if args.len() > most { Err(Refusal::words_of_subcommand("XGROUP", args[1])) } else { Ok(()) }
 }
 
 const NO_KEY: Refusal = Refusal::Says(
@@ -127,13 +128,13 @@ fn edit_at(work: &mut Work<'_, '_>, edits: Vec<Edit>, notice: Notice) {
 
 /// `XGROUP CREATE key group id|$ [MKSTREAM] [ENTRIESREAD count]`
 fn create(work: &mut Work<'_, '_>) -> Answer {
-    let word = String::from_utf8_lossy(work.args[1]).into_owned();
-    let (makes, count) = options(&work.args[5..], true, &word)?;
+    let (makes, count) = options(work.args, true)?;
     check_name(work.args[3])?;
     let stream = read(work.tx, work.db, work.args[2])?;
     if stream.is_none() && !makes {
         return Err(NO_KEY);
     }
+    check_count(work.args, 8)?;
     let last = beginning(work.args[4], stream)?;
     if stream.is_some_and(|stream| stream.group(work.args[3]).is_some()) {
         return Err(Refusal::Told("BUSYGROUP Consumer Group name already exists".to_owned()));
@@ -160,11 +161,11 @@ pub(super) fn no_group(key: &[u8], group: &[u8]) -> Refusal {
 
 /// `XGROUP SETID key group id|$ [ENTRIESREAD count]`
 fn setid(work: &mut Work<'_, '_>) -> Answer {
-    let word = String::from_utf8_lossy(work.args[1]).into_owned();
-    let (_, count) = options(&work.args[5..], false, &word)?;
-    let id = work.args[4];
+    let args = work.args;
+    let (_, count) = options(args, false)?;
     let (stream, _) = group(work)?;
-    let position = Position { last: beginning(id, Some(stream))?, read: count };
+    check_count(args, 7)?;
+    let position = Position { last: beginning(args[4], Some(stream))?, read: count };
     edit_at(work, vec![Edit::Position(work.args[3].into(), position)], Notice::XgroupSetid);
     work.out.ok();
     Ok(())

@@ -79,9 +79,11 @@ fn discard(call: &mut Call<'_>) -> Answer {
     Ok(())
 }
 
+pub(crate) const WATCH_INSIDE: Refusal = Refusal::Says("WATCH inside MULTI is not allowed");
+
 fn watch(call: &mut Call<'_>) -> Answer {
     if call.session.multi.is_some() {
-        return Err(Refusal::Says("WATCH inside MULTI is not allowed"));
+        return Err(WATCH_INSIDE);
     }
     let (client, database) = (Arc::clone(&call.session.client), call.session.database());
     if !call.server.watched.has_room(client.id, &call.args[1..]) {

@@ -7,6 +7,7 @@ use adsum_script::Patience;
 
 use super::{Flow, SCRATCH, Server, writer};
 use crate::command::{AT_ONCE, Call, Command, Run, Timeout, WHILE_SUBSCRIBED, WRITE, Wait};
+use crate::commands::scripts;
 use crate::multi::Multi;
 use crate::refusal::{Answer, Refusal};
 use crate::scripts::holds_up;
@@ -77,30 +78,30 @@ impl Server {
         self.execute_so(session, request, now)
     }
 
-    /// For how long a request has to wait for the end of a pause.
+    /// For how long a request has to wait for the end of a pause. One that is refused anyway does not.
     fn rest_of_pause(&mut self, session: &Session, request: &Request<'_>, now: Now) -> Option<Duration> {
+        if !self.pause.is_on() || request.args.is_empty() {
+            return None;
+        }
+        let command = self.find(&request.args).ok()?;
         // Unlike in Redis whoever ends a pause is not held by it: nobody could.
-        if !self.pause.is_on()
-            || self.find_if_any(&request.args).is_none_or(|command| command.name == "client|unpause")
-        {
+        if command.name == "client|unpause" || allow(command, &request.args, Some(session)).is_err() {
             return None;
         }
         let writes = self.may_write(&request.args)
-            || request.args[0].eq_ignore_ascii_case(b"exec")
+            || command.name == "exec"
                 && session.multi.iter().flat_map(Multi::requests).any(|args| self.may_write(&args));
         let rest = self.pause.rest(writes, now)?;
         self.pause.wait(&session.client);
         Some(rest)
     }
 
-    fn find_if_any(&self, args: &[&[u8]]) -> Option<&'static Command> {
-        if args.is_empty() { None } else { self.find(args).ok() }
-    }
-
-    /// Whether a request may change something, or reach somebody.
-    fn may_write(&self, args: &[&[u8]]) -> bool {
-        const MAY: [&str; 4] = ["eval", "evalsha", "publish", "spublish"];
-        self.find_if_any(args).is_some_and(|command| command.flags.has(WRITE) || MAY.contains(&command.name))
+    /// Whether a request that can be run may change something, or reach somebody.
+    fn may_write(&mut self, args: &[&[u8]]) -> bool {
+        self.find(args).is_ok_and(|command| match command.name {
+            "publish" | "spublish" => true,
+            _ => scripts::may_write(&mut self.scripts, command, args).unwrap_or(command.flags.has(WRITE)),
+        })
     }
 
     fn execute_so(&mut self, session: &mut Session, request: &Request<'_>, now: Now) -> Flow {
@@ -168,21 +169,14 @@ impl Server {
         let found = self.find(args).and_then(|command| {
             session.client.touch(command.name, now);
             self.allow_growth(command)?;
-            allow(command, args, session).map(|()| command)
+            allow(command, args, Some(session)).map(|()| command)
         });
         let done = match (found, &mut session.multi) {
             (Ok(command), Some(_)) if !command.flags.has(AT_ONCE) => {
-                self.queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
+                Server::queue(session, args, &mut writer(&session.client, bytes)).map(|()| Flow::Continue)
             }
             (Ok(command), _) => self.run_now(session, command, &Todo { args, now }, bytes),
-            (Err(refusal), _) if args[0].eq_ignore_ascii_case(b"exec") => {
-                session.leave_multi();
-                Err(refusal.of_exec())
-            }
-            (Err(refusal), multi) => {
-                multi.iter_mut().for_each(|multi| multi.refuse());
-                Err(refusal)
-            }
+            (Err(refusal), _) => Err(session.note_refused(args, refusal)),
         };
         done.unwrap_or_else(|refusal| {
             bytes.clear();
@@ -206,13 +200,7 @@ impl Server {
     }
 
     pub(crate) fn find(&self, args: &[&[u8]]) -> Result<&'static Command, Refusal> {
-        let command = self.commands.find(args[0]).ok_or_else(|| Refusal::unknown_command(args))?;
-        let Some(name) = args.get(1).filter(|_| !command.subcommands.is_empty()) else { return Ok(command) };
-        match command.subcommand(name) {
-            Some(subcommand) => Ok(subcommand),
-            None if name.eq_ignore_ascii_case(b"help") && args.len() == 2 => Ok(command),
-            None => Err(Refusal::unknown_subcommand(command.name, name)),
-        }
+        Command::of(self.commands.find(args[0]), args)
     }
 
     fn run_now(
@@ -287,14 +275,12 @@ impl Server {
 }
 
 /// What can be said about a request without running it.
-fn allow(command: &Command, args: &[&[u8]], session: &Session) -> Answer {
+pub(crate) fn allow(command: &Command, args: &[&[u8]], session: Option<&Session>) -> Answer {
     if !command.takes(args.len()) {
         return Err(Refusal::Arity(command.name));
     }
-    if session.is_subscribed()
-        && session.protocol() == Protocol::Resp2
-        && !command.flags.has(WHILE_SUBSCRIBED)
-    {
+    let is_subscribed = |session: &Session| session.is_subscribed() && session.protocol() == Protocol::Resp2;
+    if session.is_some_and(is_subscribed) && !command.flags.has(WHILE_SUBSCRIBED) {
         return Err(subscribed(command));
     }
     check_keys(command, args)

@@ -18,7 +18,7 @@ pub(crate) type Marks = SmallVec<[usize; 1]>;
 
 impl Server {
     /// A request of a client that has said MULTI.
-    pub(super) fn queue(&mut self, session: &mut Session, args: &[&[u8]], out: &mut Writer<'_>) -> Answer {
+    pub(crate) fn queue(session: &mut Session, args: &[&[u8]], out: &mut Writer<'_>) -> Answer {
         let multi = session.multi.as_mut().expect("it is asked for before");
         if !multi.is_refused() && !multi.push(args) {
             multi.refuse();

@@ -1,6 +1,8 @@
 //! Commands on hashes, sets and sorted sets beyond what is compared with redis-server.
 
-use super::harness::{World, check};
+use adsum_resp::{Flow, Parser, Requests};
+
+use super::harness::{Peer, World, check, show};
 
 #[test]
 fn a_scan_gives_every_element_that_is_there_all_the_time_once() {
@@ -96,4 +98,113 @@ fn an_event_tells_what_changed_in_an_aggregate() {
     world.run(&mut peer, "HDEL h f");
     let events = world.run(&mut peer, "XREAD STREAMS adsum:watch:h 0");
     assert!(events.contains(r#"{"remove":["f"],"set":[]}"#), "{events}");
+}
+
+/// Arrays, as clients send them.
+fn wire(line: &str) -> String {
+    let words = line.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    format!("*{}\r\n{}", line.split(' ').count(), words.collect::<String>())
+}
+
+/// What these requests are answered when they are there at once, and what they look for is fetched before the first.
+fn pipelined(world: &mut World, peer: &mut Peer, lines: &[String]) -> Vec<u8> {
+    let bytes: String = lines.iter().map(|line| wire(line)).collect();
+    let mut requests = Requests::new();
+    let mut done = 0;
+    while done < bytes.len() {
+        Parser::default().parse_ahead(&bytes.as_bytes()[done..], &mut requests);
+        assert!(!requests.is_empty(), "they are whole and nothing unusual");
+        world.server.expect(&peer.session, &requests);
+        for (length, request) in &requests {
+            assert!(matches!(world.server.execute(&mut peer.session, request, world.now), Flow::Continue));
+            done += length;
+        }
+    }
+    peer.take()
+}
+
+/// More elements than are near anyway: see `keyspace/tree/ahead.rs`.
+const MANY: usize = 3_000;
+
+fn with_large_aggregates() -> (World, Peer) {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for at in 0..MANY {
+        // Some are too long to stand in the tree themselves.
+        let name = name(at);
+        for line in [format!("HSET h {name} {at}"), format!("SADD s {name}"), format!("ZADD z {at} {name}")] {
+            world.send(&mut peer, wire(&line).as_bytes());
+        }
+    }
+    peer.take();
+    (world, peer)
+}
+
+fn name(at: usize) -> String {
+    if at.is_multiple_of(5) { format!("m{at}{}", "x".repeat(60)) } else { format!("m{at}") }
+}
+
+#[test]
+fn what_is_expected_of_large_aggregates_is_answered_as_one_by_one() {
+    const FORMS: [&str; 24] = [
+        "HGET h NAME",
+        "HGET h NAME",
+        "HMGET h NAME NAME",
+        "HEXISTS h NAME",
+        "HSTRLEN h NAME",
+        "HSET h NAME 7",
+        "HMSET h NAME 8 NAME 9",
+        "HSETNX h NAME 1",
+        "HINCRBY h NAME 2",
+        "HINCRBYFLOAT h NAME 0.5",
+        "HDEL h NAME NAME",
+        "SADD s NAME",
+        "SREM s NAME",
+        "SISMEMBER s NAME",
+        "SMISMEMBER s NAME NAME",
+        "ZADD z 5 NAME",
+        "ZADD z NX 5 NAME",
+        "ZINCRBY z 1 NAME",
+        "ZREM z NAME",
+        "ZSCORE z NAME",
+        "ZMSCORE z NAME NAME",
+        // Of the wrong kind, of a key that is not there, and of one that is not the same any more.
+        "HGET s NAME",
+        "SISMEMBER none NAME",
+        "RENAME h h",
+    ];
+    let [(mut world, mut peer), (mut other_world, mut other)] = [(); 2].map(|()| with_large_aggregates());
+    let mut state = 7_u64;
+    let mut draw = |most: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % most
+    };
+    for round in 0..60 {
+        let mut lines = Vec::new();
+        while lines.len() < 100 {
+            // Several of one kind, one behind the other, are fetched together. Some are not there.
+            let form = FORMS[draw(FORMS.len())];
+            for _ in 0..=draw(20) {
+                let words = form.split(' ').map(|word| match word {
+                    "NAME" => name(draw(MANY + 300)),
+                    word => word.to_owned(),
+                });
+                lines.push(words.collect::<Vec<_>>().join(" "));
+            }
+        }
+        if round == 40 {
+            lines.insert(50, "DEL h".to_owned());
+        }
+        let one_by_one = lines.iter().flat_map(|line| {
+            other_world.send(&mut other, wire(line).as_bytes());
+            other.take()
+        });
+        let one_by_one: Vec<u8> = one_by_one.collect();
+        assert_eq!(show(&pipelined(&mut world, &mut peer, &lines)), show(&one_by_one), "{lines:?}");
+    }
+    for all in ["HLEN h", "SCARD s", "ZCARD z", "ZRANGE z 0 -1 WITHSCORES", "SMEMBERS s", "HGETALL h"] {
+        assert_eq!(world.run(&mut peer, all), other_world.run(&mut other, all));
+    }
+    let cards = ["SCARD s", "ZCARD z"].map(|line| world.run(&mut peer, line));
+    assert!(cards.iter().all(|card| card[1..].parse::<usize>().unwrap() > 2_000), "{cards:?}");
 }

@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod blocking;
+mod busy;
 mod connection;
 mod differential;
 mod errors;

@@ -59,6 +59,48 @@ fn writes_are_held_until_the_pause_ends() {
 }
 
 #[test]
+fn a_script_is_held_by_a_pause_of_writes_unless_it_says_that_it_does_not_write() {
+    let mut world = World::new();
+    let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+    let [unsaid, may, never, refused] =
+        ["return 1", "#!lua\\nreturn 1", "#!lua flags=no-writes\\nreturn 1", "#!lua flags=x\\nreturn 1"];
+    let mut load = |body| world.run(&mut peer, &format!("SCRIPT LOAD \"{body}\""))[4..].to_owned();
+    let [unsaid_sha, may_sha, never_sha] = [unsaid, may, never].map(&mut load);
+    world.run(&mut other, "CLIENT PAUSE 100000 WRITE");
+    let unknown = "0".repeat(40);
+    for (name, scripts) in [
+        ("EVAL", [(unsaid, true), (may, true), (never, false), (refused, true)]),
+        ("EVAL_RO", [(unsaid, false), (may, true), (never, false), (refused, false)]),
+        ("EVALSHA", [(&unsaid_sha, true), (&may_sha, true), (&never_sha, false), (&unknown, true)]),
+        ("EVALSHA_RO", [(&unsaid_sha, false), (&may_sha, true), (&never_sha, false), (&unknown, false)]),
+    ] {
+        for (script, held) in scripts {
+            let line = format!("{name} \"{script}\" 0");
+            let flow = world.execute(&mut peer, &line);
+            assert_eq!(matches!(flow, Flow::Paused { .. }), held, "{line}");
+        }
+    }
+    world.run(&mut peer, "MULTI");
+    world.run(&mut peer, &format!("EVALSHA {never_sha} 0"));
+    peer.received();
+    assert_eq!(world.run(&mut peer, "EXEC"), "*1 :1");
+}
+
+#[test]
+fn what_is_refused_anyway_is_not_held() {
+    let mut world = World::new();
+    let [mut peer, mut other] = [(); 2].map(|()| world.connect());
+    world.run(&mut other, "CLIENT PAUSE 100000");
+    for (line, expected) in [
+        ("SET a", "-ERR wrong number of arguments for 'set' command"),
+        ("EVAL", "-ERR wrong number of arguments for 'eval' command"),
+        ("CLIENT NOSUCH", "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP."),
+    ] {
+        assert_eq!(world.run(&mut peer, line), expected);
+    }
+}
+
+#[test]
 fn an_exec_with_a_write_is_held_and_goes_on_when_the_pause_is_ended() {
     let mut world = World::new();
     let [mut peer, mut other] = [(); 2].map(|()| world.connect());

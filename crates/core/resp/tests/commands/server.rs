@@ -15,6 +15,11 @@ fn settings_are_shown_and_those_with_an_effect_set() {
         CONFIG GET maxmemory* -> *6 $9 maxmemory $1 0 $17 maxmemory-clients $1 0 $16 maxmemory-policy $10 noeviction
         CONFIG GET MaxMemory maxmemory SLOWLOG-* -> *6 $9 MaxMemory $1 0 $23 slowlog-log-slower-than $2 -1 $15 slowlog-max-len $1 0
         CONFIG GET slave-read-only hash-max-listpack-entries -> *4 $25 hash-max-listpack-entries $3 512 $15 slave-read-only $3 yes
+        CONFIG GET *max-z* -> *10 $24 hash-max-ziplist-entries $3 512 $22 hash-max-ziplist-value $2 64 $21 list-max-ziplist-size $2 -2 $24 zset-max-ziplist-entries $3 128 $22 zset-max-ziplist-value $2 64
+        CONFIG GET Hash-max-ziplist-Value hash-max-listpack-value -> *4 $23 hash-max-listpack-value $2 64 $22 Hash-max-ziplist-Value $2 64
+        CONFIG GET set-max-ziplist* -> *0
+        CONFIG GET min-* -> *4 $21 min-replicas-to-write $1 0 $19 min-slaves-to-write $1 0
+        CONFIG SET list-max-ziplist-size -2
         CONFIG GET appendonly databases -> *4 $10 appendonly $3 yes $9 databases $2 16
         CONFIG GET nope -> *0
         CONFIG SET nope 1 -> -ERR Unknown option or number of arguments for CONFIG SET - 'nope'
@@ -351,7 +356,7 @@ fn what_is_asked_in_vain_is_refused_in_redis_words() {
 }
 
 #[test]
-fn channels_of_shards_are_told_of_like_keys() {
+fn channels_of_shards_have_the_places_of_keys() {
     let mut world = World::new();
     let mut peer = world.connect();
     for (name, places) in
@@ -359,6 +364,14 @@ fn channels_of_shards_are_told_of_like_keys() {
     {
         let info = world.run(&mut peer, &format!("COMMAND INFO {name}"));
         assert!(info.contains(&format!(" {places} *2 +@pubsub")), "{info}");
+    }
+}
+
+#[test]
+fn channels_of_shards_are_no_keys() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    for name in ["spublish", "ssubscribe", "sunsubscribe"] {
         let keys = world.run(&mut peer, &format!("COMMAND GETKEYS {name} a b"));
         assert_eq!(keys, "-ERR The command has no key arguments");
     }

@@ -158,6 +158,11 @@ fn what_groups_know_of_a_stream_is_no_change_of_it() {
         watched(&stream, &[touches], false);
     }
     watched(&[], &["XGROUP CREATE a g 0 MKSTREAM"], false);
+    let made_anew = ["MULTI", "DEL a", "XGROUP CREATE a g $ MKSTREAM", "EXEC"];
+    watched(&stream, &made_anew, false);
+    let changed_too = ["MULTI", "XGROUP CREATE a h $", "XADD a 9-9 f v", "XDEL a 9-9", "EXEC"];
+    watched(&stream, &changed_too, false);
+    watched(&stream, &["MULTI", "XGROUP CREATE a h $", "XGROUP DESTROY a h", "EXEC"], true);
 }
 
 #[test]
