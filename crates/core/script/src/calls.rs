@@ -28,8 +28,9 @@ pub enum Reply<'r> {
     Made(Make<'r>),
 }
 
-/// Makes a value of what was answered.
-pub type Make<'r> = Box<dyn FnOnce(&Lua) -> mlua::Result<Value> + 'r>;
+/// Makes a value of what was answered, and asks now and then whether it may go on: where many long texts have the same hash,
+/// that takes its time.
+pub type Make<'r> = Box<dyn FnOnce(&Lua, &dyn Fn() -> Result<(), Raised>) -> mlua::Result<Value> + 'r>;
 
 const NO_ARGUMENT: &str = "Lua redis lib command arguments must be strings or integers";
 
@@ -78,7 +79,7 @@ fn call(lua: &Lua, course: &Course, name: &Name, values: &MultiValue) -> mlua::R
     COMMANDS.with(|commands| {
         let returned = match commands.call(&bytes, resp3) {
             Ok(Reply::Text(text)) if values.len() <= FEW => return_text(lua, text),
-            Ok(reply) => value(lua, reply).map(|value| (Either::Right(value), Limit::Stands)),
+            Ok(reply) => value(lua, course, reply).map(|value| (Either::Right(value), Limit::Stands)),
             Err(raised) => {
                 if let Raised::Ended(end) = &raised {
                     course.end(end.clone());
@@ -116,14 +117,20 @@ fn copy(text: &[u8]) -> Option<String> {
     Some(copy)
 }
 
-fn value(lua: &Lua, reply: Reply<'_>) -> mlua::Result<Value> {
+fn value(lua: &Lua, course: &Course, reply: Reply<'_>) -> mlua::Result<Value> {
     match reply {
         Reply::Nil => Ok(Value::Nil),
         Reply::Boolean(value) => Ok(Value::Boolean(value)),
         Reply::Integer(number) => Ok(Value::Integer(number)),
         Reply::Text(text) => text_value(lua, text),
         Reply::Made(make) => {
-            beyond_limit(lua, || make(lua).map_err(|error| Raised::Text(error.to_string()).into()))
+            let made = beyond_limit(lua, || {
+                make(lua, &|| course.check_time()).map_err(|error| Raised::Text(error.to_string()).into())
+            });
+            if made.is_err() {
+                course.check_time()?;
+            }
+            made
         }
     }
 }

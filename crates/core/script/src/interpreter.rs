@@ -90,11 +90,15 @@ impl Course {
         if self.in_command.load(Relaxed) {
             self.end(End::Refused(PANICKED.to_owned()));
         }
+        self.check_time()?;
+        Ok(self.resp3.load(Relaxed))
+    }
+
+    /// Whether it has to end, which may be asked within a command.
+    pub(crate) fn check_time(&self) -> Result<(), Raised> {
         if !self.is_over() {
             let patience = if self.is_patient.load(Relaxed) { Patience::Long } else { Patience::Short };
-            let Some(end) = self.overseer.verdict(patience) else {
-                return Ok(self.resp3.load(Relaxed));
-            };
+            let Some(end) = self.overseer.verdict(patience) else { return Ok(()) };
             self.end(end);
         }
         let end = self.run.lock().end.clone().expect("what is over has a reason");

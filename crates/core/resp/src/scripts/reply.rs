@@ -1,6 +1,6 @@
 //! Replies as values of Lua. <https://redis.io/docs/latest/develop/programmability/lua-api/#data-type-conversion>
 
-use adsum_script::Reply;
+use adsum_script::{Raised, Reply};
 use adsum_script::mlua::{self, Lua, Table, Value};
 
 /// A reply that was written here.
@@ -14,7 +14,9 @@ pub(super) fn read(bytes: &[u8]) -> Reply<'_> {
         (b'$', Ok(length)) => Reply::Text(rest.bytes(length)),
         // What is not there is false.
         (b'$', Err(_)) => Reply::Boolean(false),
-        _ => Reply::Made(Box::new(move |lua| Reader { lua, rest: Rest(bytes) }.value())),
+        _ => Reply::Made(Box::new(move |lua, may_go_on| {
+            Reader { lua, rest: Rest(bytes), may_go_on, texts: 0 }.value()
+        })),
     }
 }
 
@@ -40,7 +42,13 @@ impl<'a> Rest<'a> {
 struct Reader<'l, 'a> {
     lua: &'l Lua,
     rest: Rest<'a>,
+    may_go_on: &'l dyn Fn() -> Result<(), Raised>,
+    /// Made so far.
+    texts: usize,
 }
+
+/// Texts from one question to the next whether it may go on.
+const TEXTS: usize = 16;
 
 impl Reader<'_, '_> {
     fn value(&mut self) -> mlua::Result<Value> {
@@ -84,6 +92,10 @@ impl Reader<'_, '_> {
     fn bulk(&mut self, line: &[u8]) -> mlua::Result<Value> {
         match usize::try_from(number(line)) {
             Ok(length) => {
+                self.texts += 1;
+                if self.texts.is_multiple_of(TEXTS) {
+                    (self.may_go_on)()?;
+                }
                 let bytes = self.rest.bytes(length);
                 self.text(bytes)
             }
