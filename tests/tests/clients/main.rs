@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod cluster;
 mod consul;
 mod haproxy;
 mod javascript;

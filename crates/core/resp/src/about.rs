@@ -16,8 +16,17 @@ pub struct About {
     /// Of all choices by lot (RANDOMKEY).
     pub seed: u64,
     pub max_clients: usize,
+    /// Whether clients are told of a cluster of this one node.
+    pub cluster: bool,
     /// Fills bytes with what nobody can guess, for ACL GENPASS. Whether it was to be had.
     pub random: Option<fn(&mut [u8]) -> bool>,
+}
+
+impl About {
+    /// As INFO and HELLO name it.
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.cluster { "cluster" } else { "standalone" }
+    }
 }
 
 /// What the process knows and INFO shows. Whoever can measure it reports it now and then.

@@ -31,6 +31,8 @@ pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) peer: String,
     pub(crate) local: String,
+    /// That of the server, as HELLO tells it.
+    pub(crate) mode: &'static str,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) since: Now,
     pub(crate) database: AtomicU8,
@@ -95,13 +97,20 @@ impl Client {
 }
 
 impl Clients {
-    pub(crate) fn add(&mut self, outbox: Arc<dyn Outbox>, ends: Ends, now: Now) -> Arc<Client> {
+    pub(crate) fn add(
+        &mut self,
+        outbox: Arc<dyn Outbox>,
+        ends: Ends,
+        mode: &'static str,
+        now: Now,
+    ) -> Arc<Client> {
         let Ends { peer, local } = ends;
         self.last_id += 1;
         let client = Arc::new(Client {
             id: self.last_id,
             peer,
             local,
+            mode,
             outbox,
             since: now,
             database: AtomicU8::new(0),

@@ -239,7 +239,7 @@ impl Server {
 
     /// `ends`: the address of the client, or both.
     pub fn connect(&mut self, outbox: Arc<dyn Outbox>, ends: impl Into<Ends>, now: Now) -> Session {
-        Session::new(self.clients.add(outbox, ends.into(), now))
+        Session::new(self.clients.add(outbox, ends.into(), self.about.mode(), now))
     }
 
     /// How many clients are connected.

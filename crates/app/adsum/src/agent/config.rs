@@ -5,6 +5,7 @@
 //! data_dir = "/var/lib/adsum"
 //! durability = "always"
 //! resp_addr = "127.0.0.1:6379"
+//! resp_cluster = false
 //! http_addr = "127.0.0.1:8500"
 //! dns_addr = "127.0.0.1:8600"
 //! port_range = "20000-32000"
@@ -32,6 +33,7 @@ pub(super) struct Config {
     pub(super) insecure: Option<bool>,
     pub(super) enable_script_checks: Option<bool>,
     pub(super) resp_addr: Option<SocketAddr>,
+    pub(super) resp_cluster: Option<bool>,
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) dns_addr: Option<SocketAddr>,
     pub(super) port_range: Option<String>,

@@ -110,6 +110,7 @@ async fn open_store(settings: &Settings, dir: &Path, locked: Locked) -> anyhow::
         process_id: std::process::id(),
         seed: getrandom::u64().map_err(|error| anyhow!("no randomness: {error}"))?,
         max_clients: resp::Limits::default().clients,
+        cluster: settings.resp_cluster,
         random: Some(|bytes| getrandom::fill(bytes).is_ok()),
         ..adsum_resp::About::default()
     };

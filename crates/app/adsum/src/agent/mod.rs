@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// Allow faces on other addresses than loopback, where there is neither TLS nor a token yet
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Tell Redis clients of a cluster of this one node: for those that are set up for a cluster
+    #[arg(long)]
+    pub(crate) resp_cluster: bool,
     /// Let checks that clients register through HTTP start programs: whoever reaches that face may then run anything
     #[arg(long)]
     pub(crate) enable_script_checks: bool,

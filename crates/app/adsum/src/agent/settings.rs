@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) stops_instances: bool,
     pub(crate) durability: Durability,
     pub(crate) resp: SocketAddr,
+    /// Redis clients are told of a cluster of this one node.
+    pub(crate) resp_cluster: bool,
     pub(crate) http: SocketAddr,
     pub(crate) dns: SocketAddr,
     pub(crate) naming: Naming,
@@ -76,6 +78,7 @@ impl Settings {
             stops_instances: args.dev,
             durability: args.durability.or(file.durability).unwrap_or(Durability::Always),
             resp: args.faces.resp_addr.or(file.resp_addr).unwrap_or(loopback(6379)),
+            resp_cluster: args.resp_cluster || file.resp_cluster == Some(true),
             http: args.faces.http_addr.or(file.http_addr).unwrap_or(loopback(8500)),
             naming: Naming::resolve(dns, args.dns, file.dns)?,
             dns,

@@ -56,6 +56,12 @@ fn setname(call: &mut Call<'_>) -> Answer {
 
 /// Names stand in a line of CLIENT LIST, so they have no blanks and no control characters.
 pub(super) fn check_name(name: &[u8]) -> Result<String, Refusal> {
+    if name.len() > limits::CLIENT_NAME {
+        let (bytes, most) = (name.len(), limits::CLIENT_NAME);
+        return Err(Refusal::Told(format!(
+            "ERR a client name of {bytes} bytes is longer than the limit of {most}"
+        )));
+    }
     printable(name)
         .ok_or(Refusal::Says("Client names cannot contain spaces, newlines or special characters."))
 }

@@ -130,7 +130,7 @@ fn introduce(session: &Session, out: &mut Writer<'_>) {
     out.integer(protocol);
     out.text("id");
     out.integer(session.id() as i64);
-    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+    for (name, value) in [("mode", session.client.mode), ("role", "master")] {
         out.text(name);
         out.text(value);
     }

@@ -59,7 +59,7 @@ fn server(server: &Server, now: Now) -> Fields<'_> {
     let uptime = now.wall.saturating_sub(about.started.wall) / 1000;
     vec![
         ("redis_version", REDIS_VERSION.to_owned()),
-        ("redis_mode", "standalone".to_owned()),
+        ("redis_mode", about.mode().to_owned()),
         ("adsum_version", about.version.clone()),
         ("adsum_node", about.node.clone()),
         ("os", std::env::consts::OS.to_owned()),
@@ -190,8 +190,8 @@ fn errorstats(server: &Server, _: Now) -> Fields<'_> {
     server.stats.errors.by_name().map(|(name, count)| (name, format!("count={count}"))).collect()
 }
 
-fn cluster(_: &Server, _: Now) -> Fields<'_> {
-    vec![("cluster_enabled", "0".to_owned())]
+fn cluster(server: &Server, _: Now) -> Fields<'_> {
+    vec![("cluster_enabled", u8::from(server.about.cluster).to_string())]
 }
 
 fn keyspace(server: &Server, _: Now) -> Fields<'_> {

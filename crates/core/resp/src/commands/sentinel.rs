@@ -28,7 +28,7 @@ const FLAGS: Flags = NO_SCRIPT;
 const NAME: &str = "mymaster";
 
 /// Host and port at which the client has reached us.
-fn address(call: &Call<'_>) -> (String, String) {
+pub(super) fn address(call: &Call<'_>) -> (String, String) {
     let own = (String::from("127.0.0.1"), call.server.about.port.to_string());
     let local = call.session.client.local.rsplit_once(':');
     local.map_or(own, |(host, port)| (host.trim_matches(['[', ']']).to_owned(), port.to_owned()))

@@ -1,7 +1,7 @@
 //! Replies as values of Lua. <https://redis.io/docs/latest/develop/programmability/lua-api/#data-type-conversion>
 
-use adsum_script::{Raised, Reply};
 use adsum_script::mlua::{self, Lua, Table, Value};
+use adsum_script::{Raised, Reply};
 
 /// A reply that was written here.
 pub(super) fn read(bytes: &[u8]) -> Reply<'_> {

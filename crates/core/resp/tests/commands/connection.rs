@@ -67,6 +67,17 @@ fn auth_answers_as_redis_without_a_password() {
 }
 
 #[test]
+fn a_name_that_is_too_long_is_told_so() {
+    let mut world = World::new();
+    let mut peer = world.connect();
+    let told = "-ERR a client name of 1025 bytes is longer than the limit of 1024";
+    for line in ["CLIENT SETNAME", "HELLO 3 SETNAME"] {
+        assert_eq!(world.run(&mut peer, &format!("{line} {}", "a".repeat(1025))), told);
+    }
+    assert_eq!(world.run(&mut peer, &format!("CLIENT SETNAME {}", "a".repeat(1024))), "+OK");
+}
+
+#[test]
 fn flags_tell_of_a_client_in_a_transaction_and_of_what_it_has_asked_for() {
     let mut world = World::new();
     let [mut one, mut two] = [(); 2].map(|()| world.connect());

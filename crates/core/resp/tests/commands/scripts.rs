@@ -89,7 +89,8 @@ fn a_script_that_takes_long_is_left_to_a_thread_that_has_the_time() {
 #[test]
 fn a_reply_that_takes_long_to_be_made_is_limited_like_its_script() {
     let line = "EVAL \"redis.call('set','a',1) return #redis.call('lrange','l',0,-1)\" 0";
-    for (look, reply, left) in [(20, ":1000", "$1 1"), (200, "-ERR the script has run for 5 seconds", "$-1")] {
+    for (look, reply, left) in [(20, ":1000", "$1 1"), (200, "-ERR the script has run for 5 seconds", "$-1")]
+    {
         let (mut world, _) = world(Duration::from_millis(look));
         let mut peer = world.connect();
         world.run(&mut peer, &format!("RPUSH l{}", " x".repeat(1000)));

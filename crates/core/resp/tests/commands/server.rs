@@ -1,5 +1,8 @@
 //! INFO, CONFIG, CLIENT, COMMAND and their like.
 
+use adsum_keyspace::Keyspace;
+use adsum_resp::{About, Server};
+
 use super::harness::{Peer, World, check};
 
 #[test]
@@ -213,6 +216,40 @@ fn a_cluster_is_refused_as_by_a_redis_that_is_none() {
         ASKING -> -ERR This instance has cluster support disabled
         ",
     );
+}
+
+#[test]
+fn who_is_set_up_for_a_cluster_is_told_of_this_one_node() {
+    let about = About { cluster: true, run_id: "abc".into(), ..About::default() };
+    let mut world = World { server: Server::new(Keyspace::default(), about), ..World::new() };
+    let mut peer = world.connect();
+    let node =
+        "$2 id $3 abc $2 ip $9 127.0.0.1 $8 endpoint $9 127.0.0.1 $4 role $6 master $6 health $6 online";
+    for (line, reply) in [
+        ("CLUSTER SLOTS", "*1 *3 :0 :16383 *4 $9 127.0.0.1 :6379 $3 abc *0"),
+        ("CLUSTER NODES", "$64 abc 127.0.0.1:6379@6379 myself,master - 0 0 1 connected 0-16383\\n"),
+        ("CLUSTER MYID", "$3 abc"),
+        ("CLUSTER KEYSLOT user{foo}", ":12182"),
+        ("CLUSTER REPLICAS abc", "*0"),
+        ("CLUSTER SLAVES x", "-ERR Unknown node x"),
+        ("CLUSTER LINKS", "*0"),
+        (
+            "CLUSTER FORGET abc",
+            "-ERR the cluster is this one node, with all slots: nothing of it can be changed",
+        ),
+        ("READONLY", "+OK"),
+        ("READWRITE", "+OK"),
+        ("ASKING", "+OK"),
+        ("INFO cluster", "$30 # Cluster cluster_enabled:1"),
+    ] {
+        assert_eq!(world.run(&mut peer, line), reply, "{line}");
+    }
+    let shards =
+        format!("*1 *4 $5 slots *2 :0 :16383 $5 nodes *1 *14 {node} $4 port :6379 $18 replication-offset :0");
+    assert_eq!(world.run(&mut peer, "CLUSTER SHARDS"), shards);
+    assert!(world.run(&mut peer, "CLUSTER INFO").contains("cluster_state:ok"));
+    assert!(world.run(&mut peer, "HELLO 2").contains("$4 mode $7 cluster"));
+    assert!(world.run(&mut peer, "INFO server").contains("redis_mode:cluster"));
 }
 
 #[test]
